@@ -1,0 +1,140 @@
+//! The grace-budget inequality: `G >= required`.
+//!
+//! In its shortest form `G >= E + D + R + M`. A preStop hook runs inside G and *is* the wait for E + D, so
+//! the longer of the two counts, never both. Helpers stay until the apps are done; native sidecars stop
+//! one by one after everything else, the last declared first (the kubelet's
+//! `kuberuntime/kuberuntime_termination_order.go`).
+
+use super::pod::{Container, HookSource, Pod, Role};
+use super::settings::Settings;
+
+/// When everything in a pod is done, in seconds after the deletion. `None` is beyond any number: a hook
+/// without a believable end, or an overflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The smallest grace that cuts nothing.
+    pub required: Option<u64>,
+    /// The last request of the last app is finished.
+    pub apps_done: Option<u64>,
+    /// Each container, in the pod's order: an app is done, a helper or native sidecar is gone.
+    pub done: Vec<Option<u64>>,
+}
+
+impl Budget {
+    /// The inequality's right side for a pod.
+    pub fn of(pod: &Pod) -> Budget {
+        let mut done = vec![None; pod.containers.len()];
+        let mut each = |role, ends: &mut dyn FnMut(&Container) -> Option<u64>| {
+            let mut latest = Some(0);
+            for (container, slot) in pod.containers.iter().zip(&mut done).filter(|(c, _)| c.role == role).rev() {
+                *slot = ends(container);
+                latest = later(latest, *slot);
+            }
+            latest
+        };
+        let apps_done = each(Role::App, &mut |c| later(c.hook, Some(pod.hold))?.checked_add(c.request.value));
+        let helpers_gone = each(Role::Helper, &mut |c| later(c.hook, apps_done)?.checked_add(c.stop));
+        let mut others_gone = later(apps_done, helpers_gone);
+        each(Role::NativeSidecar, &mut |c| {
+            others_gone = later(c.hook, others_gone)?.checked_add(c.stop);
+            others_gone
+        });
+        let required = others_gone.and_then(|gone| gone.checked_add(pod.margin));
+        Budget { required, apps_done, done }
+    }
+
+    /// Whether G is enough.
+    pub fn holds(&self, grace: u64) -> bool {
+        self.required.is_some_and(|required| grace >= required)
+    }
+}
+
+/// The later of two moments; one that never comes is later than any.
+fn later(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    Some(a?.max(b?))
+}
+
+/// One summand of `required`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// What it is.
+    pub what: String,
+    /// Seconds; `None` for a hook without a believable end.
+    pub seconds: Option<u64>,
+    /// Where it comes from.
+    pub note: String,
+}
+
+/// The chain of waits that decides `required`, in the order of time: the terms add up to it.
+pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
+    let moment = |end: Option<u64>| end.unwrap_or(u64::MAX);
+    let stop = |c: &Container| Term { what: format!("stop of {:?}", c.name()), seconds: Some(c.stop), note: c.role.as_str().to_owned() };
+    let margin = Term { what: "safety margin".into(), seconds: Some(pod.margin), note: settings.safety_margin.source.to_string() };
+
+    // From the end backwards, until a wait that began at the deletion itself: a hook or the hold.
+    let mut terms = vec![margin];
+    let ends: Vec<(&Container, u64)> = pod.containers.iter().zip(&budget.done).map(|(c, done)| (c, moment(*done))).collect();
+    let last_of = |role| ends.iter().filter(move |(c, _)| c.role == role).max_by_key(|(_, end)| *end);
+    let apps_done = moment(budget.apps_done);
+    let mains_gone = last_of(Role::Helper).map_or(apps_done, |(_, gone)| apps_done.max(*gone));
+    let sidecars: Vec<_> = ends.iter().filter(|(c, _)| c.role == Role::NativeSidecar).collect();
+    for (index, (sidecar, _)) in sidecars.iter().enumerate() {
+        terms.push(stop(sidecar));
+        let before = sidecars.get(index + 1).map_or(mains_gone, |(_, gone)| *gone);
+        if moment(sidecar.hook) > before {
+            terms.push(hook_term(sidecar));
+            return in_order(terms);
+        }
+    }
+    if let Some((helper, _)) = last_of(Role::Helper).filter(|(_, gone)| *gone > apps_done) {
+        terms.push(stop(helper));
+        if moment(helper.hook) > apps_done {
+            terms.push(hook_term(helper));
+            return in_order(terms);
+        }
+    }
+    if let Some((app, _)) = last_of(Role::App) {
+        let note = app.request.source.to_string();
+        terms.push(Term { what: "worst-case request".into(), seconds: Some(app.request.value), note });
+        terms.push(if app.has_hook() && moment(app.hook) >= pod.hold {
+            hook_term(app)
+        } else {
+            hold_term(pod, settings)
+        });
+    }
+    in_order(terms)
+}
+
+fn in_order(mut terms: Vec<Term>) -> Vec<Term> {
+    terms.reverse();
+    terms.retain(|term| term.seconds != Some(0));
+    terms
+}
+
+fn hook_term(container: &Container) -> Term {
+    let handler = container.raw.pre_stop();
+    let is_sleep = container.exec_sleep.is_some() || handler.is_none_or(|h| h.sleep.is_some());
+    let kind = if is_sleep { "preStop sleep" } else { "preStop hook" };
+    let known = match container.hook_source {
+        HookSource::Assumed => ", length assumed",
+        HookSource::Declared => ", length declared",
+        HookSource::Injected => ", injected",
+        HookSource::Written | HookSource::None => "",
+    };
+    Term { what: "hold".into(), seconds: container.hook, note: format!("{kind} of {:?}{known}", container.name()) }
+}
+
+fn hold_term(pod: &Pod, settings: &Settings) -> Term {
+    let (e, d) = (settings.endpoint_propagation, settings.drain_delay);
+    let note = format!("endpoint propagation {} ({}) + drain delay {} ({})", e.value, e.source, d.value, d.source);
+    Term { what: "hold".into(), seconds: Some(pod.hold), note }
+}
+
+/// The terms as a sum in words.
+pub fn sum(terms: &[Term]) -> String {
+    let term = |t: &Term| match t.seconds {
+        Some(seconds) => format!("{} {seconds} ({})", t.what, t.note),
+        None => format!("{} without end ({})", t.what, t.note),
+    };
+    terms.iter().map(term).collect::<Vec<_>>().join(" + ")
+}

@@ -1,0 +1,51 @@
+//! Every label and annotation key that Draingate reads or writes. No other file spells one out.
+
+/// Namespace label: the [`Mode`](super::mode::Mode).
+pub const MODE: &str = "draingate.dev/mode";
+/// Namespace label: the [`Profile`](super::policy::Profile), a way to write E.
+pub const PROFILE: &str = "draingate.dev/profile";
+
+/// Pod annotation: E, whole seconds.
+pub const ENDPOINT_PROPAGATION: &str = "draingate.dev/endpoint-propagation-seconds";
+/// Pod annotation: D, whole seconds.
+pub const DRAIN_DELAY: &str = "draingate.dev/drain-delay-seconds";
+/// Pod annotation: R of every app, whole seconds.
+pub const WORST_CASE_REQUEST: &str = "draingate.dev/worst-case-request-seconds";
+/// Pod annotation: M, whole seconds.
+pub const SAFETY_MARGIN: &str = "draingate.dev/safety-margin-seconds";
+/// Pod annotation: only `none`, the app waits by itself.
+pub const HOOK: &str = "draingate.dev/hook";
+/// Pod annotation: helper names, each with its S after `=`: `"a,b=10"`.
+pub const HELPERS: &str = "draingate.dev/helpers";
+/// Pod annotation: leave this pod alone, with the reason.
+pub const SKIP: &str = "draingate.dev/skip";
+/// Pod annotation that Draingate writes: the record of what it injected.
+pub const INJECTED: &str = "draingate.dev/injected";
+/// Prefix of the per-container annotation that declares a hook's length.
+pub const PRESTOP_PREFIX: &str = "prestop-seconds.draingate.dev/";
+/// Prefix of the per-container annotation for R.
+pub const REQUEST_PREFIX: &str = "worst-case-request-seconds.draingate.dev/";
+
+/// What all of our annotation keys have in common.
+pub const DOMAIN: &str = "draingate.dev/";
+/// Kubernetes' mark of a static pod's mirror.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+/// The label that a Deployment gives to its ReplicaSets and pods.
+pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// The pod annotations without a container in their key.
+pub const POD_ANNOTATIONS: [&str; 8] = [
+    ENDPOINT_PROPAGATION,
+    DRAIN_DELAY,
+    WORST_CASE_REQUEST,
+    SAFETY_MARGIN,
+    HOOK,
+    HELPERS,
+    SKIP,
+    INJECTED,
+];
+
+/// `key` as one reference token of a JSON pointer (RFC 6901).
+pub fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,54 @@
+//! The ladder of modes, one namespace label: `off`, `audit`, `warn`, `inject`, `enforce`.
+
+use std::fmt;
+
+/// What Draingate may do in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// Nothing: the namespace has not opted in.
+    Off,
+    /// Records what would happen.
+    Audit,
+    /// Records it and tells the client.
+    Warn,
+    /// Injects; what is left is told.
+    Inject,
+    /// Injects, and rejects what cannot work.
+    Enforce,
+}
+
+impl Mode {
+    /// Every mode, in the order of the ladder.
+    pub const ALL: [Mode; 5] = [Mode::Off, Mode::Audit, Mode::Warn, Mode::Inject, Mode::Enforce];
+
+    /// The mode that a label's value names; absent is [`Mode::Off`].
+    ///
+    /// # Errors
+    /// An unknown value, which counts as [`Mode::Warn`].
+    pub fn from_label(value: Option<&str>) -> Result<Mode, &str> {
+        let Some(value) = value else { return Ok(Mode::Off) };
+        Mode::ALL.into_iter().find(|mode| mode.as_str() == value).ok_or(value)
+    }
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Off => "off",
+            Mode::Audit => "audit",
+            Mode::Warn => "warn",
+            Mode::Inject => "inject",
+            Mode::Enforce => "enforce",
+        }
+    }
+
+    /// Whether `/mutate` patches in this mode.
+    pub fn injects(self) -> bool {
+        self >= Mode::Inject
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

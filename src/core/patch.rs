@@ -1,0 +1,127 @@
+//! The patch: explicit RFC 6902 operations on the raw JSON, as few as there can be.
+//!
+//! Fields that nobody here knows survive, and a missing parent is added first: a patch that does not
+//! apply would reject the pod, even under failurePolicy Ignore.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
+use serde_json::{Value, json};
+
+use super::keys;
+use super::plan::{Plan, PlannedHandler, PlannedHook};
+use super::pod::{Container, HookSource, Pod, Record};
+use super::policy::Hook;
+use super::settings::Settings;
+use super::subject::Subject;
+
+/// What turns the subject as it stands into the planned one; `standing` is the pod with what an earlier
+/// round of ours left in it, as `record` says.
+pub fn write(subject: &Subject, standing: &Pod, record: Option<&Record>, plan: &Plan, settings: &Settings) -> Patch {
+    let mut patch = Writer { prefix: subject.kind.pod_pointer(), operations: Vec::new() };
+    let new = plan.record(standing);
+    if record.map_or(!new.is_empty(), |old| *old != new) {
+        patch.record(subject, &new);
+    }
+    for (index, container) in standing.containers.iter().enumerate() {
+        let planned = plan.hooks.iter().find(|hook| hook.container == index);
+        patch.hook(container, planned, settings);
+    }
+    patch.grace(subject, standing, record, plan);
+    Patch(patch.operations)
+}
+
+struct Writer {
+    prefix: &'static str,
+    operations: Vec<PatchOperation>,
+}
+
+impl Writer {
+    fn path(&self, rest: &str) -> PointerBuf {
+        // `rest` is made of our own constants, indexes and escaped keys: always a pointer.
+        PointerBuf::parse(format!("{}{rest}", self.prefix)).unwrap_or_default()
+    }
+
+    fn add(&mut self, path: &str, value: Value) {
+        let path = self.path(path);
+        self.operations.push(PatchOperation::Add(AddOperation { path, value }));
+    }
+
+    fn replace(&mut self, path: &str, value: Value) {
+        let path = self.path(path);
+        self.operations.push(PatchOperation::Replace(ReplaceOperation { path, value }));
+    }
+
+    fn remove(&mut self, path: &str) {
+        let path = self.path(path);
+        self.operations.push(PatchOperation::Remove(RemoveOperation { path }));
+    }
+
+    fn record(&mut self, subject: &Subject, record: &Record) {
+        let metadata = &subject.pod.metadata;
+        let key = format!("/metadata/annotations/{}", keys::escape(keys::INJECTED));
+        let old = metadata.annotations.as_ref().and_then(|annotations| annotations.get(keys::INJECTED));
+        if record.is_empty() {
+            // Only what we added goes: the map itself, where the record is all it holds.
+            match &metadata.annotations {
+                Some(annotations) if annotations.count == 1 && old.is_some() => self.remove("/metadata/annotations"),
+                _ if old.is_some() => self.remove(&key),
+                _ => {}
+            }
+            return;
+        }
+        let text = json!(serde_json::to_string(record).unwrap_or_default());
+        match &metadata.annotations {
+            Some(_) if old.is_some() => self.replace(&key, text),
+            Some(_) => self.add(&key, text),
+            None if subject.pod.metadata.is_present() => self.add("/metadata/annotations", json!({keys::INJECTED: text})),
+            None => self.add("/metadata", json!({"annotations": {keys::INJECTED: text}})),
+        }
+    }
+
+    fn hook(&mut self, container: &Container, planned: Option<&PlannedHook>, settings: &Settings) {
+        let ours = container.hook_source == HookSource::Injected;
+        let lifecycle = format!("{}/lifecycle", container.pointer);
+        let pre_stop = format!("{lifecycle}/preStop");
+        match planned {
+            None if ours => {
+                let more = container.raw.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.has_more());
+                self.remove(if more { &pre_stop } else { &lifecycle });
+            }
+            None => {}
+            Some(hook) if ours && container.hook == Some(hook.seconds) => {}
+            Some(hook) => {
+                let handler = handler(hook, settings);
+                match &container.raw.lifecycle {
+                    None => self.add(&lifecycle, json!({"preStop": handler})),
+                    Some(_) if ours => self.replace(&pre_stop, handler),
+                    Some(_) => self.add(&pre_stop, handler),
+                }
+            }
+        }
+    }
+
+    fn grace(&mut self, subject: &Subject, standing: &Pod, record: Option<&Record>, plan: &Plan) {
+        let path = "/spec/terminationGracePeriodSeconds";
+        let ours = record.and_then(|record| record.grace).filter(|change| change.to == standing.grace);
+        let wanted = match (plan.grace, ours) {
+            (Some(change), _) => change.to,
+            (None, Some(change)) => change.from,
+            (None, None) => return,
+        };
+        match subject.pod.spec.termination_grace_period_seconds {
+            Some(_) if wanted == standing.grace => {}
+            Some(_) => self.replace(path, json!(wanted)),
+            None => self.add(path, json!(wanted)),
+        }
+    }
+}
+
+/// The preStop handler's JSON.
+fn handler(hook: &PlannedHook, settings: &Settings) -> Value {
+    match (hook.handler, settings.hook.value) {
+        (PlannedHandler::ExecSleep, _) => json!({"exec": {"command": ["sleep", hook.seconds.to_string()]}}),
+        (PlannedHandler::Policy, Hook::HttpGet(get, _)) => json!({"httpGet": {"path": get.path, "port": get.port}}),
+        (PlannedHandler::Policy, Hook::Exec(exec, _)) => json!({"exec": {"command": exec.command}}),
+        _ => json!({"sleep": {"seconds": hook.seconds}}),
+    }
+}

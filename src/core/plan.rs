@@ -1,0 +1,149 @@
+//! The plan: the hooks and the grace that a pod gets, all or nothing.
+//!
+//! A hook without the grace for it would harm, so where G would still be too small nothing is injected.
+
+use super::budget::Budget;
+use super::pod::{GraceChange, HookSource, Pod, Record, Role};
+use super::policy::{Adjust, Hook};
+use super::settings::Settings;
+use super::world::SleepSupport;
+
+/// Why nothing is injected although something should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `adjust: Never`.
+    NeverRaised,
+    /// `required` is above the ceiling.
+    Ceiling,
+    /// A hook without a believable end, or an overflow.
+    Endless,
+    /// A wait would have to be written, and the cluster or the pod cannot take one: the reason, in words.
+    NoSleep(String),
+}
+
+/// A hook to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedHook {
+    /// Index into [`Pod::containers`].
+    pub container: usize,
+    /// Its length in seconds.
+    pub seconds: u64,
+    /// What to write.
+    pub handler: PlannedHandler,
+}
+
+/// What to write as a preStop handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedHandler {
+    /// `sleep: {seconds}`.
+    Sleep,
+    /// `exec: {command: ["sleep", "N"]}`.
+    ExecSleep,
+    /// The policy's own httpGet or exec.
+    Policy,
+}
+
+/// What a pod gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order of the containers.
+    pub hooks: Vec<PlannedHook>,
+    /// The grace, where it changes.
+    pub grace: Option<GraceChange>,
+    /// Why nothing is injected; `hooks` and `grace` are then empty.
+    pub refused: Option<Refusal>,
+    /// `required` of the pod with those hooks, also of a plan that was refused.
+    pub required: Option<u64>,
+}
+
+impl Plan {
+    /// The plan for a pod that carries nothing of ours.
+    pub fn of(pod: &Pod, settings: &Settings, sleep: &SleepSupport, windows: bool) -> Plan {
+        match hooks(pod, settings, sleep, windows) {
+            Ok((hooks, with_hooks)) => with_grace(hooks, &with_hooks, settings),
+            Err(reason) => Plan {
+                required: Budget::of(pod).required,
+                refused: Some(Refusal::NoSleep(reason)),
+                ..Plan::default()
+            },
+        }
+    }
+
+    /// The pod after this plan.
+    pub fn apply<'a>(&self, mut pod: Pod<'a>) -> Pod<'a> {
+        for hook in &self.hooks {
+            set_hook(&mut pod, hook);
+        }
+        if let Some(change) = self.grace {
+            pod.grace = change.to;
+        }
+        pod
+    }
+
+    /// What the annotation will say.
+    pub fn record(&self, pod: &Pod) -> Record {
+        let name = |hook: &PlannedHook| pod.containers.get(hook.container).map(|c| (c.name().to_owned(), hook.seconds));
+        Record { hooks: self.hooks.iter().filter_map(name).collect(), grace: self.grace }
+    }
+}
+
+fn set_hook(pod: &mut Pod, hook: &PlannedHook) {
+    if let Some(container) = pod.containers.get_mut(hook.container) {
+        container.hook = Some(hook.seconds);
+        container.hook_source = HookSource::Injected;
+    }
+}
+
+/// The hooks that apps and helpers without one get, and the pod with them.
+fn hooks<'a>(pod: &Pod<'a>, settings: &Settings, sleep: &SleepSupport, windows: bool) -> Result<(Vec<PlannedHook>, Pod<'a>), String> {
+    let mut pod = pod.clone();
+    let mut planned = Vec::new();
+    let wait = match sleep {
+        SleepSupport::Native => Ok(PlannedHandler::Sleep),
+        SleepSupport::Exec { .. } if !windows => Ok(PlannedHandler::ExecSleep),
+        SleepSupport::Exec { because } => Err(format!("{because}, and a Windows pod has no sleep to run")),
+        SleepSupport::Unsupported { because } => Err(because.clone()),
+    };
+    let mut give = |pod: &mut Pod, role, hook: Option<(u64, Result<PlannedHandler, String>)>| {
+        let Some((seconds, handler)) = hook else { return Ok(()) };
+        for index in 0..pod.containers.len() {
+            if pod.containers.get(index).is_some_and(|c| c.role == role && !c.has_hook()) {
+                let hook = PlannedHook { container: index, seconds, handler: handler.clone()? };
+                set_hook(pod, &hook);
+                planned.push(hook);
+            }
+        }
+        Ok(())
+    };
+    let for_apps = match settings.hook.value {
+        _ if pod.hold_reason == super::pod::HoldReason::NotServing => None,
+        Hook::Sleep => (pod.hold > 0).then(|| (pod.hold, wait.clone())),
+        Hook::HttpGet(_, seconds) | Hook::Exec(_, seconds) => Some((*seconds, Ok(PlannedHandler::Policy))),
+        Hook::None => None,
+    };
+    give(&mut pod, Role::App, for_apps)?;
+    // One second more than the apps need: a helper must not race the last of them.
+    let for_helpers = Budget::of(&pod).apps_done.filter(|done| *done > 0).and_then(|done| done.checked_add(1));
+    give(&mut pod, Role::Helper, for_helpers.map(|seconds| (seconds, wait.clone())))?;
+    planned.sort_by_key(|hook| hook.container);
+    Ok((planned, pod))
+}
+
+/// The grace for those hooks, or a refusal.
+fn with_grace(hooks: Vec<PlannedHook>, pod: &Pod, settings: &Settings) -> Plan {
+    let required = Budget::of(pod).required.filter(|_| {
+        let bound = |hook: &PlannedHook| hook.seconds <= super::MAX_SECONDS;
+        hooks.iter().all(bound)
+    });
+    let refuse = |why| Plan { required, refused: Some(why), ..Plan::default() };
+    match required {
+        None => refuse(Refusal::Endless),
+        Some(needed) if pod.grace >= needed => Plan { hooks, required, ..Plan::default() },
+        Some(_) if settings.adjust.value == Adjust::Never => refuse(Refusal::NeverRaised),
+        Some(needed) if needed > settings.max_seconds.value => refuse(Refusal::Ceiling),
+        Some(needed) => {
+            let grace = Some(GraceChange { from: pod.grace, to: needed });
+            Plan { hooks, grace, required, refused: None }
+        }
+    }
+}

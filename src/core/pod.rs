@@ -1,0 +1,349 @@
+//! The subject's containers as the inequality sees them: role, hook, request, stop.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::keys;
+use super::policy::{AppliesTo, HelperRole, Hook};
+use super::settings::{Remark, SECONDS_EXPECTED, Settings, Sourced, container_annotation, seconds};
+use super::sleep::{self, ExecSleep};
+use super::subject::{self, Handler, IntOrString, Subject};
+use super::world::Context;
+use super::MAX_SECONDS;
+
+/// What a container is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Serves, or does the pod's work.
+    App,
+    /// Apps need it until they are done.
+    Helper,
+    /// An init container with `restartPolicy: Always`.
+    NativeSidecar,
+}
+
+impl Role {
+    /// As machines read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::App => "app",
+            Role::Helper => "helper",
+            Role::NativeSidecar => "native-sidecar",
+        }
+    }
+}
+
+/// How a hook's length is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookSource {
+    /// There is no hook.
+    None,
+    /// Draingate injected it; its record says how long.
+    Injected,
+    /// Read from the hook itself.
+    Written,
+    /// Declared by annotation.
+    Declared,
+    /// Not known: counted as H.
+    Assumed,
+}
+
+impl HookSource {
+    /// As machines read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HookSource::None => "none",
+            HookSource::Injected => "injected",
+            HookSource::Written => "written",
+            HookSource::Declared => "declared",
+            HookSource::Assumed => "assumed",
+        }
+    }
+}
+
+/// One container, ready for the inequality.
+#[derive(Clone, Debug)]
+pub struct Container<'a> {
+    /// App, helper or native sidecar.
+    pub role: Role,
+    /// As given.
+    pub raw: &'a subject::Container<'a>,
+    /// JSON pointer from the pod: `/spec/containers/0`.
+    pub pointer: String,
+    /// h in seconds, 0 without a hook; `None` for one beyond [`MAX_SECONDS`] or without an end.
+    pub hook: Option<u64>,
+    /// How h is known.
+    pub hook_source: HookSource,
+    /// The exec sleep that the hook plainly is.
+    pub exec_sleep: Option<ExecSleep>,
+    /// R in seconds; of an app.
+    pub request: Sourced<'a, u64>,
+    /// S in seconds; of a helper or native sidecar.
+    pub stop: u64,
+}
+
+impl<'a> Container<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.raw.name.as_str()
+    }
+
+    /// Whether there is a hook.
+    pub fn has_hook(&self) -> bool {
+        self.hook_source != HookSource::None
+    }
+}
+
+/// Why a pod owes a hold, or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldReason {
+    /// An app declares a port or a readiness probe, or a Service selects the pod.
+    Serves,
+    /// A known Service selects the pod.
+    ServiceBacked,
+    /// The policy covers every pod.
+    All,
+    /// It does not serve, or no Service selects it: H is 0.
+    NotServing,
+}
+
+impl HoldReason {
+    /// As machines read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HoldReason::Serves => "serves",
+            HoldReason::ServiceBacked => "service-backed",
+            HoldReason::All => "all",
+            HoldReason::NotServing => "does not serve",
+        }
+    }
+}
+
+/// A pod, ready for the inequality.
+#[derive(Clone, Debug)]
+pub struct Pod<'a> {
+    /// G in seconds.
+    pub grace: u64,
+    /// H in seconds.
+    pub hold: u64,
+    /// Why.
+    pub hold_reason: HoldReason,
+    /// The known Service that selects it.
+    pub service: Option<&'a str>,
+    /// M in seconds.
+    pub margin: u64,
+    /// Regular containers in their order, then native sidecars in theirs.
+    pub containers: Vec<Container<'a>>,
+}
+
+/// What Draingate wrote into a pod, as the annotation records it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    /// Seconds of each injected hook, by container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hooks: BTreeMap<String, u64>,
+    /// The change of the grace period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<GraceChange>,
+}
+
+/// A grace period before and after, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraceChange {
+    /// As it came.
+    pub from: u64,
+    /// As it was made.
+    pub to: u64,
+}
+
+impl Record {
+    /// Reads the record of an earlier round.
+    pub fn read<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) -> Option<Record> {
+        let annotations = subject.pod.metadata.annotations.as_ref()?;
+        let text = annotations.get(keys::INJECTED)?;
+        let record = serde_json::from_str(text).ok();
+        if record.is_none() {
+            remarks.push(Remark::bad_annotation(keys::INJECTED, text, "a record that Draingate wrote"));
+        }
+        record
+    }
+
+    /// Whether it records anything.
+    pub fn is_empty(&self) -> bool {
+        self.hooks.is_empty() && self.grace.is_none()
+    }
+}
+
+/// What an absent `terminationGracePeriodSeconds` means, in seconds.
+pub const DEFAULT_GRACE_SECONDS: u64 = 30;
+
+impl<'a> Pod<'a> {
+    /// Reads the pod as it stands; hooks that equal `record` are ours.
+    pub fn read(
+        subject: &'a Subject<'a>,
+        settings: &Settings<'a>,
+        context: &Context<'a>,
+        record: Option<&Record>,
+        remarks: &mut Vec<Remark<'a>>,
+    ) -> Pod<'a> {
+        let spec = &subject.pod.spec;
+        let all_helpers = spec.containers.iter().all(|c| settings.role_of(&c.name) == HelperRole::Helper);
+        let role = |c: &subject::Container| match settings.role_of(&c.name) {
+            HelperRole::Helper if !all_helpers => Role::Helper,
+            _ => Role::App,
+        };
+        let regular = spec.containers.iter().enumerate().map(|(i, c)| (role(c), "containers", i, c));
+        let sidecars = spec.init_containers.iter().enumerate().filter(|(_, c)| c.is_native_sidecar());
+        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c));
+        let roles: Vec<_> = regular.chain(sidecars).collect();
+
+        let service = context.service(&subject.pod.metadata.labels);
+        let mut apps = roles.iter().filter(|(role, ..)| *role == Role::App).map(|(.., c)| c);
+        let declares = apps.any(|c| c.has_port() || c.readiness_probe.is_some());
+        let hold_reason = match settings.applies_to.value {
+            AppliesTo::Serving if declares || service.is_some() => HoldReason::Serves,
+            AppliesTo::ServiceBacked if service.is_some() => HoldReason::ServiceBacked,
+            AppliesTo::All => HoldReason::All,
+            _ => HoldReason::NotServing,
+        };
+        let hold = if hold_reason == HoldReason::NotServing { 0 } else { settings.hold_seconds() };
+
+        let containers = roles
+            .into_iter()
+            .map(|(role, list, index, raw)| {
+                let name = raw.name.as_str();
+                let (hook, hook_source, exec_sleep) = read_hook(subject, settings, raw, record, hold, remarks);
+                let (request, stop) = match role {
+                    Role::App => (settings.request_of(name, subject, remarks), 0),
+                    _ => (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(name)),
+                };
+                let pointer = format!("/spec/{list}/{index}");
+                Container { role, raw, pointer, hook, hook_source, exec_sleep, request, stop }
+            })
+            .collect();
+        lone_annotations(subject, remarks);
+        Pod {
+            grace: grace(spec.termination_grace_period_seconds),
+            hold,
+            hold_reason,
+            service,
+            margin: settings.safety_margin.value,
+            containers,
+        }
+    }
+
+    /// The pod as it was before an earlier round of ours.
+    pub fn without(mut self, record: Option<&Record>) -> Pod<'a> {
+        let Some(record) = record else { return self };
+        for container in self.containers.iter_mut().filter(|c| c.hook_source == HookSource::Injected) {
+            container.hook = Some(0);
+            container.hook_source = HookSource::None;
+        }
+        if let Some(change) = record.grace.filter(|change| change.to == self.grace) {
+            self.grace = change.from;
+        }
+        self
+    }
+
+    /// Containers of one role, in their order.
+    pub fn of(&self, role: Role) -> impl DoubleEndedIterator<Item = &Container<'a>> {
+        self.containers.iter().filter(move |c| c.role == role)
+    }
+}
+
+/// G: absent is 30, negative counts as 1, as the API server has it.
+fn grace(seconds: Option<i64>) -> u64 {
+    match seconds {
+        None => DEFAULT_GRACE_SECONDS,
+        Some(seconds) => u64::try_from(seconds).unwrap_or(1),
+    }
+}
+
+type HookLength = (Option<u64>, HookSource, Option<ExecSleep>);
+
+/// How long a container's hook takes, and how that is known.
+fn read_hook<'a>(
+    subject: &'a Subject<'a>,
+    settings: &Settings<'a>,
+    raw: &'a subject::Container<'a>,
+    record: Option<&Record>,
+    hold: u64,
+    remarks: &mut Vec<Remark<'a>>,
+) -> HookLength {
+    let name = raw.name.as_str();
+    let declared = declared_seconds(subject, name, remarks);
+    let mut idle = |why: &str| {
+        if let Some((key, _)) = declared {
+            remarks.push(Remark::idle_annotation(key, Some(name), why));
+        }
+    };
+    let Some(handler) = raw.pre_stop() else {
+        idle("its container has no preStop hook to declare a length for");
+        return (Some(0), HookSource::None, None);
+    };
+    let recorded = record.and_then(|record| record.hooks.get(name).copied());
+    if let Some(seconds) = recorded.filter(|seconds| is_ours(handler, *seconds, settings)) {
+        return (Some(seconds), HookSource::Injected, None);
+    }
+    if let Some(sleep) = &handler.sleep {
+        idle("a native sleep says itself how long it takes");
+        let seconds = u64::try_from(sleep.seconds).unwrap_or(0);
+        return (Some(seconds).filter(|s| *s <= MAX_SECONDS), HookSource::Written, None);
+    }
+    let exec_sleep = handler.exec.as_ref().and_then(|exec| sleep::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
+    match (declared, exec_sleep) {
+        (Some((_, seconds)), exec_sleep) => (Some(seconds), HookSource::Declared, exec_sleep),
+        (None, Some(sleep)) => (sleep.seconds, HookSource::Written, exec_sleep),
+        (None, None) => (Some(hold), HookSource::Assumed, None),
+    }
+}
+
+/// The length that an annotation declares for a container's hook.
+fn declared_seconds<'a>(subject: &'a Subject<'a>, container: &'a str, remarks: &mut Vec<Remark<'a>>) -> Option<(&'a str, u64)> {
+    let (key, value) = container_annotation(subject, keys::PRESTOP_PREFIX, container)?;
+    let read = seconds(value);
+    if read.is_none() {
+        let mut remark = Remark::bad_annotation(key, value, SECONDS_EXPECTED);
+        remark.container = Some(container);
+        remarks.push(remark);
+    }
+    read.map(|seconds| (key, seconds))
+}
+
+/// Whether a hook is one that we wrote with this length. Defaulting adds `scheme` to an httpGet.
+fn is_ours(handler: &Handler, seconds: u64, settings: &Settings) -> bool {
+    if let Some(sleep) = &handler.sleep {
+        return u64::try_from(sleep.seconds) == Ok(seconds);
+    }
+    match (&handler.exec, &handler.http_get, settings.hook.value) {
+        (Some(exec), None, policy) => {
+            let command = || exec.command.iter().map(|text| text.as_str());
+            let fallback = command().eq(["sleep", seconds.to_string().as_str()]);
+            fallback || matches!(policy, Hook::Exec(spec, length) if *length == seconds && command().eq(spec.command.iter().map(String::as_str)))
+        }
+        (None, Some(get), Hook::HttpGet(spec, length)) => {
+            *length == seconds
+                && get.is_plain()
+                && get.path.as_deref() == Some(spec.path.as_str())
+                && get.port == Some(IntOrString::Int(i64::from(spec.port)))
+        }
+        _ => false,
+    }
+}
+
+/// Per-container annotations whose container the pod lacks.
+fn lone_annotations<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) {
+    let Some(annotations) = &subject.pod.metadata.annotations else { return };
+    let spec = &subject.pod.spec;
+    for (key, _) in &annotations.ours {
+        let container = [keys::PRESTOP_PREFIX, keys::REQUEST_PREFIX].iter().find_map(|prefix| key.strip_prefix(prefix));
+        let Some(container) = container else { continue };
+        let mut sidecars = spec.init_containers.iter().filter(|c| c.is_native_sidecar());
+        if !spec.containers.iter().any(|c| c.name.as_str() == container) && !sidecars.any(|c| c.name.as_str() == container) {
+            remarks.push(Remark::idle_annotation(key, None, "the pod has no such container; it is ignored"));
+        }
+    }
+}
+

@@ -1,0 +1,556 @@
+//! The policy layers, merged: built-in < ClusterDrainPolicy < the namespace's profile label < DrainPolicy
+//! < the pod's annotations. Each value remembers where it came from; locks hold.
+
+use std::fmt;
+
+use super::finding::{Code, Severity};
+use super::helpers;
+use super::keys;
+use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile};
+use super::subject::Subject;
+use super::text::quote;
+use super::world::Context;
+use super::MAX_SECONDS;
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// Draingate's own default: a guess.
+    BuiltIn,
+    /// A policy, by its title, and the profile in it where that gave the value.
+    Policy(&'a str, Option<Profile>),
+    /// The namespace's profile label.
+    ProfileLabel(&'a str, Profile),
+    /// A pod annotation, by its key.
+    Annotation(&'a str),
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::BuiltIn => f.write_str("built-in"),
+            Source::Policy(title, None) => f.write_str(title),
+            Source::Policy(title, Some(profile)) => write!(f, "{title}, profile {}", profile.as_str()),
+            Source::ProfileLabel(namespace, profile) => {
+                write!(f, "profile {} of namespace {namespace}", profile.as_str())
+            }
+            Source::Annotation(key) => write!(f, "annotation {key}"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sourced<'a, T> {
+    /// The value.
+    pub value: T,
+    /// Its source.
+    pub source: Source<'a>,
+}
+
+impl<T> Sourced<'_, T> {
+    fn built_in(value: T) -> Self {
+        Sourced { value, source: Source::BuiltIn }
+    }
+}
+
+/// A setting that was not taken, or taken with a remark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark<'a> {
+    /// [`Code::InvalidSetting`] or [`Code::LockedSetting`].
+    pub code: Code,
+    /// The most that this remark may weigh; a bad label or policy never rejects a pod.
+    pub at_most: Severity,
+    /// What it weighs where no policy says otherwise.
+    pub default: Severity,
+    /// The annotation's key; `None` for a label or a policy.
+    pub annotation: Option<&'a str>,
+    /// The container that the annotation names.
+    pub container: Option<&'a str>,
+    /// One line.
+    pub message: String,
+    /// What to do.
+    pub fix: Option<String>,
+}
+
+impl<'a> Remark<'a> {
+    /// An annotation that cannot be read.
+    pub fn bad_annotation(key: &'a str, value: &str, expected: &str) -> Remark<'a> {
+        Remark {
+            code: Code::InvalidSetting,
+            at_most: Severity::Error,
+            default: Severity::Error,
+            annotation: Some(key),
+            container: None,
+            message: format!("annotation {}: {} is not {expected}; it counts as absent", shown(key), quote(value)),
+            fix: None,
+        }
+    }
+
+    /// The same, as a warning: readable, but without effect here.
+    pub fn idle_annotation(key: &'a str, container: Option<&'a str>, why: &str) -> Remark<'a> {
+        Remark {
+            code: Code::InvalidSetting,
+            at_most: Severity::Error,
+            default: Severity::Warning,
+            annotation: Some(key),
+            container,
+            message: format!("annotation {}: {why}", shown(key)),
+            fix: None,
+        }
+    }
+
+    fn bad_elsewhere(message: String, fix: Option<String>) -> Remark<'a> {
+        Remark {
+            code: Code::InvalidSetting,
+            at_most: Severity::Warning,
+            default: Severity::Warning,
+            annotation: None,
+            container: None,
+            message,
+            fix,
+        }
+    }
+
+    fn locked(setting: impl fmt::Display, weaker: impl fmt::Display, source: Source<'a>, kept: impl fmt::Display, by: &str) -> Remark<'a> {
+        Remark {
+            code: Code::LockedSetting,
+            at_most: Severity::Warning,
+            default: Severity::Warning,
+            annotation: if let Source::Annotation(key) = source { Some(key) } else { None },
+            container: None,
+            message: format!("{setting} {weaker} ({source}) is ignored: {by} keeps it at {kept}"),
+            fix: None,
+        }
+    }
+}
+
+/// An annotation key as text: API servers bound its length, files do not.
+fn shown(key: &str) -> String {
+    let quoted = quote(key);
+    quoted.trim_matches('"').to_owned()
+}
+
+/// One entry of the merged list of helpers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct HelperEntry<'a> {
+    pattern: &'a str,
+    role: HelperRole,
+    stop_seconds: Option<u64>,
+}
+
+/// Everything that the layers decide for one pod.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// E, in seconds.
+    pub endpoint_propagation: Sourced<'a, u64>,
+    /// D, in seconds.
+    pub drain_delay: Sourced<'a, u64>,
+    /// R of an app that has none of its own, in seconds.
+    pub worst_case_request: Sourced<'a, u64>,
+    /// M, in seconds.
+    pub safety_margin: Sourced<'a, u64>,
+    /// The hook that an app without one gets.
+    pub hook: Sourced<'a, &'a Hook>,
+    /// Whether G may be raised.
+    pub adjust: Sourced<'a, Adjust>,
+    /// The ceiling of what is raised, in seconds.
+    pub max_seconds: Sourced<'a, u64>,
+    /// The grace that the nodes really grant, in seconds.
+    pub node_limit: Option<Sourced<'a, u64>>,
+    /// Which pods owe a hold.
+    pub applies_to: Sourced<'a, AppliesTo>,
+    /// Whose pods are injected and rejected.
+    pub controllers: Sourced<'a, Controllers>,
+    /// The reason of a skip annotation that holds.
+    pub skip: Option<&'a str>,
+    rules: [Option<Severity>; Code::ALL.len()],
+    helpers: Vec<HelperEntry<'a>>,
+    locks: Option<Locks<'a>>,
+}
+
+/// The locks of the ClusterDrainPolicy that applies, and the values at its layer.
+#[derive(Clone, Debug)]
+struct Locks<'a> {
+    locked: &'a [Lock],
+    title: &'a str,
+    request: u64,
+}
+
+/// Which of two numbers is stricter.
+#[derive(Clone, Copy)]
+enum Stricter {
+    Larger,
+    Lower,
+}
+
+impl<'a> Settings<'a> {
+    /// Draingate's own defaults: with them a pod that says nothing just fits in the default G of 30.
+    fn built_in() -> Settings<'a> {
+        Settings {
+            endpoint_propagation: Sourced::built_in(5),
+            drain_delay: Sourced::built_in(5),
+            worst_case_request: Sourced::built_in(15),
+            safety_margin: Sourced::built_in(5),
+            hook: Sourced::built_in(&Hook::Sleep),
+            adjust: Sourced::built_in(Adjust::Raise),
+            max_seconds: Sourced::built_in(600),
+            node_limit: None,
+            applies_to: Sourced::built_in(AppliesTo::Serving),
+            controllers: Sourced::built_in(Controllers::BuiltIn),
+            skip: None,
+            rules: [None; Code::ALL.len()],
+            helpers: Vec::new(),
+            locks: None,
+        }
+    }
+
+    /// Merges every layer that concerns `subject`; what was not taken is in the remarks.
+    pub fn resolve(subject: &'a Subject<'a>, context: &Context<'a>) -> (Settings<'a>, Vec<Remark<'a>>) {
+        let mut remarks = Vec::new();
+        let mut settings = Settings::built_in();
+        let (cluster, own) = context.policies(&subject.pod.metadata.labels);
+        if let Some(policy) = cluster {
+            let built_in = settings.clone();
+            settings.merge(policy, &built_in, &mut remarks);
+        }
+        let base = settings.clone();
+        if let Some(policy) = cluster.filter(|p| !p.spec.locked.is_empty()) {
+            settings.locks = Some(Locks {
+                locked: &policy.spec.locked,
+                title: &policy.title,
+                request: base.worst_case_request.value,
+            });
+        }
+        settings.profile_label(context, &base, &mut remarks);
+        if let Some(policy) = own {
+            settings.merge(policy, &base, &mut remarks);
+        }
+        settings.annotations(subject, &base, &mut remarks);
+        for policy in context.unreadable() {
+            let problem = quote(&policy.problem);
+            remarks.push(Remark::bad_elsewhere(format!("{} cannot be read and is ignored: {problem}", policy.title), None));
+        }
+        (settings, remarks)
+    }
+
+    /// The severity of a finding.
+    pub fn severity(&self, code: Code, default: Severity) -> Severity {
+        self.rules.get(code as usize).copied().flatten().unwrap_or(default)
+    }
+
+    /// E + D, in seconds.
+    pub fn hold_seconds(&self) -> u64 {
+        self.endpoint_propagation.value + self.drain_delay.value
+    }
+
+    /// Whether the app waits by itself after SIGTERM.
+    pub fn waits_by_itself(&self) -> bool {
+        *self.hook.value == Hook::None
+    }
+
+    /// The role that a regular container's name gives it.
+    pub fn role_of(&self, container: &str) -> HelperRole {
+        match self.helper(container) {
+            Some(entry) => entry.role,
+            None if known_helper(container).is_some() => HelperRole::Helper,
+            None => HelperRole::App,
+        }
+    }
+
+    /// S of a helper or native sidecar, in seconds.
+    pub fn stop_seconds(&self, container: &str) -> u64 {
+        match self.helper(container) {
+            Some(entry) => entry.stop_seconds,
+            None => known_helper(container).map(|known| known.stop_seconds),
+        }
+        .unwrap_or(helpers::DEFAULT_STOP_SECONDS)
+    }
+
+    /// The entry that fits best, unless the built-in table knows the name better.
+    fn helper(&self, container: &str) -> Option<&HelperEntry<'a>> {
+        let fits = self.helpers.iter().filter_map(|entry| Some((helpers::fit(entry.pattern, container)?, entry)));
+        let (fit, entry) = fits.max_by_key(|(fit, _)| *fit)?;
+        let known = known_helper(container).and_then(|known| helpers::fit(known.name, container));
+        (known.is_none_or(|known| fit >= known)).then_some(entry)
+    }
+
+    fn set_helper(&mut self, entry: HelperEntry<'a>) {
+        self.helpers.retain(|e| e.pattern != entry.pattern);
+        self.helpers.push(entry);
+    }
+
+    /// The lock's holder, where `lock` is locked.
+    fn locked(&self, lock: Lock) -> Option<&'a str> {
+        self.locks.as_ref().filter(|l| l.locked.contains(&lock)).map(|l| l.title)
+    }
+
+    /// Takes a number, unless it is weaker than a locked one.
+    fn bounded(
+        &self,
+        lock: Lock,
+        stricter: Stricter,
+        locked_at: u64,
+        new: Sourced<'a, u64>,
+        remarks: &mut Vec<Remark<'a>>,
+    ) -> Option<Sourced<'a, u64>> {
+        let weaker = match stricter {
+            Stricter::Larger => new.value < locked_at,
+            Stricter::Lower => new.value > locked_at,
+        };
+        match self.locked(lock) {
+            Some(by) if weaker => {
+                remarks.push(Remark::locked(lock, new.value, new.source, locked_at, by));
+                None
+            }
+            _ => Some(new),
+        }
+    }
+
+    /// Takes a choice, unless it is locked and differs.
+    fn fixed<T: PartialEq + fmt::Debug>(
+        &self,
+        lock: Lock,
+        locked_at: &T,
+        new: Sourced<'a, T>,
+        remarks: &mut Vec<Remark<'a>>,
+    ) -> Option<Sourced<'a, T>> {
+        match self.locked(lock) {
+            Some(by) if new.value != *locked_at => {
+                let (weaker, kept) = (format!("{:?}", new.value), format!("{locked_at:?}"));
+                remarks.push(Remark::locked(lock, weaker, new.source, kept, by));
+                None
+            }
+            _ => Some(new),
+        }
+    }
+
+    /// One policy on top of the layers so far; `base` holds the values that locks refer to.
+    fn merge(&mut self, policy: &'a Policy, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+        let PolicySpec { budget, grace_period, .. } = &policy.spec;
+        let source = Source::Policy(&policy.title, None);
+        let from = |value| Sourced { value, source };
+        let e = match (budget.endpoint_propagation_seconds, policy.spec.profile) {
+            (Some(e), _) => Some(from(e)),
+            (None, Some(profile)) => Some(Sourced {
+                value: profile.endpoint_propagation_seconds(),
+                source: Source::Policy(&policy.title, Some(profile)),
+            }),
+            (None, None) => None,
+        };
+        let [d, r, m] =
+            [budget.drain_delay_seconds, budget.worst_case_request_seconds, budget.safety_margin_seconds];
+        self.set_times(base, [e, d.map(from), r.map(from), m.map(from)], remarks);
+        if let Some(value) = policy.hook.as_ref() {
+            let new = Sourced { value, source };
+            self.hook = self.fixed(Lock::Hook, &base.hook.value, new, remarks).unwrap_or(self.hook);
+        }
+        if let Some(value) = grace_period.adjust {
+            let new = Sourced { value, source };
+            self.adjust = self.fixed(Lock::Adjust, &base.adjust.value, new, remarks).unwrap_or(self.adjust);
+        }
+        if let Some(value) = policy.spec.applies_to {
+            let new = Sourced { value, source };
+            self.applies_to = self.fixed(Lock::AppliesTo, &base.applies_to.value, new, remarks).unwrap_or(self.applies_to);
+        }
+        if let Some(value) = policy.spec.controllers {
+            let new = Sourced { value, source };
+            self.controllers = self.fixed(Lock::Controllers, &base.controllers.value, new, remarks).unwrap_or(self.controllers);
+        }
+        if let Some(value) = grace_period.max_seconds {
+            self.set_ceiling(policy, value, base, remarks);
+        }
+        if let Some(value) = grace_period.node_limit_seconds {
+            let locked_at = base.node_limit.map_or(u64::MAX, |limit| limit.value);
+            let new = self.bounded(Lock::NodeLimit, Stricter::Lower, locked_at, from(value), remarks);
+            self.node_limit = new.or(self.node_limit);
+        }
+        for helper in &policy.spec.helpers {
+            self.set_helper(HelperEntry {
+                pattern: &helper.name,
+                role: helper.role.unwrap_or_default(),
+                stop_seconds: helper.stop_seconds,
+            });
+        }
+        for (&code, &severity) in &policy.spec.rules {
+            self.set_rule(policy, code, severity, base, remarks);
+        }
+    }
+
+    /// The four times, each unless it is weaker than a locked one.
+    fn set_times(&mut self, base: &Settings<'a>, times: [Option<Sourced<'a, u64>>; 4], remarks: &mut Vec<Remark<'a>>) {
+        let [e, d, r, m] = times;
+        let take = |lock, locked_at: Sourced<u64>, new: Option<Sourced<'a, u64>>, remarks: &mut Vec<Remark<'a>>| {
+            new.and_then(|new| self.bounded(lock, Stricter::Larger, locked_at.value, new, remarks))
+        };
+        let e = take(Lock::EndpointPropagation, base.endpoint_propagation, e, remarks);
+        let d = take(Lock::DrainDelay, base.drain_delay, d, remarks);
+        let r = take(Lock::WorstCaseRequest, base.worst_case_request, r, remarks);
+        let m = take(Lock::SafetyMargin, base.safety_margin, m, remarks);
+        self.endpoint_propagation = e.unwrap_or(self.endpoint_propagation);
+        self.drain_delay = d.unwrap_or(self.drain_delay);
+        self.worst_case_request = r.unwrap_or(self.worst_case_request);
+        self.safety_margin = m.unwrap_or(self.safety_margin);
+    }
+
+    /// A ClusterDrainPolicy sets the ceiling freely, a DrainPolicy can only lower it.
+    fn set_ceiling(&mut self, policy: &'a Policy, value: u64, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+        let new = Sourced { value, source: Source::Policy(&policy.title, None) };
+        if policy.kind == PolicyKind::ClusterDrainPolicy || value <= base.max_seconds.value {
+            self.max_seconds = new;
+        } else {
+            let by = base.max_seconds.source.to_string();
+            remarks.push(Remark::locked(Lock::MaxSeconds, value, new.source, base.max_seconds.value, &by));
+        }
+    }
+
+    fn set_rule(&mut self, policy: &'a Policy, code: Code, severity: Severity, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+        let locked_at = base.severity(code, code.default_severity());
+        match self.locked(Lock::Rule(code)) {
+            Some(by) if severity < locked_at => {
+                let source = Source::Policy(&policy.title, None);
+                remarks.push(Remark::locked(Lock::Rule(code), severity.as_str(), source, locked_at.as_str(), by));
+            }
+            _ => {
+                if let Some(rule) = self.rules.get_mut(code as usize) {
+                    *rule = Some(severity);
+                }
+            }
+        }
+    }
+
+    fn profile_label(&mut self, context: &Context<'a>, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+        let Some(value) = context.label(keys::PROFILE) else { return };
+        match Profile::named(value) {
+            Some(profile) => {
+                let source = Source::ProfileLabel(context.namespace, profile);
+                let e = Sourced { value: profile.endpoint_propagation_seconds(), source };
+                self.set_times(base, [Some(e), None, None, None], remarks);
+            }
+            None => {
+                let known = Profile::ALL.map(Profile::as_str).join(", ");
+                remarks.push(Remark::bad_elsewhere(
+                    format!("namespace label {}: {} is no profile ({known}); it is ignored", keys::PROFILE, quote(value)),
+                    Some(format!("kubectl label ns {} {}=ingress --overwrite", context.namespace, keys::PROFILE)),
+                ));
+            }
+        }
+    }
+
+    fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+        let Some(annotations) = &subject.pod.metadata.annotations else { return };
+        for (key, value) in &annotations.ours {
+            let (key, value) = (key.as_str(), value.as_str());
+            let number = |remarks: &mut Vec<Remark<'a>>| {
+                let read = seconds(value);
+                if read.is_none() {
+                    remarks.push(Remark::bad_annotation(key, value, SECONDS_EXPECTED));
+                }
+                read.map(|value| Sourced { value, source: Source::Annotation(key) })
+            };
+            match key {
+                keys::ENDPOINT_PROPAGATION => {
+                    let e = number(remarks);
+                    self.set_times(base, [e, None, None, None], remarks);
+                }
+                keys::DRAIN_DELAY => {
+                    let d = number(remarks);
+                    self.set_times(base, [None, d, None, None], remarks);
+                }
+                keys::WORST_CASE_REQUEST => {
+                    let r = number(remarks);
+                    self.set_times(base, [None, None, r, None], remarks);
+                }
+                keys::SAFETY_MARGIN => {
+                    let m = number(remarks);
+                    self.set_times(base, [None, None, None, m], remarks);
+                }
+                keys::HOOK if value == "none" => {
+                    let new = Sourced { value: &Hook::None, source: Source::Annotation(key) };
+                    self.hook = self.fixed(Lock::Hook, &base.hook.value, new, remarks).unwrap_or(self.hook);
+                }
+                keys::HOOK => remarks.push(Remark::bad_annotation(key, value, "none")),
+                keys::HELPERS => self.helpers_annotation(key, value, remarks),
+                keys::SKIP => match self.locked(Lock::Skip) {
+                    Some(by) => remarks.push(Remark::locked(Lock::Skip, quote(value), Source::Annotation(key), "never", by)),
+                    None if value.trim().is_empty() => remarks.push(Remark::bad_annotation(key, value, "a reason")),
+                    None => self.skip = Some(value),
+                },
+                keys::INJECTED => {}
+                _ if key.starts_with(keys::PRESTOP_PREFIX) || key.starts_with(keys::REQUEST_PREFIX) => {}
+                _ if key.starts_with(keys::DOMAIN) || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) => {
+                    let mut remark = Remark::idle_annotation(key, None, "is not one that Draingate knows");
+                    remark.fix = nearest(key).map(|known| format!("{known}: {}", quote(value)));
+                    remarks.push(remark);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// `"a,b=10"`: names, with S after `=`. All of it holds or none.
+    fn helpers_annotation(&mut self, key: &'a str, value: &'a str, remarks: &mut Vec<Remark<'a>>) {
+        let entry = |part: &'a str| {
+            let (name, stop) = match part.trim().split_once('=') {
+                Some((name, stop)) => (name.trim_end(), Some(seconds(stop.trim_start())?)),
+                None => (part.trim(), None),
+            };
+            let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            let stem = name.strip_suffix('*').unwrap_or(name);
+            (!name.is_empty() && stem.bytes().all(legal)).then_some(HelperEntry {
+                pattern: name,
+                role: HelperRole::Helper,
+                stop_seconds: stop,
+            })
+        };
+        match value.split(',').map(entry).collect::<Option<Vec<_>>>() {
+            Some(entries) => entries.into_iter().for_each(|entry| self.set_helper(entry)),
+            None => remarks.push(Remark::bad_annotation(key, value, "a list of container names such as a,b=10")),
+        }
+    }
+
+    /// R of one app: its own annotation, unless a lock keeps it from being weaker.
+    pub fn request_of(&self, container: &'a str, subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) -> Sourced<'a, u64> {
+        let Some((key, value)) = container_annotation(subject, keys::REQUEST_PREFIX, container) else {
+            return self.worst_case_request;
+        };
+        let Some(value) = seconds(value) else {
+            let mut remark = Remark::bad_annotation(key, value, SECONDS_EXPECTED);
+            remark.container = Some(container);
+            remarks.push(remark);
+            return self.worst_case_request;
+        };
+        let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
+        let new = Sourced { value, source: Source::Annotation(key) };
+        self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, remarks).unwrap_or(self.worst_case_request)
+    }
+}
+
+/// The annotation of `prefix` for one container: its key and value.
+pub fn container_annotation<'a>(subject: &'a Subject<'a>, prefix: &str, container: &str) -> Option<(&'a str, &'a str)> {
+    let annotations = subject.pod.metadata.annotations.as_ref()?;
+    let ours = annotations.ours.iter().rev();
+    let found = ours.map(|(k, v)| (k.as_str(), v.as_str())).find(|(key, _)| key.strip_prefix(prefix) == Some(container));
+    found
+}
+
+/// What a number in an annotation must look like.
+pub const SECONDS_EXPECTED: &str = "whole seconds from 0 to 86400";
+
+/// A number in an annotation: one to five digits, at most [`MAX_SECONDS`].
+pub fn seconds(text: &str) -> Option<u64> {
+    let plain = (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse().ok())?.filter(|s| *s <= MAX_SECONDS)
+}
+
+fn known_helper(container: &str) -> Option<&'static helpers::KnownHelper> {
+    let fits = helpers::KNOWN.iter().filter_map(|known| Some((helpers::fit(known.name, container)?, known)));
+    fits.max_by_key(|(fit, _)| *fit).map(|(_, known)| known)
+}
+
+/// A known annotation key that `key` probably meant: the one that shares the longest beginning.
+fn nearest(key: &str) -> Option<&'static str> {
+    let shared = |known: &str| key.bytes().zip(known.bytes()).take_while(|(a, b)| a == b).count();
+    let candidates = keys::POD_ANNOTATIONS.into_iter().filter(|known| *known != keys::INJECTED);
+    candidates.max_by_key(|known| shared(known)).filter(|known| shared(known) > keys::DOMAIN.len() + 2)
+}

@@ -1,0 +1,552 @@
+//! The subject of a judgement: a pod, or one of the eight other kinds that carry a pod template.
+//!
+//! Parsing takes what the decision needs, borrowed from the bytes, and passes over everything else, so
+//! fields that Draingate has never heard of cannot disturb it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::keys;
+use super::text::{Pairs, Text};
+
+/// The kinds that carry a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A pod itself.
+    Pod,
+    /// core/v1
+    ReplicationController,
+    /// core/v1
+    PodTemplate,
+    /// apps/v1
+    ReplicaSet,
+    /// apps/v1
+    Deployment,
+    /// apps/v1
+    StatefulSet,
+    /// apps/v1
+    DaemonSet,
+    /// batch/v1
+    Job,
+    /// batch/v1
+    CronJob,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 9] = [
+        Kind::Pod,
+        Kind::ReplicationController,
+        Kind::PodTemplate,
+        Kind::ReplicaSet,
+        Kind::Deployment,
+        Kind::StatefulSet,
+        Kind::DaemonSet,
+        Kind::Job,
+        Kind::CronJob,
+    ];
+
+    /// The kind with this API group and name, if it carries a pod.
+    pub fn of(group: &str, kind: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| k.as_str() == kind && k.group() == group)
+    }
+
+    /// The kind of an object with this `apiVersion` and `kind`, if it carries a pod.
+    pub fn of_object(api_version: &str, kind: &str) -> Option<Kind> {
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        Kind::of(group, kind)
+    }
+
+    /// The kind's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Pod => "Pod",
+            Kind::ReplicationController => "ReplicationController",
+            Kind::PodTemplate => "PodTemplate",
+            Kind::ReplicaSet => "ReplicaSet",
+            Kind::Deployment => "Deployment",
+            Kind::StatefulSet => "StatefulSet",
+            Kind::DaemonSet => "DaemonSet",
+            Kind::Job => "Job",
+            Kind::CronJob => "CronJob",
+        }
+    }
+
+    /// The kind's API group; empty for core.
+    pub fn group(self) -> &'static str {
+        match self {
+            Kind::Pod | Kind::ReplicationController | Kind::PodTemplate => "",
+            Kind::Job | Kind::CronJob => "batch",
+            _ => "apps",
+        }
+    }
+
+    /// JSON pointer from the object to its pod: the part that has `metadata` and `spec`.
+    pub fn pod_pointer(self) -> &'static str {
+        match self {
+            Kind::Pod => "",
+            Kind::PodTemplate => "/template",
+            Kind::CronJob => "/spec/jobTemplate/spec/template",
+            _ => "/spec/template",
+        }
+    }
+
+    /// The same as a field path, as people write it in YAML: `spec.template.`; empty for a pod.
+    pub fn pod_path(self) -> &'static str {
+        match self {
+            Kind::Pod => "",
+            Kind::PodTemplate => "template.",
+            Kind::CronJob => "spec.jobTemplate.spec.template.",
+            _ => "spec.template.",
+        }
+    }
+
+    /// Whether its pods run to an end and are therefore never judged.
+    pub fn runs_to_completion(self) -> bool {
+        matches!(self, Kind::Job | Kind::CronJob)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is judged: an object and the pod in it.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// What kind of object carries the pod.
+    pub kind: Kind,
+    /// The object's name; of a pod that has none yet, its `generateName` and a star.
+    pub name: Cow<'a, str>,
+    /// The object's namespace, where it names one.
+    pub namespace: Option<Text<'a>>,
+    /// The object's controller, where it has one.
+    pub controller: Option<OwnerReference<'a>>,
+    /// How a rollout of it proceeds.
+    pub rollout: Rollout<'a>,
+    /// The pod, or the template of its pods.
+    pub pod: PodTemplate<'a>,
+}
+
+/// The `metadata` and `spec` of a pod or a pod template.
+#[derive(Debug, Default, Deserialize)]
+pub struct PodTemplate<'a> {
+    /// Labels and annotations.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata<'a>,
+    /// Containers and grace.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub spec: PodSpec<'a>,
+}
+
+/// What of an object's metadata matters here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    generate_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    namespace: Option<Text<'a>>,
+    /// Labels.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub labels: Pairs<'a>,
+    /// Whether the input has the object at all.
+    #[serde(skip)]
+    present: bool,
+    /// `None` where the object has none, so that a patch must add the map.
+    #[serde(borrow)]
+    pub annotations: Option<Annotations<'a>>,
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    owner_references: Vec<OwnerReference<'a>>,
+}
+
+impl<'a> Metadata<'a> {
+    /// Takes what names the object and leaves what describes its pod.
+    fn take_identity(&mut self) -> Metadata<'a> {
+        Metadata {
+            name: self.name.take(),
+            generate_name: self.generate_name.take(),
+            namespace: self.namespace.take(),
+            owner_references: std::mem::take(&mut self.owner_references),
+            ..Metadata::default()
+        }
+    }
+}
+
+/// One entry of `ownerReferences`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReference<'a> {
+    /// For example `apps/v1`.
+    #[serde(borrow, default)]
+    pub api_version: Text<'a>,
+    /// For example `ReplicaSet`.
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+    /// The owner's name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(default)]
+    controller: Option<bool>,
+}
+
+/// The annotations that concern Draingate.
+#[derive(Clone, Debug, Default)]
+pub struct Annotations<'a> {
+    /// Ours, in the order of the input.
+    pub ours: Vec<(Text<'a>, Text<'a>)>,
+    /// Whether the mirror mark of a static pod is among them.
+    pub mirror: bool,
+    /// How many there are in all.
+    pub count: usize,
+}
+
+impl Annotations<'_> {
+    /// The value of one of our keys.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.ours.iter().rev().find(|(k, _)| k.as_str() == key).map(|(_, v)| v.as_str())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Annotated;
+        impl<'de> Visitor<'de> for Annotated {
+            type Value = Annotations<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of strings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut out = Annotations::default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    out.count += 1;
+                    if key.contains(keys::DOMAIN) {
+                        out.ours.push((key, map.next_value::<Option<Text<'de>>>()?.unwrap_or_default()));
+                    } else {
+                        out.mirror |= key.as_str() == keys::MIRROR;
+                        map.next_value::<Option<Text<'de>>>()?;
+                    }
+                }
+                Ok(out)
+            }
+        }
+        deserializer.deserialize_map(Annotated)
+    }
+}
+
+/// What of a pod's spec matters here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSpec<'a> {
+    /// G as written; `None` where it is absent, which the API server makes 30.
+    pub termination_grace_period_seconds: Option<i64>,
+    #[serde(borrow)]
+    restart_policy: Option<Text<'a>>,
+    #[serde(borrow)]
+    priority_class_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    os: Option<Os<'a>>,
+    /// Regular containers.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub containers: Vec<Container<'a>>,
+    /// Init containers; those with `restartPolicy: Always` are native sidecars.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub init_containers: Vec<Container<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Os<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
+}
+
+/// One container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container<'a> {
+    /// Its name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    restart_policy: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    ports: Vec<IgnoredAny>,
+    /// `None` where it is absent, so that a patch must add it.
+    #[serde(borrow)]
+    pub lifecycle: Option<Lifecycle<'a>>,
+    /// Readiness probe.
+    pub readiness_probe: Option<Probe>,
+    /// Liveness probe.
+    pub liveness_probe: Option<Probe>,
+    /// Startup probe.
+    pub startup_probe: Option<Probe>,
+}
+
+impl<'a> Container<'a> {
+    /// Whether it declares a port.
+    pub fn has_port(&self) -> bool {
+        !self.ports.is_empty()
+    }
+
+    /// Whether, as an init container, it is a native sidecar.
+    pub fn is_native_sidecar(&self) -> bool {
+        self.restart_policy.as_deref() == Some("Always")
+    }
+
+    /// Its preStop hook.
+    pub fn pre_stop(&self) -> Option<&Handler<'a>> {
+        self.lifecycle.as_ref()?.pre_stop.as_ref()
+    }
+}
+
+/// A container's lifecycle.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifecycle<'a> {
+    /// The preStop hook.
+    #[serde(borrow)]
+    pub pre_stop: Option<Handler<'a>>,
+    post_start: Option<IgnoredAny>,
+    stop_signal: Option<IgnoredAny>,
+}
+
+impl Lifecycle<'_> {
+    /// Whether it says anything besides preStop.
+    pub fn has_more(&self) -> bool {
+        self.post_start.is_some() || self.stop_signal.is_some()
+    }
+}
+
+/// A lifecycle handler.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handler<'a> {
+    /// Runs a command in the container.
+    #[serde(borrow)]
+    pub exec: Option<ExecAction<'a>>,
+    /// Asks the pod over HTTP.
+    #[serde(borrow)]
+    pub http_get: Option<HttpGetAction<'a>>,
+    /// Waits.
+    pub sleep: Option<SleepAction>,
+}
+
+/// A command.
+#[derive(Debug, Default, Deserialize)]
+pub struct ExecAction<'a> {
+    /// Program and arguments.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub command: Vec<Text<'a>>,
+}
+
+/// An HTTP request to the pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpGetAction<'a> {
+    /// Path.
+    #[serde(borrow)]
+    pub path: Option<Text<'a>>,
+    /// Port, by number or name.
+    #[serde(borrow)]
+    pub port: Option<IntOrString<'a>>,
+    #[serde(borrow)]
+    scheme: Option<Text<'a>>,
+    #[serde(borrow)]
+    host: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    http_headers: Vec<IgnoredAny>,
+}
+
+impl HttpGetAction<'_> {
+    /// Whether only path and port are set; the API server's defaulting adds `scheme: HTTP`.
+    pub fn is_plain(&self) -> bool {
+        self.host.as_deref().unwrap_or_default().is_empty()
+            && self.http_headers.is_empty()
+            && self.scheme.as_deref().is_none_or(|scheme| scheme == "HTTP")
+    }
+}
+
+/// A number, or a name or percentage.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum IntOrString<'a> {
+    /// A number.
+    Int(i64),
+    /// Text.
+    #[serde(borrow)]
+    String(Text<'a>),
+}
+
+/// The native sleep.
+#[derive(Debug, Default, Deserialize)]
+pub struct SleepAction {
+    /// Its length, in seconds.
+    #[serde(default)]
+    pub seconds: i64,
+}
+
+/// What of a probe matters here.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// Seconds between two probes; 10 where absent.
+    pub period_seconds: Option<i64>,
+    /// Failures in a row until it counts; 3 where absent.
+    pub failure_threshold: Option<i64>,
+    /// The grace of a restart that this probe causes; the pod's own where absent.
+    pub termination_grace_period_seconds: Option<i64>,
+}
+
+/// How a workload replaces its pods.
+#[derive(Debug, Default)]
+pub struct Rollout<'a> {
+    /// `replicas`, where the object has the field.
+    pub replicas: Option<i64>,
+    /// `strategy` of a Deployment, `updateStrategy` of the others.
+    pub strategy: Option<Strategy<'a>>,
+}
+
+/// A rollout strategy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Strategy<'a> {
+    /// `RollingUpdate`, `Recreate` or `OnDelete`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Option<Text<'a>>,
+    /// Bounds of a rolling update.
+    #[serde(borrow)]
+    pub rolling_update: Option<RollingUpdate<'a>>,
+}
+
+/// Bounds of a rolling update, each a number or a percentage.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RollingUpdate<'a> {
+    /// How many pods may be missing.
+    #[serde(borrow)]
+    pub max_unavailable: Option<IntOrString<'a>>,
+    /// How many may be there in addition.
+    #[serde(borrow)]
+    pub max_surge: Option<IntOrString<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Carrier<'a> {
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    metadata: Metadata<'a>,
+    /// PodTemplate carries its template here.
+    #[serde(borrow)]
+    template: Option<PodTemplate<'a>>,
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    spec: CarrierSpec<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CarrierSpec<'a> {
+    #[serde(borrow)]
+    template: Option<PodTemplate<'a>>,
+    #[serde(borrow)]
+    job_template: Option<JobTemplate<'a>>,
+    replicas: Option<i64>,
+    #[serde(borrow, alias = "updateStrategy")]
+    strategy: Option<Strategy<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct JobTemplate<'a> {
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    spec: JobSpec<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct JobSpec<'a> {
+    #[serde(borrow)]
+    template: Option<PodTemplate<'a>>,
+}
+
+fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Parses `json`; only a failure pays for finding the path of the field.
+fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
+    serde_json::from_str(json).map_err(|plain| {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Err(e) if e.path().iter().next().is_some() => format!("{}: {}", e.path(), e.inner()),
+            _ => plain.to_string(),
+        }
+    })
+}
+
+impl<'a> Subject<'a> {
+    /// Reads an object of `kind` from its JSON.
+    ///
+    /// # Errors
+    /// A sentence with the field's path, the line and the column, when a field that the decision needs
+    /// has the wrong type or the text is not JSON.
+    pub fn parse(kind: Kind, json: &'a str) -> Result<Subject<'a>, String> {
+        if kind == Kind::Pod {
+            let mut pod: PodTemplate = read(json)?;
+            let metadata = pod.metadata.take_identity();
+            return Ok(Subject::new(kind, metadata, Rollout::default(), pod));
+        }
+        let Carrier { metadata, template, spec } = read(json)?;
+        let pod = match kind {
+            Kind::PodTemplate => template,
+            Kind::CronJob => spec.job_template.and_then(|job| job.spec.template),
+            _ => spec.template,
+        };
+        let rollout = Rollout { replicas: spec.replicas, strategy: spec.strategy };
+        Ok(Subject::new(kind, metadata, rollout, pod.unwrap_or_default()))
+    }
+
+    fn new(kind: Kind, metadata: Metadata<'a>, rollout: Rollout<'a>, pod: PodTemplate<'a>) -> Subject<'a> {
+        let name = match (metadata.name, metadata.generate_name) {
+            (Some(name), _) if !name.is_empty() => name.into_inner(),
+            (_, Some(prefix)) => Cow::Owned(format!("{prefix}*")),
+            _ => Cow::Borrowed(""),
+        };
+        let controller = metadata.owner_references.into_iter().find(|owner| owner.controller == Some(true));
+        Subject { kind, name, namespace: metadata.namespace, controller, rollout, pod }
+    }
+
+    /// The pod's restart policy; absent is Always.
+    pub fn restarts_always(&self) -> bool {
+        self.pod.spec.restart_policy.as_deref().is_none_or(|p| p.is_empty() || p == "Always")
+    }
+
+    /// Whether it has one of the two priority classes that keep a cluster or a node running.
+    pub fn is_critical(&self) -> bool {
+        matches!(
+            self.pod.spec.priority_class_name.as_deref(),
+            Some("system-node-critical" | "system-cluster-critical")
+        )
+    }
+
+    /// Whether the pod says that it runs on Windows.
+    pub fn is_windows(&self) -> bool {
+        self.pod.spec.os.as_ref().is_some_and(|os| os.name.as_str() == "windows")
+    }
+
+    /// The workload whose manifest a person would edit: `its Deployment`; `None` for the object itself.
+    ///
+    /// A ReplicaSet whose name ends in the pod's template hash was made by a Deployment.
+    pub fn edited_in(&self) -> Option<&str> {
+        let owner = self.controller.as_ref()?;
+        let hash = self.pod.metadata.labels.get(keys::POD_TEMPLATE_HASH);
+        match (owner.kind.as_str(), hash) {
+            ("ReplicaSet", Some(hash)) if owner.name.ends_with(hash) => Some("Deployment"),
+            (kind, _) => Some(kind),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services.
+//!
+//! The watches, `--standalone` and `check` fill the same structure, so that the same pod gets the same
+//! answer through every door.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::keys;
+use super::mode::Mode;
+use super::policy::{Policy, PolicyKind, UnreadablePolicy};
+use super::text::Pairs;
+
+/// How a wait can be written into a pod's preStop hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SleepSupport {
+    /// The native `sleep`: API server and all kubelets are 1.30 or later.
+    #[default]
+    Native,
+    /// `exec: ["sleep", "N"]`, which `--hook-fallback exec` opted in to; never on Windows pods.
+    Exec {
+        /// Why not native.
+        because: String,
+    },
+    /// Not at all: nothing that needs a wait is injected.
+    Unsupported {
+        /// Why, in words: the version found.
+        because: String,
+    },
+}
+
+/// Everything outside a request that a judgement depends on.
+#[derive(Debug, Default)]
+pub struct World {
+    namespaces: HashMap<String, Namespace>,
+    cluster_policies: PolicySet,
+    policies: HashMap<String, PolicySet>,
+    services: HashMap<String, BTreeMap<String, Selector>>,
+    /// How waits can be written.
+    pub sleep: SleepSupport,
+    /// The release's own namespace, which is never touched.
+    pub own_namespace: Option<String>,
+}
+
+type Selector = BTreeMap<String, String>;
+
+/// A namespace's labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Namespace {
+    /// The mode that its label names; `Err` with the value where it is unknown, which counts as `warn`.
+    ///
+    /// # Errors
+    /// The unknown value.
+    pub fn mode(&self) -> Result<Mode, &str> {
+        Mode::from_label(self.labels.get(keys::MODE).map(String::as_str))
+    }
+}
+
+/// The policies of one kind in one place, those that win first.
+#[derive(Debug, Default)]
+struct PolicySet {
+    readable: Vec<Policy>,
+    unreadable: Vec<UnreadablePolicy>,
+}
+
+impl PolicySet {
+    fn remove(&mut self, name: &str) {
+        self.readable.retain(|p| p.name != name);
+        self.unreadable.retain(|p| p.name != name);
+    }
+
+    fn insert(&mut self, policy: Result<Policy, UnreadablePolicy>) {
+        match policy {
+            Ok(policy) => {
+                self.remove(&policy.name);
+                let at = self.readable.partition_point(|p| p.precedence() < policy.precedence());
+                self.readable.insert(at, policy);
+            }
+            Err(policy) => {
+                self.remove(&policy.name);
+                self.unreadable.push(policy);
+            }
+        }
+    }
+}
+
+impl World {
+    /// Adds or replaces a namespace.
+    pub fn set_namespace(&mut self, name: &str, labels: BTreeMap<String, String>) {
+        self.namespaces.insert(name.to_owned(), Namespace { labels });
+    }
+
+    /// Forgets a namespace.
+    pub fn remove_namespace(&mut self, name: &str) {
+        self.namespaces.remove(name);
+    }
+
+    /// The namespace, if it is known.
+    pub fn namespace(&self, name: &str) -> Option<&Namespace> {
+        self.namespaces.get(name)
+    }
+
+    /// Adds or replaces a policy; `namespace` is empty for a ClusterDrainPolicy.
+    pub fn set_policy(&mut self, kind: PolicyKind, namespace: &str, policy: Result<Policy, UnreadablePolicy>) {
+        self.policy_set(kind, namespace).insert(policy);
+    }
+
+    /// Forgets a policy.
+    pub fn remove_policy(&mut self, kind: PolicyKind, namespace: &str, name: &str) {
+        self.policy_set(kind, namespace).remove(name);
+    }
+
+    /// Forgets every policy of a kind.
+    pub fn clear_policies(&mut self, kind: PolicyKind) {
+        match kind {
+            PolicyKind::ClusterDrainPolicy => self.cluster_policies = PolicySet::default(),
+            PolicyKind::DrainPolicy => self.policies.clear(),
+        }
+    }
+
+    fn policy_set(&mut self, kind: PolicyKind, namespace: &str) -> &mut PolicySet {
+        match kind {
+            PolicyKind::ClusterDrainPolicy => &mut self.cluster_policies,
+            PolicyKind::DrainPolicy => self.policies.entry(namespace.to_owned()).or_default(),
+        }
+    }
+
+    /// Adds or replaces a Service. One without a selector selects nothing.
+    pub fn set_service(&mut self, namespace: &str, name: &str, selector: BTreeMap<String, String>) {
+        let services = self.services.entry(namespace.to_owned()).or_default();
+        if selector.is_empty() {
+            services.remove(name);
+        } else {
+            services.insert(name.to_owned(), selector);
+        }
+    }
+
+    /// Forgets a Service.
+    pub fn remove_service(&mut self, namespace: &str, name: &str) {
+        if let Some(services) = self.services.get_mut(namespace) {
+            services.remove(name);
+        }
+    }
+
+    /// How many policies were read, and how many could not be.
+    pub fn policy_counts(&self) -> (usize, usize) {
+        let sets = || self.policies.values().chain([&self.cluster_policies]);
+        (sets().map(|s| s.readable.len()).sum(), sets().map(|s| s.unreadable.len()).sum())
+    }
+
+    /// How many namespaces are known.
+    pub fn namespace_count(&self) -> usize {
+        self.namespaces.len()
+    }
+
+    /// What of the world concerns a pod in `namespace`.
+    pub fn context<'a>(&'a self, namespace: &'a str) -> Context<'a> {
+        Context {
+            world: self,
+            namespace,
+            labels: self.namespaces.get(namespace).map(|n| &n.labels),
+            policies: self.policies.get(namespace),
+        }
+    }
+}
+
+/// The world as seen from one namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The namespace's name.
+    pub namespace: &'a str,
+    world: &'a World,
+    labels: Option<&'a BTreeMap<String, String>>,
+    policies: Option<&'a PolicySet>,
+}
+
+impl<'a> Context<'a> {
+    /// A label of the namespace.
+    pub fn label(&self, key: &str) -> Option<&'a str> {
+        self.labels?.get(key).map(String::as_str)
+    }
+
+    /// The ClusterDrainPolicy and the DrainPolicy that apply to a pod with these labels.
+    pub fn policies(&self, pod: &Pairs) -> (Option<&'a Policy>, Option<&'a Policy>) {
+        let first = |set: &'a PolicySet| set.readable.iter().find(|p| p.covers(|key| lookup(pod, key), |key| self.label(key)));
+        (first(&self.world.cluster_policies), self.policies.and_then(first))
+    }
+
+    /// The policies that could have applied, had they been readable.
+    pub fn unreadable(&self) -> impl Iterator<Item = &'a UnreadablePolicy> {
+        let own = self.policies.map(|set| set.unreadable.as_slice()).unwrap_or_default();
+        self.world.cluster_policies.unreadable.iter().chain(own)
+    }
+
+    /// The name of a known Service that selects a pod with these labels.
+    pub fn service(&self, pod: &Pairs) -> Option<&'a str> {
+        let services = self.world.services.get(self.namespace)?;
+        let selects = |selector: &Selector| selector.iter().all(|(key, value)| pod.get(key) == Some(value));
+        services.iter().find(|(_, selector)| selects(selector)).map(|(name, _)| name.as_str())
+    }
+
+    /// How a wait can be written.
+    pub fn sleep(&self) -> &'a SleepSupport {
+        &self.world.sleep
+    }
+
+    /// Whether Draingate itself lives here.
+    pub fn is_own_namespace(&self) -> bool {
+        self.world.own_namespace.as_deref() == Some(self.namespace)
+    }
+}
+
+fn lookup<'p>(pairs: &'p Pairs, key: &str) -> Option<&'p str> {
+    pairs.get(key)
+}

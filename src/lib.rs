@@ -1,1 +1,3 @@
+//! Draingate makes pods stop without dropping work.
 
+pub mod core;

@@ -68,12 +68,21 @@ pub struct Term {
 /// The chain of waits that decides `required`, in the order of time: the terms add up to it.
 pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
     let moment = |end: Option<u64>| end.unwrap_or(u64::MAX);
-    let stop = |c: &Container| Term { what: format!("stop of {:?}", c.name()), seconds: Some(c.stop), note: c.role.as_str().to_owned() };
-    let margin = Term { what: "safety margin".into(), seconds: Some(pod.margin), note: settings.safety_margin.source.to_string() };
+    let stop = |c: &Container| Term {
+        what: format!("stop of {:?}", c.name()),
+        seconds: Some(c.stop),
+        note: c.role.as_str().to_owned(),
+    };
+    let margin = Term {
+        what: "safety margin".into(),
+        seconds: Some(pod.margin),
+        note: settings.safety_margin.source.to_string(),
+    };
 
     // From the end backwards, until a wait that began at the deletion itself: a hook or the hold.
     let mut terms = vec![margin];
-    let ends: Vec<(&Container, u64)> = pod.containers.iter().zip(&budget.done).map(|(c, done)| (c, moment(*done))).collect();
+    let ends: Vec<(&Container, u64)> =
+        pod.containers.iter().zip(&budget.done).map(|(c, done)| (c, moment(*done))).collect();
     let last_of = |role| ends.iter().filter(move |(c, _)| c.role == role).max_by_key(|(_, end)| *end);
     let apps_done = moment(budget.apps_done);
     let mains_gone = last_of(Role::Helper).map_or(apps_done, |(_, gone)| apps_done.max(*gone));

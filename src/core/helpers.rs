@@ -20,7 +20,12 @@ pub struct KnownHelper {
 
 /// The table, in the order the docs print it.
 pub const KNOWN: [KnownHelper; 18] = [
-    known("pgbouncer", 2, "connection pooler", "pgbouncer.org/usage.html, signals: SIGTERM shuts down at once before 1.23"),
+    known(
+        "pgbouncer",
+        2,
+        "connection pooler",
+        "pgbouncer.org/usage.html, signals: SIGTERM shuts down at once before 1.23",
+    ),
     known("pgcat", 2, "connection pooler", "assumed: the default S"),
     known("odyssey", 2, "connection pooler", "assumed: the default S"),
     known("cloud-sql-proxy", 2, "database proxy", "its --max-sigterm-delay is 0 by default: it closes at once"),

@@ -34,16 +34,8 @@ pub const MIRROR: &str = "kubernetes.io/config.mirror";
 pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The pod annotations without a container in their key.
-pub const POD_ANNOTATIONS: [&str; 8] = [
-    ENDPOINT_PROPAGATION,
-    DRAIN_DELAY,
-    WORST_CASE_REQUEST,
-    SAFETY_MARGIN,
-    HOOK,
-    HELPERS,
-    SKIP,
-    INJECTED,
-];
+pub const POD_ANNOTATIONS: [&str; 8] =
+    [ENDPOINT_PROPAGATION, DRAIN_DELAY, WORST_CASE_REQUEST, SAFETY_MARGIN, HOOK, HELPERS, SKIP, INJECTED];
 
 /// `key` as one reference token of a JSON pointer (RFC 6901).
 pub fn escape(key: &str) -> String {

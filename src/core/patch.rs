@@ -73,7 +73,9 @@ impl Writer {
         match &metadata.annotations {
             Some(_) if old.is_some() => self.replace(&key, text),
             Some(_) => self.add(&key, text),
-            None if subject.pod.metadata.is_present() => self.add("/metadata/annotations", json!({keys::INJECTED: text})),
+            None if subject.pod.metadata.is_present() => {
+                self.add("/metadata/annotations", json!({keys::INJECTED: text}))
+            }
             None => self.add("/metadata", json!({"annotations": {keys::INJECTED: text}})),
         }
     }

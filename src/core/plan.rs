@@ -3,7 +3,7 @@
 //! A hook without the grace for it would harm, so where G would still be too small nothing is injected.
 
 use super::budget::Budget;
-use super::pod::{GraceChange, HookSource, Pod, Record, Role};
+use super::pod::{GraceChange, HoldReason, HookSource, Pod, Record, Role};
 use super::policy::{Adjust, Hook};
 use super::settings::Settings;
 use super::world::SleepSupport;
@@ -61,11 +61,9 @@ impl Plan {
     pub fn of(pod: &Pod, settings: &Settings, sleep: &SleepSupport, windows: bool) -> Plan {
         match hooks(pod, settings, sleep, windows) {
             Ok((hooks, with_hooks)) => with_grace(hooks, &with_hooks, settings),
-            Err(reason) => Plan {
-                required: Budget::of(pod).required,
-                refused: Some(Refusal::NoSleep(reason)),
-                ..Plan::default()
-            },
+            Err(reason) => {
+                Plan { required: Budget::of(pod).required, refused: Some(Refusal::NoSleep(reason)), ..Plan::default() }
+            }
         }
     }
 
@@ -95,7 +93,12 @@ fn set_hook(pod: &mut Pod, hook: &PlannedHook) {
 }
 
 /// The hooks that apps and helpers without one get, and the pod with them.
-fn hooks<'a>(pod: &Pod<'a>, settings: &Settings, sleep: &SleepSupport, windows: bool) -> Result<(Vec<PlannedHook>, Pod<'a>), String> {
+fn hooks<'a>(
+    pod: &Pod<'a>,
+    settings: &Settings,
+    sleep: &SleepSupport,
+    windows: bool,
+) -> Result<(Vec<PlannedHook>, Pod<'a>), String> {
     let mut pod = pod.clone();
     let mut planned = Vec::new();
     let wait = match sleep {
@@ -104,29 +107,36 @@ fn hooks<'a>(pod: &Pod<'a>, settings: &Settings, sleep: &SleepSupport, windows: 
         SleepSupport::Exec { because } => Err(format!("{because}, and a Windows pod has no sleep to run")),
         SleepSupport::Unsupported { because } => Err(because.clone()),
     };
-    let mut give = |pod: &mut Pod, role, hook: Option<(u64, Result<PlannedHandler, String>)>| {
-        let Some((seconds, handler)) = hook else { return Ok(()) };
-        for index in 0..pod.containers.len() {
-            if pod.containers.get(index).is_some_and(|c| c.role == role && !c.has_hook()) {
-                let hook = PlannedHook { container: index, seconds, handler: handler.clone()? };
-                set_hook(pod, &hook);
-                planned.push(hook);
-            }
-        }
-        Ok(())
-    };
     let for_apps = match settings.hook.value {
-        _ if pod.hold_reason == super::pod::HoldReason::NotServing => None,
+        _ if pod.hold_reason == HoldReason::NotServing => None,
         Hook::Sleep => (pod.hold > 0).then(|| (pod.hold, wait.clone())),
         Hook::HttpGet(_, seconds) | Hook::Exec(_, seconds) => Some((*seconds, Ok(PlannedHandler::Policy))),
         Hook::None => None,
     };
-    give(&mut pod, Role::App, for_apps)?;
+    give(&mut pod, Role::App, for_apps, &mut planned)?;
     // One second more than the apps need: a helper must not race the last of them.
     let for_helpers = Budget::of(&pod).apps_done.filter(|done| *done > 0).and_then(|done| done.checked_add(1));
-    give(&mut pod, Role::Helper, for_helpers.map(|seconds| (seconds, wait.clone())))?;
+    give(&mut pod, Role::Helper, for_helpers.map(|seconds| (seconds, wait)), &mut planned)?;
     planned.sort_by_key(|hook| hook.container);
     Ok((planned, pod))
+}
+
+/// One hook for every container of `role` that has none.
+fn give(
+    pod: &mut Pod,
+    role: Role,
+    hook: Option<(u64, Result<PlannedHandler, String>)>,
+    planned: &mut Vec<PlannedHook>,
+) -> Result<(), String> {
+    let Some((seconds, handler)) = hook else { return Ok(()) };
+    for container in 0..pod.containers.len() {
+        if pod.containers.get(container).is_some_and(|c| c.role == role && !c.has_hook()) {
+            let hook = PlannedHook { container, seconds, handler: handler.clone()? };
+            set_hook(pod, &hook);
+            planned.push(hook);
+        }
+    }
+    Ok(())
 }
 
 /// The grace for those hooks, or a refusal.

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::MAX_SECONDS;
 use super::keys;
 use super::policy::{AppliesTo, HelperRole, Hook};
 use super::settings::{Remark, SECONDS_EXPECTED, Settings, Sourced, container_annotation, seconds};
 use super::sleep::{self, ExecSleep};
 use super::subject::{self, Handler, IntOrString, Subject};
 use super::world::Context;
-use super::MAX_SECONDS;
 
 /// What a container is to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,7 +217,9 @@ impl<'a> Pod<'a> {
                 let (hook, hook_source, exec_sleep) = read_hook(subject, settings, raw, record, hold, remarks);
                 let (request, stop) = match role {
                     Role::App => (settings.request_of(name, subject, remarks), 0),
-                    _ => (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(name)),
+                    _ => {
+                        (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(name))
+                    }
                 };
                 let pointer = format!("/spec/{list}/{index}");
                 Container { role, raw, pointer, hook, hook_source, exec_sleep, request, stop }
@@ -292,7 +294,10 @@ fn read_hook<'a>(
         let seconds = u64::try_from(sleep.seconds).unwrap_or(0);
         return (Some(seconds).filter(|s| *s <= MAX_SECONDS), HookSource::Written, None);
     }
-    let exec_sleep = handler.exec.as_ref().and_then(|exec| sleep::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
+    let exec_sleep = handler
+        .exec
+        .as_ref()
+        .and_then(|exec| sleep::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
     match (declared, exec_sleep) {
         (Some((_, seconds)), exec_sleep) => (Some(seconds), HookSource::Declared, exec_sleep),
         (None, Some(sleep)) => (sleep.seconds, HookSource::Written, exec_sleep),
@@ -301,7 +306,11 @@ fn read_hook<'a>(
 }
 
 /// The length that an annotation declares for a container's hook.
-fn declared_seconds<'a>(subject: &'a Subject<'a>, container: &'a str, remarks: &mut Vec<Remark<'a>>) -> Option<(&'a str, u64)> {
+fn declared_seconds<'a>(
+    subject: &'a Subject<'a>,
+    container: &'a str,
+    remarks: &mut Vec<Remark<'a>>,
+) -> Option<(&'a str, u64)> {
     let (key, value) = container_annotation(subject, keys::PRESTOP_PREFIX, container)?;
     let read = seconds(value);
     if read.is_none() {
@@ -321,7 +330,8 @@ fn is_ours(handler: &Handler, seconds: u64, settings: &Settings) -> bool {
         (Some(exec), None, policy) => {
             let command = || exec.command.iter().map(|text| text.as_str());
             let fallback = command().eq(["sleep", seconds.to_string().as_str()]);
-            fallback || matches!(policy, Hook::Exec(spec, length) if *length == seconds && command().eq(spec.command.iter().map(String::as_str)))
+            fallback
+                || matches!(policy, Hook::Exec(spec, length) if *length == seconds && command().eq(spec.command.iter().map(String::as_str)))
         }
         (None, Some(get), Hook::HttpGet(spec, length)) => {
             *length == seconds
@@ -341,9 +351,10 @@ fn lone_annotations<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>)
         let container = [keys::PRESTOP_PREFIX, keys::REQUEST_PREFIX].iter().find_map(|prefix| key.strip_prefix(prefix));
         let Some(container) = container else { continue };
         let mut sidecars = spec.init_containers.iter().filter(|c| c.is_native_sidecar());
-        if !spec.containers.iter().any(|c| c.name.as_str() == container) && !sidecars.any(|c| c.name.as_str() == container) {
+        if !spec.containers.iter().any(|c| c.name.as_str() == container)
+            && !sidecars.any(|c| c.name.as_str() == container)
+        {
             remarks.push(Remark::idle_annotation(key, None, "the pod has no such container; it is ignored"));
         }
     }
 }
-

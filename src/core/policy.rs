@@ -510,7 +510,11 @@ fn check(kind: PolicyKind, spec: &PolicySpec) -> Result<(), String> {
             return Err(format!("spec.{field}: {seconds} is more than {MAX_SECONDS}"));
         }
     }
-    if spec.helpers.iter().any(|h| h.name.trim_end_matches('*').contains('*') || h.name.ends_with("**") || h.name.is_empty()) {
+    if spec
+        .helpers
+        .iter()
+        .any(|h| h.name.trim_end_matches('*').contains('*') || h.name.ends_with("**") || h.name.is_empty())
+    {
         return Err("spec.helpers: a name may hold one * at its end".into());
     }
     if spec.hook.as_ref().and_then(|h| h.exec.as_ref()).is_some_and(|exec| exec.command.is_empty()) {

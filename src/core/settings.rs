@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
@@ -10,7 +11,6 @@ use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Poli
 use super::subject::Subject;
 use super::text::quote;
 use super::world::Context;
-use super::MAX_SECONDS;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,13 @@ impl<'a> Remark<'a> {
         }
     }
 
-    fn locked(setting: impl fmt::Display, weaker: impl fmt::Display, source: Source<'a>, kept: impl fmt::Display, by: &str) -> Remark<'a> {
+    fn locked(
+        setting: impl fmt::Display,
+        weaker: impl fmt::Display,
+        source: Source<'a>,
+        kept: impl fmt::Display,
+        by: &str,
+    ) -> Remark<'a> {
         Remark {
             code: Code::LockedSetting,
             at_most: Severity::Warning,
@@ -229,7 +235,10 @@ impl<'a> Settings<'a> {
         settings.annotations(subject, &base, &mut remarks);
         for policy in context.unreadable() {
             let problem = quote(&policy.problem);
-            remarks.push(Remark::bad_elsewhere(format!("{} cannot be read and is ignored: {problem}", policy.title), None));
+            remarks.push(Remark::bad_elsewhere(
+                format!("{} cannot be read and is ignored: {problem}", policy.title),
+                None,
+            ));
         }
         (settings, remarks)
     }
@@ -338,8 +347,7 @@ impl<'a> Settings<'a> {
             }),
             (None, None) => None,
         };
-        let [d, r, m] =
-            [budget.drain_delay_seconds, budget.worst_case_request_seconds, budget.safety_margin_seconds];
+        let [d, r, m] = [budget.drain_delay_seconds, budget.worst_case_request_seconds, budget.safety_margin_seconds];
         self.set_times(base, [e, d.map(from), r.map(from), m.map(from)], remarks);
         if let Some(value) = policy.hook.as_ref() {
             let new = Sourced { value, source };
@@ -351,11 +359,13 @@ impl<'a> Settings<'a> {
         }
         if let Some(value) = policy.spec.applies_to {
             let new = Sourced { value, source };
-            self.applies_to = self.fixed(Lock::AppliesTo, &base.applies_to.value, new, remarks).unwrap_or(self.applies_to);
+            self.applies_to =
+                self.fixed(Lock::AppliesTo, &base.applies_to.value, new, remarks).unwrap_or(self.applies_to);
         }
         if let Some(value) = policy.spec.controllers {
             let new = Sourced { value, source };
-            self.controllers = self.fixed(Lock::Controllers, &base.controllers.value, new, remarks).unwrap_or(self.controllers);
+            self.controllers =
+                self.fixed(Lock::Controllers, &base.controllers.value, new, remarks).unwrap_or(self.controllers);
         }
         if let Some(value) = grace_period.max_seconds {
             self.set_ceiling(policy, value, base, remarks);
@@ -404,7 +414,14 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn set_rule(&mut self, policy: &'a Policy, code: Code, severity: Severity, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+    fn set_rule(
+        &mut self,
+        policy: &'a Policy,
+        code: Code,
+        severity: Severity,
+        base: &Settings<'a>,
+        remarks: &mut Vec<Remark<'a>>,
+    ) {
         let locked_at = base.severity(code, code.default_severity());
         match self.locked(Lock::Rule(code)) {
             Some(by) if severity < locked_at => {
@@ -430,7 +447,11 @@ impl<'a> Settings<'a> {
             None => {
                 let known = Profile::ALL.map(Profile::as_str).join(", ");
                 remarks.push(Remark::bad_elsewhere(
-                    format!("namespace label {}: {} is no profile ({known}); it is ignored", keys::PROFILE, quote(value)),
+                    format!(
+                        "namespace label {}: {} is no profile ({known}); it is ignored",
+                        keys::PROFILE,
+                        quote(value)
+                    ),
                     Some(format!("kubectl label ns {} {}=ingress --overwrite", context.namespace, keys::PROFILE)),
                 ));
             }
@@ -472,13 +493,17 @@ impl<'a> Settings<'a> {
                 keys::HOOK => remarks.push(Remark::bad_annotation(key, value, "none")),
                 keys::HELPERS => self.helpers_annotation(key, value, remarks),
                 keys::SKIP => match self.locked(Lock::Skip) {
-                    Some(by) => remarks.push(Remark::locked(Lock::Skip, quote(value), Source::Annotation(key), "never", by)),
+                    Some(by) => {
+                        remarks.push(Remark::locked(Lock::Skip, quote(value), Source::Annotation(key), "never", by))
+                    }
                     None if value.trim().is_empty() => remarks.push(Remark::bad_annotation(key, value, "a reason")),
                     None => self.skip = Some(value),
                 },
                 keys::INJECTED => {}
                 _ if key.starts_with(keys::PRESTOP_PREFIX) || key.starts_with(keys::REQUEST_PREFIX) => {}
-                _ if key.starts_with(keys::DOMAIN) || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) => {
+                _ if key.starts_with(keys::DOMAIN)
+                    || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) =>
+                {
                     let mut remark = Remark::idle_annotation(key, None, "is not one that Draingate knows");
                     remark.fix = nearest(key).map(|known| format!("{known}: {}", quote(value)));
                     remarks.push(remark);
@@ -510,7 +535,12 @@ impl<'a> Settings<'a> {
     }
 
     /// R of one app: its own annotation, unless a lock keeps it from being weaker.
-    pub fn request_of(&self, container: &'a str, subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) -> Sourced<'a, u64> {
+    pub fn request_of(
+        &self,
+        container: &'a str,
+        subject: &'a Subject<'a>,
+        remarks: &mut Vec<Remark<'a>>,
+    ) -> Sourced<'a, u64> {
         let Some((key, value)) = container_annotation(subject, keys::REQUEST_PREFIX, container) else {
             return self.worst_case_request;
         };
@@ -522,7 +552,8 @@ impl<'a> Settings<'a> {
         };
         let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
         let new = Sourced { value, source: Source::Annotation(key) };
-        self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, remarks).unwrap_or(self.worst_case_request)
+        self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, remarks)
+            .unwrap_or(self.worst_case_request)
     }
 }
 
@@ -530,7 +561,8 @@ impl<'a> Settings<'a> {
 pub fn container_annotation<'a>(subject: &'a Subject<'a>, prefix: &str, container: &str) -> Option<(&'a str, &'a str)> {
     let annotations = subject.pod.metadata.annotations.as_ref()?;
     let ours = annotations.ours.iter().rev();
-    let found = ours.map(|(k, v)| (k.as_str(), v.as_str())).find(|(key, _)| key.strip_prefix(prefix) == Some(container));
+    let found =
+        ours.map(|(k, v)| (k.as_str(), v.as_str())).find(|(key, _)| key.strip_prefix(prefix) == Some(container));
     found
 }
 

@@ -145,7 +145,18 @@ mod tests {
 
     #[test]
     fn has_no_length_for_anything_else() {
-        for line in ["sleep $WAIT", "sleep 5 &", "sleep 5 | cat", "sleep 5 || x", "nginx -s quit", "sleep", "sleep -1", "sleeper 5", "", "sleep 5 6"] {
+        for line in [
+            "sleep $WAIT",
+            "sleep 5 &",
+            "sleep 5 | cat",
+            "sleep 5 || x",
+            "nginx -s quit",
+            "sleep",
+            "sleep -1",
+            "sleeper 5",
+            "",
+            "sleep 5 6",
+        ] {
             assert_eq!(read(&["sh", "-c", line]), None, "{line}");
         }
         assert_eq!(read(&["sleep"]), None);

@@ -137,7 +137,7 @@ pub struct Subject<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub struct PodTemplate<'a> {
     /// Labels and annotations.
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "present_metadata")]
     pub metadata: Metadata<'a>,
     /// Containers and grace.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
@@ -157,7 +157,6 @@ pub struct Metadata<'a> {
     /// Labels.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub labels: Pairs<'a>,
-    /// Whether the input has the object at all.
     #[serde(skip)]
     present: bool,
     /// `None` where the object has none, so that a patch must add the map.
@@ -167,7 +166,17 @@ pub struct Metadata<'a> {
     owner_references: Vec<OwnerReference<'a>>,
 }
 
+fn present_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata<'de>, D::Error> {
+    let metadata = Option::<Metadata>::deserialize(deserializer)?;
+    Ok(metadata.map(|m| Metadata { present: true, ..m }).unwrap_or_default())
+}
+
 impl<'a> Metadata<'a> {
+    /// Whether the input has the object at all; a patch must add it otherwise.
+    pub fn is_present(&self) -> bool {
+        self.present
+    }
+
     /// Takes what names the object and leaves what describes its pod.
     fn take_identity(&mut self) -> Metadata<'a> {
         Metadata {
@@ -527,10 +536,7 @@ impl<'a> Subject<'a> {
 
     /// Whether it has one of the two priority classes that keep a cluster or a node running.
     pub fn is_critical(&self) -> bool {
-        matches!(
-            self.pod.spec.priority_class_name.as_deref(),
-            Some("system-node-critical" | "system-cluster-critical")
-        )
+        matches!(self.pod.spec.priority_class_name.as_deref(), Some("system-node-critical" | "system-cluster-critical"))
     }
 
     /// Whether the pod says that it runs on Windows.

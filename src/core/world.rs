@@ -186,7 +186,8 @@ impl<'a> Context<'a> {
 
     /// The ClusterDrainPolicy and the DrainPolicy that apply to a pod with these labels.
     pub fn policies(&self, pod: &Pairs) -> (Option<&'a Policy>, Option<&'a Policy>) {
-        let first = |set: &'a PolicySet| set.readable.iter().find(|p| p.covers(|key| lookup(pod, key), |key| self.label(key)));
+        let first =
+            |set: &'a PolicySet| set.readable.iter().find(|p| p.covers(|key| lookup(pod, key), |key| self.label(key)));
         (first(&self.world.cluster_policies), self.policies.and_then(first))
     }
 

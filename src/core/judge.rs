@@ -1,0 +1,282 @@
+//! The judgement, from the subject to the verdict. Every door calls [`judge`] or [`patch_for`].
+
+use json_patch::Patch;
+
+use super::budget::Budget;
+use super::finding::{Finding, Severity};
+use super::keys;
+use super::mode::Mode;
+use super::patch;
+use super::plan::Plan;
+use super::pod::{Pod, Record, Role};
+use super::policy::Controllers;
+use super::rules::{self, Facts};
+use super::settings::{Remark, Settings};
+use super::subject::{Kind, Subject};
+use super::text::quote;
+use super::world::Context;
+
+/// Which pod is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// After the plan: what would be admitted.
+    AsAdmitted,
+    /// With nothing injected.
+    AsWritten,
+    /// As it stands after all mutation; a plan that would still change it is a finding.
+    Final,
+}
+
+/// Why a subject is never touched or judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// In kube-system.
+    KubeSystem,
+    /// In the release's own namespace.
+    OwnNamespace,
+    /// The mirror of a static pod.
+    MirrorPod,
+    /// A restartPolicy other than Always.
+    RunsToCompletion,
+    /// No containers; the API server refuses such a pod itself.
+    NoContainers,
+    /// system-node-critical or system-cluster-critical.
+    Critical,
+    /// By annotation, with this reason.
+    Annotation(String),
+}
+
+impl Skip {
+    /// A short name for metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Skip::KubeSystem => "kube-system",
+            Skip::OwnNamespace => "own-namespace",
+            Skip::MirrorPod => "mirror-pod",
+            Skip::RunsToCompletion => "runs-to-completion",
+            Skip::NoContainers => "no-containers",
+            Skip::Critical => "critical",
+            Skip::Annotation(_) => "annotation",
+        }
+    }
+
+    /// A sentence for people.
+    pub fn reason(&self) -> String {
+        match self {
+            Skip::KubeSystem => "kube-system is never touched".into(),
+            Skip::OwnNamespace => "Draingate's own namespace is never touched".into(),
+            Skip::MirrorPod => "the mirror of a static pod".into(),
+            Skip::RunsToCompletion => "it runs to completion: its restartPolicy is not Always".into(),
+            Skip::NoContainers => "it has no containers".into(),
+            Skip::Critical => "its priority class is critical to the system".into(),
+            Skip::Annotation(reason) => format!("annotation {}: {}", keys::SKIP, quote(reason)),
+        }
+    }
+}
+
+/// The outcome in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// No error, nothing to inject.
+    Pass,
+    /// No error is left after the patch.
+    Fixed,
+    /// An error.
+    Fail,
+    /// Not judged.
+    Skipped,
+}
+
+impl Verdict {
+    /// As machines read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Fixed => "fixed",
+            Verdict::Fail => "fail",
+            Verdict::Skipped => "skipped",
+        }
+    }
+}
+
+/// Everything that is known about a subject once it has been judged.
+#[derive(Debug)]
+pub struct Judgement<'a> {
+    /// Why it was not judged; the rest is then empty.
+    pub skipped: Option<Skip>,
+    /// What the layers decided.
+    pub settings: Settings<'a>,
+    /// The pod as it stands.
+    pub standing: Pod<'a>,
+    /// The pod that was judged: after the plan, or as it stands.
+    pub pod: Pod<'a>,
+    /// Its budget.
+    pub budget: Budget,
+    /// The smallest grace that is asked for, in seconds; `None` where no grace is enough.
+    pub required: Option<u64>,
+    /// What would be injected, and why not.
+    pub plan: Plan,
+    /// From the subject as it stands to the planned one.
+    pub patch: Patch,
+    /// In a fixed order.
+    pub findings: Vec<Finding>,
+    /// Another controller's pod: told, never injected or rejected.
+    pub told_only: bool,
+}
+
+impl Judgement<'_> {
+    /// The outcome in one word.
+    pub fn verdict(&self) -> Verdict {
+        match () {
+            () if self.skipped.is_some() => Verdict::Skipped,
+            () if self.errors().next().is_some() => Verdict::Fail,
+            () if !self.patch.is_empty() => Verdict::Fixed,
+            () => Verdict::Pass,
+        }
+    }
+
+    /// The findings that reject a pod in `enforce`.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// The subject with everything that does not depend on the view.
+struct Case<'a> {
+    settings: Settings<'a>,
+    remarks: Vec<Remark<'a>>,
+    record: Option<Record>,
+    standing: Pod<'a>,
+    told_only: bool,
+}
+
+impl<'a> Case<'a> {
+    fn new(subject: &'a Subject<'a>, context: &Context<'a>) -> Case<'a> {
+        let (settings, mut remarks) = Settings::resolve(subject, context);
+        let record = Record::read(subject, &mut remarks);
+        let standing = Pod::read(subject, &settings, context, record.as_ref(), &mut remarks);
+        let told_only = settings.controllers.value == Controllers::BuiltIn && has_foreign_controller(subject);
+        Case { settings, remarks, record, standing, told_only }
+    }
+
+    /// What the pod gets, computed from the pod as it was before any earlier round of ours.
+    fn plan(&self, subject: &Subject, context: &Context) -> (Plan, Patch) {
+        if self.told_only {
+            return (Plan::default(), Patch::default());
+        }
+        let original = self.standing.clone().without(self.record.as_ref());
+        let plan = Plan::of(&original, &self.settings, context.sleep(), subject.is_windows());
+        let patch = patch::write(subject, &self.standing, self.record.as_ref(), &plan, &self.settings);
+        (plan, patch)
+    }
+
+    /// The pod after `plan`.
+    fn planned(&self, plan: &Plan) -> Pod<'a> {
+        plan.apply(self.standing.clone().without(self.record.as_ref()))
+    }
+}
+
+/// Judges a subject in its context.
+pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) -> Judgement<'a> {
+    let case = Case::new(subject, context);
+    if let Some(skip) = skip(subject, context, &case.settings) {
+        return skipped(case, skip);
+    }
+    let (plan, patch) = match view {
+        View::AsWritten => (Plan::default(), Patch::default()),
+        View::AsAdmitted | View::Final => case.plan(subject, context),
+    };
+    let planned = case.planned(&plan);
+    let undone = (view == View::Final && !case.told_only).then(|| difference(&case.standing, &planned)).flatten();
+    let stands = view == View::AsWritten || case.told_only || undone.is_some();
+    let pod = if stands { case.standing.clone() } else { planned };
+    let budget = Budget::of(&pod);
+    let required = if !stands && plan.refused.is_some() { plan.required } else { budget.required };
+    let findings = rules::findings(&Facts {
+        subject,
+        settings: &case.settings,
+        pod: &pod,
+        budget: &budget,
+        required,
+        plan: (!stands).then_some(&plan),
+        remarks: &case.remarks,
+        sleep: context.sleep(),
+        undone,
+    });
+    let Case { settings, standing, told_only, .. } = case;
+    Judgement { skipped: None, settings, standing, pod, budget, required, plan, patch, findings, told_only }
+}
+
+/// Only the patch, for the mutating webhook: it says nothing, so nothing else is worked out.
+pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> Patch {
+    let case = Case::new(subject, context);
+    match skip(subject, context, &case.settings) {
+        Some(_) => Patch::default(),
+        None => case.plan(subject, context).1,
+    }
+}
+
+fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
+    let Case { settings, standing, told_only, .. } = case;
+    let budget = Budget::of(&standing);
+    Judgement {
+        skipped: Some(skip),
+        settings,
+        pod: standing.clone(),
+        standing,
+        required: budget.required,
+        budget,
+        plan: Plan::default(),
+        patch: Patch::default(),
+        findings: Vec::new(),
+        told_only,
+    }
+}
+
+/// Whether a subject is left alone, and why.
+fn skip(subject: &Subject, context: &Context, settings: &Settings) -> Option<Skip> {
+    let annotations = subject.pod.metadata.annotations.as_ref();
+    match () {
+        () if context.namespace == "kube-system" => Some(Skip::KubeSystem),
+        () if context.is_own_namespace() => Some(Skip::OwnNamespace),
+        () if subject.kind == Kind::Pod && annotations.is_some_and(|a| a.mirror) => Some(Skip::MirrorPod),
+        () if subject.kind.runs_to_completion() || !subject.restarts_always() => Some(Skip::RunsToCompletion),
+        () if subject.pod.spec.containers.is_empty() => Some(Skip::NoContainers),
+        () if subject.is_critical() => Some(Skip::Critical),
+        () => settings.skip.map(|reason| Skip::Annotation(reason.to_owned())),
+    }
+}
+
+/// A controller that is not one of Kubernetes' own may compare its pods with its wish.
+fn has_foreign_controller(subject: &Subject) -> bool {
+    let Some(owner) = subject.controller.as_ref().filter(|_| subject.kind == Kind::Pod) else { return false };
+    !matches!(
+        Kind::of_object(&owner.api_version, &owner.kind),
+        Some(Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicationController)
+    )
+}
+
+/// What a plan changes, in words: `a preStop hook of 10 s in "app", terminationGracePeriodSeconds 42
+/// instead of 30`; `None` where it changes neither hook nor grace.
+pub fn difference(from: &Pod, to: &Pod) -> Option<String> {
+    let mut parts = Vec::new();
+    for (old, new) in from.containers.iter().zip(&to.containers) {
+        if (old.hook, old.hook_source) != (new.hook, new.hook_source) {
+            let name = new.name();
+            parts.push(match new.hook.filter(|_| new.has_hook()) {
+                Some(seconds) if new.role == Role::App => format!("a preStop hook of {seconds} s in {name:?}"),
+                Some(seconds) => format!("a preStop hook of {seconds} s in helper {name:?}"),
+                None => format!("no preStop hook in {name:?}"),
+            });
+        }
+    }
+    if from.grace != to.grace {
+        parts.push(format!("terminationGracePeriodSeconds {} instead of {}", to.grace, from.grace));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Whether a mode's final word on a pod is to reject it.
+pub fn rejects(mode: Mode, subject: &Subject, judgement: &Judgement) -> bool {
+    mode == Mode::Enforce && subject.kind == Kind::Pod && !judgement.told_only && judgement.verdict() == Verdict::Fail
+}

@@ -1,0 +1,108 @@
+//! What each webhook answers in each mode. `/mutate` patches and says nothing; `/validate` judges, tells
+//! and records.
+
+use crate::core::judge::{self, Judgement, Verdict, View};
+use crate::core::mode::Mode;
+use crate::core::subject::{Kind, Subject};
+use crate::core::world::World;
+
+use super::review::{Answer, Operation, Review};
+use super::speech;
+
+/// The two webhooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Webhook {
+    /// `/mutate`
+    Mutate,
+    /// `/validate`
+    Validate,
+}
+
+/// An answer and what it was about, for metrics and the log.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What goes back.
+    pub answer: Answer,
+    /// The namespace's mode.
+    pub mode: Mode,
+    /// In one word; `None` where nothing was judged.
+    pub verdict: Option<Verdict>,
+    /// Codes of the findings, in order.
+    pub codes: Vec<crate::core::finding::Code>,
+    /// Why the subject was passed over.
+    pub skipped: Option<&'static str>,
+}
+
+impl Outcome {
+    fn allow(mode: Mode) -> Outcome {
+        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None }
+    }
+}
+
+/// The kind to look at, where this webhook has anything to do with the request.
+pub fn concerns(webhook: Webhook, review: &Review) -> Option<Kind> {
+    let kind = review.kind?;
+    match (webhook, kind, review.operation) {
+        (_, Kind::Pod, Operation::Create) => Some(kind),
+        (_, Kind::Pod, _) | (Webhook::Mutate, ..) => None,
+        (Webhook::Validate, _, Operation::Create) => Some(kind),
+        (Webhook::Validate, _, Operation::Update) => review.template_changed(kind).then_some(kind),
+        (Webhook::Validate, _, Operation::Other) => None,
+    }
+}
+
+/// Answers a request about `kind`.
+///
+/// # Errors
+/// A sentence, when the object cannot be read; the caller answers HTTP 400.
+pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Result<Outcome, String> {
+    let namespace: &str = &review.namespace;
+    let label = world.namespace(namespace).map_or(Ok(Mode::Off), |n| n.mode());
+    let mode = label.unwrap_or(Mode::Warn);
+    let wanted = match webhook {
+        Webhook::Mutate => mode.injects(),
+        Webhook::Validate => mode > Mode::Off,
+    };
+    let Some(object) = review.object.filter(|_| wanted) else { return Ok(Outcome::allow(mode)) };
+    let subject = Subject::parse(kind, object.get()).map_err(|e| format!("request.object: {e}"))?;
+    let context = world.context(namespace);
+    match webhook {
+        Webhook::Mutate => {
+            let patch = judge::patch_for(&subject, &context);
+            let mut outcome = Outcome::allow(mode);
+            if !patch.is_empty() {
+                let json = serde_json::to_vec(&patch).map_err(|e| format!("the patch cannot be written: {e}"))?;
+                outcome.answer.patch = Some(json);
+                outcome.verdict = Some(Verdict::Fixed);
+            }
+            Ok(outcome)
+        }
+        Webhook::Validate => {
+            let view = if kind == Kind::Pod && mode.injects() { View::Final } else { View::AsAdmitted };
+            let judgement = judge::judge(&subject, &context, view);
+            let mut outcome = validated(&subject, &judgement, mode, namespace);
+            if let (Err(unknown), None) = (label, &judgement.skipped) {
+                outcome.answer.warnings.insert(0, speech::unknown_mode(namespace, unknown));
+            }
+            Ok(outcome)
+        }
+    }
+}
+
+/// What `/validate` says about a judgement.
+fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &str) -> Outcome {
+    let rejected = judge::rejects(mode, subject, judgement);
+    let answer = Answer {
+        patch: None,
+        denial: rejected.then(|| speech::denial(subject, judgement, namespace)),
+        warnings: if mode == Mode::Audit { Vec::new() } else { speech::warnings(subject, judgement, mode) },
+        audit: speech::audit(subject, judgement, mode),
+    };
+    Outcome {
+        answer,
+        mode,
+        verdict: Some(judgement.verdict()),
+        codes: judgement.findings.iter().map(|finding| finding.code).collect(),
+        skipped: judgement.skipped.as_ref().map(|skip| skip.as_str()),
+    }
+}

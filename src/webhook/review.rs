@@ -1,0 +1,200 @@
+//! AdmissionReview v1, by the letter.
+//!
+//! Own structs, because the decision needs the object's bytes as they came, and because kube's
+//! `AdmissionResponse` serializes a patch as a list of numbers (kube-rs/kube#1781).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::core::subject::Kind;
+use crate::core::text::{Text, quote};
+
+const API_VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
+
+/// One request of the API server.
+#[derive(Debug)]
+pub struct Review<'a> {
+    /// Goes back unchanged.
+    pub uid: Text<'a>,
+    /// The object's kind, where it carries a pod.
+    pub kind: Option<Kind>,
+    /// What is being done.
+    pub operation: Operation,
+    /// Empty for objects without one.
+    pub namespace: Text<'a>,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// The object, after everything that came before us.
+    pub object: Option<&'a RawValue>,
+    /// The stored object, on UPDATE.
+    pub old_object: Option<&'a RawValue>,
+}
+
+/// What is being done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Operation {
+    /// CREATE
+    Create,
+    /// UPDATE
+    Update,
+    /// DELETE, CONNECT and what may come.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    request: Option<Request<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow, default)]
+    uid: Text<'a>,
+    #[serde(borrow)]
+    kind: GroupVersionKind<'a>,
+    #[serde(borrow)]
+    sub_resource: Option<Text<'a>>,
+    operation: Operation,
+    #[serde(borrow)]
+    namespace: Option<Text<'a>>,
+    dry_run: Option<bool>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    old_object: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct GroupVersionKind<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+}
+
+impl<'a> Review<'a> {
+    /// Decodes a request body.
+    ///
+    /// # Errors
+    /// A sentence for the caller: a body that is no review is answered with HTTP 400, never with a
+    /// made-up review.
+    pub fn decode(body: &'a [u8]) -> Result<Review<'a>, String> {
+        let text = std::str::from_utf8(body)
+            .map_err(|e| format!("the body is not UTF-8: byte {} cannot be read", e.valid_up_to()))?;
+        let envelope: Envelope =
+            serde_json::from_str(text).map_err(|e| format!("the body is not an AdmissionReview: {e}"))?;
+        if envelope.api_version.as_str() != API_VERSION || envelope.kind.as_str() != KIND {
+            return Err(format!(
+                "the body is {} of {}, not {KIND} of {API_VERSION}",
+                quote(&envelope.kind),
+                quote(&envelope.api_version)
+            ));
+        }
+        let request = envelope.request.ok_or("the AdmissionReview has no request")?;
+        if request.uid.is_empty() {
+            return Err("the AdmissionReview's request has no uid".into());
+        }
+        let whole = request.sub_resource.is_none_or(|sub| sub.is_empty());
+        Ok(Review {
+            uid: request.uid,
+            kind: Kind::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
+            operation: request.operation,
+            namespace: request.namespace.unwrap_or_default(),
+            dry_run: request.dry_run.unwrap_or(false),
+            object: request.object.filter(|raw| raw.get() != "null"),
+            old_object: request.old_object.filter(|raw| raw.get() != "null"),
+        })
+    }
+
+    /// Whether an UPDATE changes what pods are made from. A template that cannot be read has changed.
+    pub fn template_changed(&self, kind: Kind) -> bool {
+        let template = |raw: Option<&RawValue>| {
+            let value: serde_json::Value = serde_json::from_str(raw?.get()).ok()?;
+            value.pointer(kind.pod_pointer()).cloned()
+        };
+        match (template(self.object), template(self.old_object)) {
+            (Some(new), Some(old)) => new != old,
+            _ => true,
+        }
+    }
+}
+
+/// The answer to one request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// JSON of an RFC 6902 patch; `None` for no change.
+    pub patch: Option<Vec<u8>>,
+    /// The denial's text; `None` allows.
+    pub denial: Option<String>,
+    /// Shown to the client, each at most 120 characters.
+    pub warnings: Vec<String>,
+    /// Stored in the API server's audit log under our webhook's name.
+    pub audit: BTreeMap<&'static str, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseEnvelope<'r> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'r>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'r> {
+    uid: &'r str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'r>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'r [String],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: &'r BTreeMap<&'static str, String>,
+}
+
+#[derive(Serialize)]
+struct Status<'r> {
+    code: u16,
+    reason: &'static str,
+    message: &'r str,
+}
+
+impl Answer {
+    /// The response body for the request `uid`.
+    pub fn encode(&self, uid: &str) -> Vec<u8> {
+        let denied = |message| Status { code: 403, reason: "Forbidden", message };
+        let envelope = ResponseEnvelope {
+            api_version: API_VERSION,
+            kind: KIND,
+            response: Response {
+                uid,
+                allowed: self.denial.is_none(),
+                patch_type: self.patch.as_ref().map(|_| "JSONPatch"),
+                patch: self.patch.as_ref().map(|patch| base64::engine::general_purpose::STANDARD.encode(patch)),
+                status: self.denial.as_deref().map(denied),
+                warnings: &self.warnings,
+                audit_annotations: &self.audit,
+            },
+        };
+        // Strings and maps of strings: there is nothing here that cannot be written.
+        serde_json::to_vec(&envelope).unwrap_or_default()
+    }
+}

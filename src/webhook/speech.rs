@@ -1,0 +1,164 @@
+//! The words: denials, warnings, audit annotations. Every number in them was judged, none is worked out
+//! here.
+
+use std::collections::BTreeMap;
+
+use crate::core::finding::{Finding, Severity};
+use crate::core::judge::{self, Judgement};
+use crate::core::keys;
+use crate::core::mode::Mode;
+use crate::core::subject::{Kind, Subject};
+use crate::core::text::quote;
+
+/// The longest warning, in characters; API servers ask for it.
+pub const WARNING_LIMIT: usize = 120;
+/// All warnings of an answer, in bytes: above 4096 the API server cuts each.
+const WARNINGS_LIMIT: usize = 3_900;
+/// The most findings that one denial spells out.
+const DENIED_FINDINGS: usize = 10;
+/// The longest audit annotation, in bytes.
+const AUDIT_LIMIT: usize = 1_000;
+
+/// The text of a rejection: each finding with its arithmetic and its fix, and the way out at the end.
+pub fn denial(subject: &Subject, judgement: &Judgement, namespace: &str) -> String {
+    let mut lines = Vec::new();
+    let errors: Vec<_> = judgement.errors().collect();
+    for finding in errors.iter().take(DENIED_FINDINGS) {
+        lines.push(format!("pod {}: {} [{}]", quote(&subject.name), finding.message, finding.code));
+        lines.extend(finding.detail.iter().map(|detail| format!("  {detail}")));
+        lines.extend(
+            finding
+                .fixes
+                .iter()
+                .enumerate()
+                .map(|(i, fix)| if i == 0 { format!("  fix: {fix}") } else { format!("       {fix}") }),
+        );
+    }
+    if errors.len() > DENIED_FINDINGS {
+        lines.push(format!("and {} more", errors.len() - DENIED_FINDINGS));
+    }
+    lines.push(format!("  to let it run now: kubectl label ns {namespace} {}=inject --overwrite", keys::MODE));
+    lines.join("\n")
+}
+
+/// What the client is told, each line at most [`WARNING_LIMIT`] characters.
+pub fn warnings(subject: &Subject, judgement: &Judgement, mode: Mode) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(judge::Skip::Annotation(reason)) = &judgement.skipped {
+        lines.extend(wrap(&format!("draingate leaves this alone: annotation {}: {}", keys::SKIP, quote(reason))));
+    }
+    let rejected = judge::rejects(mode, subject, judgement);
+    let told = |finding: &&Finding| !(rejected && finding.severity == Severity::Error);
+    for finding in judgement.findings.iter().filter(told) {
+        let lead = lead(subject.kind, mode, finding.severity, judgement.told_only);
+        lines.extend(wrap(&format!("{lead}{} [{}]", finding.message, finding.code)));
+        lines.extend(finding.fixes.first().iter().flat_map(|fix| wrap(&format!("fix: {fix}"))));
+    }
+    if mode == Mode::Warn
+        && let Some(plan) = planned(judgement)
+    {
+        lines.extend(wrap(&format!("draingate would inject {plan}")));
+    }
+    bounded(lines)
+}
+
+/// What becomes of the pod because of an error.
+fn lead(kind: Kind, mode: Mode, severity: Severity, told_only: bool) -> &'static str {
+    match (severity, kind, mode) {
+        _ if told_only => "",
+        (Severity::Error, Kind::Pod, Mode::Inject) => "enforce would reject this: ",
+        (Severity::Error, Kind::Pod, _) => "would be rejected: ",
+        (Severity::Error, _, Mode::Enforce) => "its pods will be rejected: ",
+        (Severity::Error, ..) => "its pods would be rejected: ",
+        _ => "",
+    }
+}
+
+/// A namespace label that names no mode.
+pub fn unknown_mode(namespace: &str, value: &str) -> String {
+    let text = format!("label {}={} of namespace {namespace} is no mode, it counts as warn", keys::MODE, quote(value));
+    text.chars().take(WARNING_LIMIT).collect()
+}
+
+/// What is recorded in the API server's audit log.
+pub fn audit(subject: &Subject, judgement: &Judgement, mode: Mode) -> BTreeMap<&'static str, String> {
+    let mut audit = BTreeMap::new();
+    audit.insert("mode", mode.to_string());
+    audit.insert("verdict", judgement.verdict().as_str().to_owned());
+    if let Some(skip) = &judgement.skipped {
+        audit.insert("skipped", cut(skip.reason()));
+    }
+    if !judgement.findings.is_empty() {
+        let codes = judgement.findings.iter().map(|finding| match &finding.container {
+            Some(container) => format!("{}:{container}", finding.code),
+            None => finding.code.to_string(),
+        });
+        audit.insert("findings", cut(codes.collect::<Vec<_>>().join(",")));
+    }
+    if let Some(error) = judgement.errors().next() {
+        let key = if judge::rejects(mode, subject, judgement) { "rejected" } else { "would-reject" };
+        audit.insert(key, cut(error.message.clone()));
+    }
+    if let Some(plan) = planned(judgement) {
+        audit.insert(if mode.injects() { "not-injected" } else { "would-inject" }, cut(plan));
+    }
+    audit
+}
+
+/// What the plan would change, in words.
+fn planned(judgement: &Judgement) -> Option<String> {
+    if judgement.patch.is_empty() {
+        return None;
+    }
+    judge::difference(&judgement.standing, &judgement.pod)
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > AUDIT_LIMIT {
+        let end = (0..=AUDIT_LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any.
+fn wrap(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        if length > 0 && length + 1 + word.len() > WARNING_LIMIT {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        while word.len() > WARNING_LIMIT {
+            lines.push(word.drain(..WARNING_LIMIT).collect());
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        length += word.len();
+        line.extend(word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// As many lines as fit below the API server's limit, and a word about the rest.
+fn bounded(mut lines: Vec<String>) -> Vec<String> {
+    let mut size = 0;
+    let fits = lines.iter().take_while(|line| {
+        size += line.len();
+        size <= WARNINGS_LIMIT
+    });
+    let fits = fits.count();
+    if fits < lines.len() {
+        let rest = lines.len() - fits;
+        lines.truncate(fits);
+        lines.push(format!("and {rest} more lines: draingate check shows them all"));
+    }
+    lines
+}

@@ -79,3 +79,12 @@ fn hint(text: &str, message: String) -> String {
     }
     message
 }
+
+/// The objects of a document: itself, or the items of a `List`.
+pub fn objects(document: &Value) -> Vec<&Value> {
+    let is_list = document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match document.get("items").and_then(Value::as_array) {
+        Some(items) if is_list => items.iter().flat_map(objects).collect(),
+        _ => vec![document],
+    }
+}

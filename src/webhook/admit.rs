@@ -18,6 +18,16 @@ pub enum Webhook {
     Validate,
 }
 
+impl Webhook {
+    /// For metrics and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Webhook::Mutate => "mutate",
+            Webhook::Validate => "validate",
+        }
+    }
+}
+
 /// An answer and what it was about, for metrics and the log.
 #[derive(Debug)]
 pub struct Outcome {

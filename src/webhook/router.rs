@@ -1,0 +1,150 @@
+//! The HTTP around the two webhooks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use futures::future::BoxFuture;
+use serde::Deserialize;
+use tracing::{debug, info, warn};
+
+use super::admit::{self, Outcome, Webhook};
+use super::review::{Answer, Review};
+use crate::core::mode::Mode;
+use crate::core::world::World;
+use crate::metrics::Metrics;
+
+/// Reads one namespace's labels from the API server; `None` where there is no such namespace.
+pub type ReadNamespace =
+    Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<BTreeMap<String, String>>, String>> + Send + Sync>;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// Filled by the watches, or once from files.
+    pub world: Arc<RwLock<World>>,
+    /// For a namespace that the watch has not seen; `None` without a cluster.
+    pub read_namespace: Option<ReadNamespace>,
+    /// Counted here.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The routes `POST /mutate` and `POST /validate`.
+pub fn router(webhooks: Webhooks) -> Router {
+    Router::new()
+        .route("/mutate", post(|state, query, body| handle(Webhook::Mutate, state, query, body)))
+        .route("/validate", post(|state, query, body| handle(Webhook::Validate, state, query, body)))
+        .with_state(webhooks)
+}
+
+/// The API server's own deadline for the call, as a Go duration.
+#[derive(Deserialize)]
+struct Deadline {
+    timeout: Option<String>,
+}
+
+impl Deadline {
+    /// What the API server waits when it does not say: its default for webhooks.
+    const DEFAULT: Duration = Duration::from_secs(10);
+
+    /// A little less than the API server waits, so that an answer still arrives.
+    fn budget(&self) -> Duration {
+        let whole = self.timeout.as_deref().and_then(|text| humantime::parse_duration(text).ok());
+        whole.unwrap_or(Self::DEFAULT).min(Duration::from_secs(30)).mul_f64(0.8)
+    }
+}
+
+async fn handle(webhook: Webhook, State(app): State<Webhooks>, Query(deadline): Query<Deadline>, body: Bytes) -> Response {
+    let started = Instant::now();
+    let answer = answer(webhook, &app, &deadline, &body).await;
+    app.metrics.observe(webhook, started.elapsed());
+    answer.unwrap_or_else(Failure::into_response)
+}
+
+async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u8]) -> Result<Response, Failure> {
+    let review = Review::decode(body).map_err(Failure::Bad)?;
+    let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
+    know_namespace(app, &review.namespace, deadline).await?;
+    let outcome = {
+        let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        admit::admit(webhook, kind, &review, &world).map_err(Failure::Bad)?
+    };
+    report(webhook, app, &review, kind.as_str(), &outcome);
+    Ok(respond(&review, &outcome.answer))
+}
+
+/// The API server called, so the namespace has opted in: where the cache does not know that yet, the
+/// namespace is read live, once, within the deadline.
+async fn know_namespace(app: &Webhooks, namespace: &str, deadline: &Deadline) -> Result<(), Failure> {
+    let Some(read) = &app.read_namespace else { return Ok(()) };
+    let opted_in = {
+        let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        world.namespace(namespace).is_some_and(|n| n.mode() != Ok(Mode::Off))
+    };
+    if opted_in {
+        return Ok(());
+    }
+    match tokio::time::timeout(deadline.budget(), read(namespace.to_owned())).await {
+        Ok(Ok(Some(labels))) => {
+            let mut world = app.world.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+            world.set_namespace(namespace, labels);
+            Ok(())
+        }
+        Ok(Ok(None)) => Ok(()),
+        Ok(Err(error)) => Err(Failure::Unavailable(format!("namespace {namespace} cannot be read: {error}"))),
+        Err(_) => Err(Failure::Unavailable(format!("namespace {namespace} could not be read in time"))),
+    }
+}
+
+fn report(webhook: Webhook, app: &Webhooks, review: &Review, kind: &str, outcome: &Outcome) {
+    app.metrics.admitted(webhook, outcome);
+    let denied = outcome.answer.denial.is_some();
+    let patched = outcome.answer.patch.is_some();
+    let codes = || outcome.codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(",");
+    if denied || patched {
+        info!(
+            uid = %review.uid, webhook = webhook.as_str(), kind, namespace = %review.namespace, mode = %outcome.mode,
+            dry_run = review.dry_run, patched, denied, findings = codes(), "admission"
+        );
+    } else {
+        debug!(
+            uid = %review.uid, webhook = webhook.as_str(), kind, namespace = %review.namespace, mode = %outcome.mode,
+            dry_run = review.dry_run, skipped = outcome.skipped, findings = codes(), "admission"
+        );
+    }
+}
+
+fn respond(review: &Review, answer: &Answer) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], answer.encode(&review.uid)).into_response()
+}
+
+/// An answer that is no review.
+enum Failure {
+    /// The body is no review, or its object cannot be read: 400.
+    Bad(String),
+    /// Draingate cannot answer now; the API server calls again because of `Retry-After`: 503.
+    Unavailable(String),
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Failure::Bad(sentence) => {
+                warn!(reason = sentence, "bad request");
+                (StatusCode::BAD_REQUEST, sentence).into_response()
+            }
+            Failure::Unavailable(sentence) => {
+                warn!(reason = sentence, "unavailable");
+                (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, HeaderValue::from_static("1"))], sentence)
+                    .into_response()
+            }
+        }
+    }
+}

@@ -7,3 +7,5 @@
 pub mod core;
 pub mod manifest;
 pub mod webhook;
+
+pub mod offline;

@@ -71,8 +71,8 @@ pub fn read(path: &Path) -> Result<String, OfflineError> {
 pub fn load(world: &mut World, path: &Path) -> Result<(), OfflineError> {
     let text = read(path)?;
     for document in manifest::documents(&text) {
-        let object = manifest::parse(&document)
-            .map_err(|problem| OfflineError::Document { path: path.to_owned(), problem })?;
+        let object =
+            manifest::parse(&document).map_err(|problem| OfflineError::Document { path: path.to_owned(), problem })?;
         for object in manifest::objects(&object) {
             add(world, object, None).map_err(|(title, problem)| OfflineError::Policy {
                 path: path.to_owned(),

@@ -7,9 +7,28 @@ use std::path::Path;
 
 const CRATES: [&str; 7] = ["super", "std", "serde", "serde_json", "serde_path_to_error", "schemars", "json_patch"];
 const IMPURE: [&str; 22] = [
-    "std::fs", "std::net", "std::time", "std::env", "std::process", "std::thread", "std::io", "std::sync", "std::path",
-    "Instant", "SystemTime", "tokio", "kube::", "k8s_openapi", "hyper", "axum", "rustls", "tracing", "async ", ".await",
-    "println!", "crate::",
+    "std::fs",
+    "std::net",
+    "std::time",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::io",
+    "std::sync",
+    "std::path",
+    "Instant",
+    "SystemTime",
+    "tokio",
+    "kube::",
+    "k8s_openapi",
+    "hyper",
+    "axum",
+    "rustls",
+    "tracing",
+    "async ",
+    ".await",
+    "println!",
+    "crate::",
 ];
 
 #[test]

@@ -1,1 +1,4 @@
+//! Draingate makes pods stop without dropping work.
 
+pub mod metrics;
+pub mod serve;

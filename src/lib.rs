@@ -3,9 +3,16 @@
 //! A request's way through the house: bytes → [`webhook::review`] → [`core::subject`] and
 //! [`core::settings`] → [`core::plan`] → [`core::rules`] and [`core::patch`] → [`core::judge`] →
 //! [`webhook::admit`].
+//!
+//! Around it: [`serve`] accepts connections, [`cluster`] watches the API server, [`offline`] reads files
+//! instead, [`cli`] is what can be asked.
 
+pub mod cli;
+pub mod cluster;
 pub mod core;
 pub mod manifest;
-pub mod webhook;
-
+pub mod metrics;
 pub mod offline;
+pub mod serve;
+pub mod telemetry;
+pub mod webhook;

@@ -5,5 +5,5 @@
 
 pub mod admit;
 pub mod review;
-//pub mod router;
+pub mod router;
 pub mod speech;

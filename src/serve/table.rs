@@ -1,0 +1,148 @@
+//! The connections that are open, and which of them gives way when there are too many.
+//!
+//! A client that connects and stays silent costs us a place and itself nothing. So the place goes to
+//! whoever uses it: a new connection takes that of the one which has been longest without a request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::time::Instant;
+
+use super::activity::Activity;
+
+/// Time in which a new connection is not taken for a silent one. A handshake and a request fit in.
+const NEW: Duration = Duration::from_secs(1);
+
+/// The open connections of one port.
+#[derive(Debug)]
+pub(super) struct Table {
+    cap: usize,
+    start: Instant,
+    gauge: Gauge,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    open: HashMap<u64, Arc<Activity>>,
+}
+
+/// What became of a request for a place.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// There was one.
+    Free(Slot),
+    /// Another connection was asked to leave.
+    Taken(Slot),
+    /// Every connection is busy.
+    None,
+}
+
+/// A place in the table, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: u64,
+    pub(super) activity: Arc<Activity>,
+    table: Arc<Table>,
+}
+
+impl Table {
+    pub(super) fn new(cap: usize, gauge: Gauge) -> Arc<Self> {
+        Arc::new(Self { cap: cap.max(1), start: Instant::now(), gauge, inner: Mutex::default() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No code panics while it holds the lock; if one did, the map would still be whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a new connection.
+    pub(super) fn admit(self: &Arc<Self>) -> Place {
+        let mut inner = self.lock();
+        let full = inner.open.len() >= self.cap;
+        if full && !evict(&mut inner) {
+            return Place::None;
+        }
+        inner.next += 1;
+        let id = inner.next;
+        let activity = Arc::new(Activity::new(self.start));
+        inner.open.insert(id, Arc::clone(&activity));
+        self.gauge.inc();
+        let slot = Slot { id, activity, table: Arc::clone(self) };
+        if full { Place::Taken(slot) } else { Place::Free(slot) }
+    }
+
+    /// Asks one connection to leave, if any can. For when the process itself has no room.
+    pub(super) fn make_room(&self) -> bool {
+        evict(&mut self.lock())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.table.lock().open.remove(&self.id);
+        self.table.gauge.dec();
+    }
+}
+
+/// Removes the connection that is longest without a request and asks it to leave. Those that never had
+/// one go first, unless they are new: a kept-alive connection may get a POST at this very moment.
+fn evict(inner: &mut Inner) -> bool {
+    let now = Instant::now();
+    let victim = inner
+        .open
+        .iter()
+        .filter(|(_, activity)| !activity.busy())
+        .filter_map(|(id, activity)| {
+            let since = activity.idle_since()?;
+            let spared = activity.served() || now.duration_since(since) < NEW;
+            Some((spared, since, *id))
+        })
+        .min();
+    let Some((_, _, id)) = victim else { return false };
+    if let Some(activity) = inner.open.remove(&id) {
+        activity.ask_to_leave();
+    }
+    true
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::{Place, Slot, Table};
+    use std::time::Duration;
+
+    fn slot(place: Place) -> Slot {
+        match place {
+            Place::Free(slot) | Place::Taken(slot) => slot,
+            Place::None => panic!("no place"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_silent_connection_gives_way() {
+        let table = Table::new(3, prometheus_client::metrics::gauge::Gauge::default());
+        let kept_alive = slot(table.admit());
+        drop(kept_alive.activity.begin());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let silent = slot(table.admit());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let new = slot(table.admit());
+
+        let next = slot(table.admit());
+        silent.activity.asked_to_leave().await;
+
+        // Only new ones and one that has served are left: the longest idle of all goes.
+        let _last = slot(table.admit());
+        kept_alive.activity.asked_to_leave().await;
+
+        let _a = new.activity.begin();
+        let _b = next.activity.begin();
+        let _c = _last.activity.begin();
+        assert!(matches!(table.admit(), Place::None), "all are busy");
+        assert!(!table.make_room());
+    }
+}

@@ -4,6 +4,7 @@
 //! [`core::settings`] → [`core::plan`] → [`core::rules`] and [`core::patch`] → [`core::judge`] →
 //! [`webhook::admit`].
 
+pub mod cluster;
 pub mod core;
 pub mod manifest;
 pub mod webhook;

@@ -1,0 +1,29 @@
+//! The cluster's side: what Draingate installs there, what it knows from there, what it writes back.
+//!
+//! Nothing here judges a pod. The watches fill a [`crate::core::world::World`], and the pure core reads it.
+//!
+//! 1. [`crd`]: the two policy kinds, as the API server learns them.
+//! 2. [`webhooks`]: the two webhook configurations.
+//! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
+//! 4. [`versions`]: whether the API server and the nodes know the native sleep.
+//! 5. [`status`]: conditions on the policies.
+//!
+//! # Permissions
+//!
+//! All of them cluster-wide:
+//!
+//! | group | resources | verbs | for |
+//! | --- | --- | --- | --- |
+//! | core | `namespaces` | get, list, watch | modes, profiles, labels; the live read |
+//! | core | `services` | list, watch | which pods serve |
+//! | core | `nodes` | list | kubelet versions |
+//! | `draingate.dev` | `drainpolicies`, `clusterdrainpolicies` | list, watch | policies |
+//! | `draingate.dev` | `drainpolicies/status`, `clusterdrainpolicies/status` | patch | conditions |
+//!
+//! `/version` is open to every authenticated client (`system:public-info-viewer`).
+
+pub mod crd;
+pub mod status;
+pub mod versions;
+pub mod watch;
+pub mod webhooks;

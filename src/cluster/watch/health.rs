@@ -1,0 +1,130 @@
+//! How old the knowledge is.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Watch {
+    /// Their labels.
+    Namespaces,
+    /// Their selectors.
+    Services,
+    /// Policies in namespaces.
+    DrainPolicies,
+    /// Policies of the cluster.
+    ClusterDrainPolicies,
+}
+
+impl Watch {
+    /// Every watch.
+    pub const ALL: [Watch; 4] = [Watch::Namespaces, Watch::Services, Watch::DrainPolicies, Watch::ClusterDrainPolicies];
+
+    /// For logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Watch::Namespaces => "namespaces",
+            Watch::Services => "services",
+            Watch::DrainPolicies => "drainpolicies",
+            Watch::ClusterDrainPolicies => "clusterdrainpolicies",
+        }
+    }
+}
+
+/// How one watch is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchHealth {
+    /// Which one.
+    pub watch: Watch,
+    /// It has been listed once, or it has no CRD. Stays true when the API server is gone later.
+    pub synced: bool,
+    /// Since the API server last sent anything: a list, an event, or the bookmark that it sends about once
+    /// a minute when nothing happens. `None` before the first.
+    pub age: Option<Duration>,
+    /// The API server does not know this kind.
+    pub crd_missing: bool,
+    /// How many lists and watches have failed.
+    pub failures: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Health {
+    watch: Watch,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    synced: bool,
+    last_contact: Option<Instant>,
+    crd_missing: bool,
+    failures: u64,
+    failing: bool,
+}
+
+impl Health {
+    pub(super) fn new(watch: Watch) -> Health {
+        Health { watch, state: Mutex::default() }
+    }
+
+    pub(super) fn watch(&self) -> Watch {
+        self.watch
+    }
+
+    pub(super) fn read(&self) -> WatchHealth {
+        let State { synced, last_contact, crd_missing, failures, .. } = *self.state();
+        let age = last_contact.map(|at| at.elapsed());
+        WatchHealth { watch: self.watch, synced, age, crd_missing, failures }
+    }
+
+    /// The API server sent something.
+    pub(super) fn contact(&self) {
+        let recovered = {
+            let mut state = self.state();
+            state.last_contact = Some(Instant::now());
+            std::mem::take(&mut state.failing)
+        };
+        if recovered {
+            tracing::info!(watch = self.watch.as_str(), "the watch works again");
+        }
+    }
+
+    /// All objects were listed.
+    pub(super) fn listed(&self) {
+        self.contact();
+        let mut state = self.state();
+        state.synced = true;
+        state.crd_missing = false;
+    }
+
+    /// The API server does not know the kind.
+    pub(super) fn missing(&self) {
+        self.contact();
+        let news = {
+            let mut state = self.state();
+            state.synced = true;
+            !std::mem::replace(&mut state.crd_missing, true)
+        };
+        if news {
+            tracing::warn!(watch = self.watch.as_str(), "the cluster has no such CRD, which counts as no policies");
+        }
+    }
+
+    /// A list or a watch failed. Logged once, until it works again.
+    pub(super) fn failed(&self, problem: &str) {
+        let news = {
+            let mut state = self.state();
+            state.failures = state.failures.saturating_add(1);
+            !std::mem::replace(&mut state.failing, true)
+        };
+        if news {
+            tracing::warn!(watch = self.watch.as_str(), problem, "the watch failed, what is known is kept");
+        } else {
+            tracing::debug!(watch = self.watch.as_str(), problem, "the watch failed again");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,132 @@
+//! What is taken from namespaces, Services and policies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::api::{ApiResource, DynamicObject};
+use kube::core::{NotUsed, Object, PartialObjectMeta};
+use kube::{Api, Client, Resource};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::reflect::{Key, Kind};
+use crate::cluster::status::{Record, Table};
+use crate::core::policy::{Policy, PolicyKind, UnreadablePolicy};
+use crate::core::world::World;
+
+type Labels = BTreeMap<String, String>;
+
+/// Metadata only.
+pub(super) fn namespaces(client: Client) -> Api<PartialObjectMeta<Namespace>> {
+    Api::all(client)
+}
+
+pub(super) struct Namespaces;
+
+impl Kind for Namespaces {
+    type Object = PartialObjectMeta<Namespace>;
+    type Item = Labels;
+
+    fn read(&self, _: &Key, object: Self::Object) -> Labels {
+        object.metadata.labels.unwrap_or_default()
+    }
+    fn set(&self, world: &mut World, key: &Key, labels: Labels) {
+        world.set_namespace(&key.name, labels);
+    }
+    fn remove(&self, world: &mut World, key: &Key) {
+        world.remove_namespace(&key.name);
+    }
+}
+
+pub(super) fn services(client: Client) -> Api<Object<ServiceSpec, NotUsed>> {
+    Api::all_with(client, &ApiResource::erase::<Service>(&()))
+}
+
+/// What of a Service matters here.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct ServiceSpec {
+    #[serde(default)]
+    selector: Option<Labels>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+}
+
+impl ServiceSpec {
+    /// A Service of type ExternalName selects nothing, whatever it says.
+    fn into_selector(self) -> Labels {
+        match self.kind.as_deref() {
+            Some("ExternalName") => Labels::new(),
+            _ => self.selector.unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) struct Services;
+
+impl Kind for Services {
+    type Object = Object<ServiceSpec, NotUsed>;
+    type Item = Labels;
+
+    fn read(&self, _: &Key, object: Self::Object) -> Labels {
+        object.spec.into_selector()
+    }
+    fn set(&self, world: &mut World, key: &Key, selector: Labels) {
+        world.set_service(&key.namespace, &key.name, selector);
+    }
+    fn remove(&self, world: &mut World, key: &Key) {
+        world.remove_service(&key.namespace, &key.name);
+    }
+}
+
+/// Policies, each read on its own, so that one that cannot be read takes no other with it.
+pub(super) struct Policies {
+    kind: PolicyKind,
+    table: Arc<Table>,
+}
+
+impl Policies {
+    pub(super) fn new(kind: PolicyKind, table: Arc<Table>) -> Policies {
+        Policies { kind, table }
+    }
+}
+
+impl Kind for Policies {
+    type Object = DynamicObject;
+    type Item = (Result<Policy, UnreadablePolicy>, Record);
+
+    const OPTIONAL: bool = true;
+
+    fn read(&self, key: &Key, object: DynamicObject) -> Self::Item {
+        let created = object.meta().creation_timestamp.as_ref().map(|time| time.0.to_string());
+        let spec = object.data.get("spec").unwrap_or(&Value::Null);
+        let policy = Policy::read(self.kind, &key.namespace, &key.name, created, spec);
+        let record = Record::new(&object, &policy);
+        (policy, record)
+    }
+    fn set(&self, world: &mut World, key: &Key, (policy, record): Self::Item) {
+        world.set_policy(self.kind, &key.namespace, policy);
+        self.table.set(self.kind, key, record);
+    }
+    fn remove(&self, world: &mut World, key: &Key) {
+        world.remove_policy(self.kind, &key.namespace, &key.name);
+        self.table.remove(self.kind, key);
+    }
+    fn changed(&self) {
+        self.table.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_external_name_selects_nothing() {
+        let selector = |json| serde_json::from_value::<ServiceSpec>(json).unwrap().into_selector();
+        let web = Labels::from([("app".to_owned(), "web".to_owned())]);
+        assert_eq!(selector(serde_json::json!({"selector": {"app": "web"}, "ports": [{"port": 80}]})), web);
+        assert_eq!(selector(serde_json::json!({"selector": {"app": "web"}, "type": "ExternalName"})), Labels::new());
+        assert_eq!(selector(serde_json::json!({})), Labels::new());
+    }
+}

@@ -1,0 +1,120 @@
+//! What is known about the cluster, kept current.
+//!
+//! Each watch runs in a task of its own and writes into the same world. When the API server is gone, what is
+//! known stays known, and [`Cluster::health`] says how old it is.
+
+mod health;
+mod kinds;
+mod live;
+mod nodes;
+mod pause;
+mod reflect;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+use kube::Client;
+use tokio::task::JoinSet;
+
+pub use self::health::{Watch, WatchHealth};
+pub use self::live::LiveReadError;
+
+pub(super) use self::pause::jitter;
+pub(super) use self::reflect::Key;
+
+use self::health::Health;
+use self::live::LiveReads;
+use super::status;
+use crate::core::policy::PolicyKind;
+use crate::core::world::World;
+
+/// What the installation decides about the watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// On a cluster without the native sleep, `exec: ["sleep", "N"]` may stand in.
+    pub hook_fallback_exec: bool,
+    /// Write conditions to the policies' status.
+    pub write_status: bool,
+}
+
+/// The running watches. They end when this is dropped.
+pub struct Cluster {
+    world: Arc<RwLock<World>>,
+    health: Vec<Arc<Health>>,
+    versions_read: Arc<AtomicBool>,
+    live: LiveReads,
+    _tasks: JoinSet<()>,
+}
+
+impl Cluster {
+    /// Starts to fill `world`, in tasks of the current runtime.
+    pub fn start(client: Client, world: Arc<RwLock<World>>, options: Options) -> Cluster {
+        let mut tasks = JoinSet::new();
+        let health: Vec<_> = Watch::ALL.into_iter().map(|watch| Arc::new(Health::new(watch))).collect();
+        let table = Arc::new(status::Table::default());
+        for health in &health {
+            let (client, world, health) = (client.clone(), world.clone(), health.clone());
+            match health.watch() {
+                Watch::Namespaces => {
+                    tasks.spawn(reflect::run(kinds::Namespaces, kinds::namespaces(client), world, health))
+                }
+                Watch::Services => tasks.spawn(reflect::run(kinds::Services, kinds::services(client), world, health)),
+                Watch::DrainPolicies => tasks.spawn(reflect::run(
+                    kinds::Policies::new(PolicyKind::DrainPolicy, table.clone()),
+                    status::api(client, PolicyKind::DrainPolicy),
+                    world,
+                    health,
+                )),
+                Watch::ClusterDrainPolicies => tasks.spawn(reflect::run(
+                    kinds::Policies::new(PolicyKind::ClusterDrainPolicy, table.clone()),
+                    status::api(client, PolicyKind::ClusterDrainPolicy),
+                    world,
+                    health,
+                )),
+            };
+        }
+        let versions_read = Arc::new(AtomicBool::new(false));
+        tasks.spawn(nodes::run(client.clone(), world.clone(), options.hook_fallback_exec, versions_read.clone()));
+        if options.write_status {
+            tasks.spawn(status::run(client.clone(), table));
+        }
+        Cluster { world, health, versions_read, live: LiveReads::new(client), _tasks: tasks }
+    }
+
+    /// What is known.
+    pub fn world(&self) -> &Arc<RwLock<World>> {
+        &self.world
+    }
+
+    /// Whether everything has been read at least once. Never false again after it was true.
+    pub fn synced(&self) -> bool {
+        self.versions_read.load(Ordering::Acquire) && self.health.iter().all(|health| health.read().synced)
+    }
+
+    /// How each watch is doing.
+    pub fn health(&self) -> Vec<WatchHealth> {
+        self.health.iter().map(|health| health.read()).collect()
+    }
+
+    /// Whether the API server does not know one of the policy kinds, which counts as no policies.
+    pub fn policies_crd_missing(&self) -> bool {
+        self.health.iter().any(|health| health.read().crd_missing)
+    }
+
+    /// The labels that a namespace has right now, past the watch; `None` where there is no such namespace.
+    ///
+    /// For a namespace that the watch has not seen, or shows as not opted in, although the API server asks
+    /// about it. One question at a time goes out for each namespace, and its answer serves for a second.
+    ///
+    /// # Errors
+    /// The API server did not answer within two seconds, or refused to.
+    pub async fn read_namespace(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, LiveReadError> {
+        self.live.read(name).await
+    }
+}
+
+/// A world that another thread panicked over is still the best that is known.
+fn write(world: &RwLock<World>) -> RwLockWriteGuard<'_, World> {
+    world.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -5,7 +5,7 @@
 //! [`webhook::admit`].
 //!
 //! Around it: [`serve`] accepts connections, [`cluster`] watches the API server, [`offline`] reads files
-//! instead, [`cli`] is what can be asked.
+//! instead, [`cli`] is what can be asked, [`run`] starts the server.
 
 pub mod cli;
 pub mod cluster;
@@ -13,6 +13,7 @@ pub mod core;
 pub mod manifest;
 pub mod metrics;
 pub mod offline;
+pub mod run;
 pub mod serve;
 pub mod telemetry;
 pub mod webhook;

@@ -1,1 +1,91 @@
-fn main() {}
+//! Parses the command line, runs the command, gives the exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser};
+use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
+use draingate::cluster::{crd, webhooks};
+use draingate::core::helpers;
+use draingate::{run, telemetry};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "draingate: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Serve(args) => {
+            telemetry::init(args.log_format);
+            // kube's client takes the process's default provider.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))
+        }
+        Command::Crd => print(&crd::yaml()?),
+        Command::Webhooks(args) => print(&webhook_configurations(args)?),
+        Command::Helpers => print(&helpers_table()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);
+            Ok(io::stdout().write_all(&script)?)
+        }
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Whoever reads our output may stop reading.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
+    let ca_bundle = match &args.ca_file {
+        Some(path) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        None => Vec::new(),
+    };
+    let client = match args.url {
+        Some(url) => webhooks::Client::Url(url),
+        None => webhooks::Client::Service {
+            namespace: args.namespace.clone(),
+            name: args.service_name,
+            port: i32::from(args.service_port),
+            path: String::new(),
+        },
+    };
+    let (mutating, validating) = webhooks::configurations(&webhooks::Options {
+        name: args.name,
+        ca_bundle,
+        client,
+        own_namespace: args.namespace,
+        enforce_failure_policy: match args.enforce_failure_policy {
+            FailurePolicy::Ignore => webhooks::FailurePolicy::Ignore,
+            FailurePolicy::Fail => webhooks::FailurePolicy::Fail,
+        },
+        timeout_seconds: i32::from(args.timeout_seconds),
+    });
+    Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))
+}
+
+fn helpers_table() -> String {
+    let mut table = String::from("NAME                STOP  WHAT                 SOURCE\n");
+    for known in helpers::KNOWN {
+        let stop = format!("{} s", known.stop_seconds);
+        table.push_str(&format!("{:<19} {stop:>4}  {:<20} {}\n", known.name, known.what, known.source));
+    }
+    table
+}

@@ -3,15 +3,23 @@
 //! Every field is cheap to clone and to change (atomics behind an `Arc`). To add a measure: add a
 //! field, register it in [`Metrics::new`], and change it where the thing happens.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use crate::cluster::watch::WatchHealth;
+use crate::core::judge::Verdict;
+use crate::core::world::{SleepSupport, World};
+use crate::webhook::admit::{Outcome, Webhook};
+use crate::webhook::review::Answer;
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -34,6 +42,16 @@ pub struct Metrics {
     pub shed: Family<ShedLabel, Counter>,
     /// Requests in which a handler panicked.
     pub panics: Counter<u64, AtomicU64>,
+    admissions: Family<AdmissionLabels, Counter>,
+    findings: Family<FindingLabels, Counter>,
+    skipped: Family<SkipLabel, Counter>,
+    request_seconds: Family<WebhookLabel, Histogram>,
+    policies: Family<PolicyLabel, Gauge>,
+    namespaces: Gauge,
+    native_sleep: Gauge,
+    watch_age_seconds: Family<WatchLabel, Gauge<f64, AtomicU64>>,
+    watch_failures: Family<WatchLabel, Gauge>,
+    policies_crd_missing: Gauge,
 }
 
 impl Metrics {
@@ -63,8 +81,46 @@ impl Metrics {
         registry.register("requests_shed", "Requests answered with 429", shed.clone());
         let panics = Counter::default();
         registry.register("handler_panics", "Requests in which a handler panicked", panics.clone());
+        let admissions = Family::default();
+        registry.register("admissions", "Reviews answered, by what came of them", admissions.clone());
+        let findings = Family::default();
+        registry.register("findings", "Findings reported, by code", findings.clone());
+        let skipped = Family::default();
+        registry.register("skipped", "Objects passed over, by reason", skipped.clone());
+        let request_seconds = Family::new_with_constructor(request_buckets as fn() -> Histogram);
+        registry.register("request_seconds", "Time from a read body to its answer", request_seconds.clone());
+        let policies = Family::default();
+        registry.register("policies", "Policies known, by whether they can be read", policies.clone());
+        let namespaces = Gauge::default();
+        registry.register("namespaces", "Namespaces known", namespaces.clone());
+        let native_sleep = Gauge::default();
+        registry.register("native_sleep", "1 where hooks use the native sleep", native_sleep.clone());
+        let watch_age_seconds = Family::default();
+        registry.register(
+            "watch_age_seconds",
+            "Since the API server last sent anything on a watch: how old what is known may be",
+            watch_age_seconds.clone(),
+        );
+        let watch_failures = Family::default();
+        registry.register("watch_failures", "Lists and watches that failed since the start", watch_failures.clone());
+        let policies_crd_missing = Gauge::default();
+        registry.register(
+            "policies_crd_missing",
+            "1 where the API server does not know a policy kind, which counts as no policies",
+            policies_crd_missing.clone(),
+        );
         Arc::new(Self {
             registry,
+            admissions,
+            findings,
+            skipped,
+            request_seconds,
+            policies,
+            namespaces,
+            native_sleep,
+            watch_age_seconds,
+            watch_failures,
+            policies_crd_missing,
             connections,
             connections_closed,
             handshake_failures,
@@ -73,6 +129,52 @@ impl Metrics {
             shed,
             panics,
         })
+    }
+
+    /// Counts an answered review.
+    pub fn admitted(&self, webhook: Webhook, outcome: &Outcome) {
+        let result = match &outcome.answer {
+            Answer { denial: Some(_), .. } => "rejected",
+            Answer { patch: Some(_), .. } => "patched",
+            _ => outcome.verdict.map_or("ignored", Verdict::as_str),
+        };
+        let labels = AdmissionLabels { webhook: webhook.as_str(), mode: outcome.mode.as_str(), result };
+        self.admissions.get_or_create(&labels).inc();
+        for code in &outcome.codes {
+            let labels = FindingLabels { code: code.as_str(), mode: outcome.mode.as_str() };
+            self.findings.get_or_create(&labels).inc();
+        }
+        if let Some(reason) = outcome.skipped {
+            self.skipped.get_or_create(&SkipLabel { reason }).inc();
+        }
+    }
+
+    /// Adds a request's duration.
+    pub fn observe(&self, webhook: Webhook, taken: Duration) {
+        self.request_seconds.get_or_create(&WebhookLabel { webhook: webhook.as_str() }).observe(taken.as_secs_f64());
+    }
+
+    /// Takes the measures of what is known.
+    pub fn world(&self, world: &RwLock<World>) {
+        let world = world.read().unwrap_or_else(PoisonError::into_inner);
+        let (readable, unreadable) = world.policy_counts();
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.policies.get_or_create(&PolicyLabel { readable: "true" }).set(count(readable));
+        self.policies.get_or_create(&PolicyLabel { readable: "false" }).set(count(unreadable));
+        self.namespaces.set(count(world.namespace_count()));
+        self.native_sleep.set(i64::from(world.sleep == SleepSupport::Native));
+    }
+
+    /// Takes the measures of the watches.
+    pub fn watches(&self, watches: &[WatchHealth]) {
+        for health in watches {
+            let label = WatchLabel { watch: health.watch.as_str() };
+            if let Some(age) = health.age {
+                self.watch_age_seconds.get_or_create(&label).set(age.as_secs_f64());
+            }
+            self.watch_failures.get_or_create(&label).set(i64::try_from(health.failures).unwrap_or(i64::MAX));
+        }
+        self.policies_crd_missing.set(i64::from(watches.iter().any(|health| health.crd_missing)));
     }
 
     /// All measures as OpenMetrics text.
@@ -85,6 +187,46 @@ impl Metrics {
         }
         text
     }
+}
+
+/// From 0.05 to 100 ms, and what is slower.
+fn request_buckets() -> Histogram {
+    let milliseconds = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0];
+    Histogram::new(milliseconds.map(|ms| ms / 1000.0))
+}
+
+/// What came of a review. Every value is one of a few.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AdmissionLabels {
+    webhook: &'static str,
+    mode: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    code: &'static str,
+    mode: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SkipLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabel {
+    webhook: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyLabel {
+    readable: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WatchLabel {
+    watch: &'static str,
 }
 
 /// Which port a connection belongs to.

@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,7 @@ use super::review::{Answer, Review};
 use crate::core::mode::Mode;
 use crate::core::world::World;
 use crate::metrics::Metrics;
+use crate::serve::body::read_body;
 
 /// Reads one namespace's labels from the API server; `None` where there is no such namespace.
 pub type ReadNamespace =
@@ -33,6 +34,8 @@ pub struct Webhooks {
     pub read_namespace: Option<ReadNamespace>,
     /// Counted here.
     pub metrics: Arc<Metrics>,
+    /// The most bytes of a body, and the time for it to arrive.
+    pub body: (usize, Duration),
 }
 
 /// The routes `POST /mutate` and `POST /validate`.
@@ -60,7 +63,17 @@ impl Deadline {
     }
 }
 
-async fn handle(webhook: Webhook, State(app): State<Webhooks>, Query(deadline): Query<Deadline>, body: Bytes) -> Response {
+async fn handle(
+    webhook: Webhook,
+    State(app): State<Webhooks>,
+    Query(deadline): Query<Deadline>,
+    body: Body,
+) -> Response {
+    let (max, limit) = app.body;
+    let body = match read_body(body, max, limit.min(deadline.budget())).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
     let started = Instant::now();
     let answer = answer(webhook, &app, &deadline, &body).await;
     app.metrics.observe(webhook, started.elapsed());

@@ -1,0 +1,174 @@
+//! The `serve` command: from its arguments to a server that ends when it is asked to.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::cli::{HookFallback, ServeArgs};
+use crate::cluster::versions;
+use crate::cluster::watch::{Cluster, Options};
+use crate::core::world::World;
+use crate::metrics::Metrics;
+use crate::offline;
+use crate::serve::admin;
+use crate::serve::certificate::{CurrentCertificate, FileCertificate, ephemeral, tls_config};
+use crate::serve::drain::{Drain, Phase};
+use crate::serve::limits::Limits;
+use crate::serve::listen::Server;
+use crate::serve::readiness::Readiness;
+use crate::serve::shed::{Gate, guard};
+use crate::webhook::router::{ReadNamespace, Webhooks, router};
+
+/// How often the caches are asked whether they are filled, and the measures of the watches are taken.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Serves until SIGTERM or SIGINT, then drains: not ready, on serving for the hold, then finishing what is
+/// in flight. A second signal ends the hold at once.
+///
+/// # Errors
+/// What kept the server from starting.
+pub async fn serve(args: ServeArgs) -> Result<()> {
+    let metrics = Metrics::new();
+    let certificate = certificate(&args, &metrics)?;
+    let tls = tls_config(Arc::clone(&certificate)).context("TLS cannot be set up")?;
+
+    let listener = bind(args.listen, "webhook").await?;
+    let admin_listener = bind(args.admin_listen, "admin").await?;
+    let drain = Drain::new();
+    let readiness = Readiness::new(certificate, drain.clone());
+    readiness.bound(true);
+
+    let world = Arc::new(RwLock::new(world(&args)?));
+    let read_namespace = if args.standalone {
+        readiness.caches(true);
+        metrics.world(&world);
+        None
+    } else {
+        Some(watch_cluster(&args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics)).await?)
+    };
+
+    let limits = Limits::default();
+    let webhooks = Webhooks {
+        world,
+        read_namespace,
+        metrics: Arc::clone(&metrics),
+        body: (limits.max_body_bytes, limits.body_timeout),
+    };
+    let app = guard(router(webhooks), Gate::new(&limits, Arc::clone(&metrics)));
+    let server = Server {
+        port: "webhook",
+        listener,
+        tls: Some(tls),
+        app,
+        limits,
+        metrics: Arc::clone(&metrics),
+        drain: drain.clone(),
+    };
+    let admin_drain = Drain::new();
+    let admin = Server {
+        port: "admin",
+        listener: admin_listener,
+        tls: None,
+        app: admin::router(readiness, Arc::clone(&metrics)),
+        limits: Limits::admin(),
+        metrics,
+        drain: admin_drain.clone(),
+    };
+    info!(listen = %args.listen, admin_listen = %args.admin_listen, standalone = args.standalone, version = env!("CARGO_PKG_VERSION"), "serving");
+
+    let admin = tokio::spawn(admin.run());
+    tokio::spawn(end_on_signal(drain, Duration::from_secs(args.hold_seconds))?);
+    server.run().await;
+    admin_drain.enter(Phase::Closing);
+    admin.await.context("the admin port failed")?;
+    info!("drained: every request was answered");
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for the {what} port"))
+}
+
+fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCertificate>> {
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        let files = FileCertificate::load(certificate, key, Arc::clone(metrics))?;
+        let current = files.current();
+        tokio::spawn(files.watch(Duration::from_secs(args.reload_seconds)));
+        return Ok(current);
+    }
+    if !args.standalone {
+        bail!("a certificate is needed: --tls-cert and --tls-key (or --standalone, which makes an ephemeral one)");
+    }
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    names.extend(args.tls_name.iter().cloned());
+    let made = ephemeral(&names)?;
+    metrics.certificate_not_after.set(made.current.validity().not_after);
+    match &args.ca_out {
+        Some(path) => {
+            std::fs::write(path, &made.ca_pem).with_context(|| format!("cannot write {}", path.display()))?;
+            info!(file = %path.display(), "wrote the certificate of the ephemeral CA");
+        }
+        None => warn!("the ephemeral CA's certificate is not written anywhere: --ca-out FILE makes it usable"),
+    }
+    Ok(made.current)
+}
+
+/// What is known before any watch.
+fn world(args: &ServeArgs) -> Result<World> {
+    let mut world = World::default();
+    world.own_namespace = Some(args.own_namespace.clone());
+    for path in &args.policy {
+        offline::load(&mut world, path)?;
+    }
+    if let Some(version) = &args.kubernetes_version {
+        world.sleep = versions::sleep_support(version, [] as [&str; 0], args.hook_fallback == HookFallback::Exec);
+    }
+    Ok(world)
+}
+
+/// Starts the watches; the answer reads one namespace live.
+async fn watch_cluster(
+    args: &ServeArgs,
+    world: Arc<RwLock<World>>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+) -> Result<ReadNamespace> {
+    let client = kube::Client::try_default()
+        .await
+        .context("no cluster to talk to: run in a pod, or set KUBECONFIG, or use --standalone")?;
+    let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
+    let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
+    let looked_at = Arc::clone(&cluster);
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(LOOK);
+        loop {
+            tick.tick().await;
+            readiness.caches(looked_at.synced());
+            metrics.watches(&looked_at.health());
+            metrics.world(&world);
+        }
+    });
+    Ok(Arc::new(move |name| {
+        let cluster = Arc::clone(&cluster);
+        Box::pin(async move { cluster.read_namespace(&name).await.map_err(|error| error.to_string()) })
+    }))
+}
+
+/// Drains after the first signal; the second ends the hold.
+fn end_on_signal(drain: Drain, hold: Duration) -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        info!(hold_seconds = hold.as_secs(), "draining: not ready any more, still serving");
+        tokio::select! {
+            () = drain.run(hold) => {}
+            _ = terminate.recv() => drain.enter(Phase::Closing),
+            _ = interrupt.recv() => drain.enter(Phase::Closing),
+        }
+    })
+}

@@ -136,7 +136,7 @@ impl Metrics {
         let result = match &outcome.answer {
             Answer { denial: Some(_), .. } => "rejected",
             Answer { patch: Some(_), .. } => "patched",
-            _ => outcome.verdict.map_or("ignored", Verdict::as_str),
+            _ => outcome.verdict.map_or("unchanged", Verdict::as_str),
         };
         let labels = AdmissionLabels { webhook: webhook.as_str(), mode: outcome.mode.as_str(), result };
         self.admissions.get_or_create(&labels).inc();

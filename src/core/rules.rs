@@ -284,9 +284,12 @@ fn shell_hook(report: &mut Report) {
     if *report.facts.sleep != SleepSupport::Native {
         return;
     }
-    for container in &report.pod().containers {
+    let pod = report.pod();
+    for container in &pod.containers {
         let Some(sleep) = container.exec_sleep.filter(|sleep| sleep.only) else { continue };
         let Some(seconds) = sleep.seconds else { continue };
+        // The API server refuses a native sleep longer than the grace.
+        let seconds = if seconds > pod.grace { pod.hold.min(pod.grace) } else { seconds };
         let name = container.name();
         let message = format!("the exec sleep of {name:?} fails on an image without a shell or a sleep binary");
         let fix = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {seconds}}}}}}}");

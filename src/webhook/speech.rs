@@ -100,7 +100,7 @@ pub fn audit(subject: &Subject, judgement: &Judgement, mode: Mode) -> BTreeMap<&
         audit.insert(key, cut(error.message.clone()));
     }
     if let Some(plan) = planned(judgement) {
-        audit.insert(if mode.injects() { "not-injected" } else { "would-inject" }, cut(plan));
+        audit.insert("would-inject", cut(plan));
     }
     audit
 }

@@ -1,6 +1,12 @@
 //! YAML and JSON files: documents, one by one, so that a broken one takes no other with it.
 
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
 
 /// One document of a file, not yet parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,18 @@ pub fn documents(text: &str) -> Vec<Document<'_>> {
 /// # Errors
 /// Where it is not YAML, with the place in the file.
 pub fn parse(document: &Document) -> Result<Value, Problem> {
+    read(document)
+}
+
+/// Parses one document into a tree that knows where each node is written.
+///
+/// # Errors
+/// Where it is not YAML, with the place in the file.
+pub fn parse_with_places(document: &Document) -> Result<Node, Problem> {
+    read(document)
+}
+
+fn read<'de, T: Deserialize<'de>>(document: &Document<'de>) -> Result<T, Problem> {
     let options = serde_saphyr::options! { legacy_octal_numbers: true };
     serde_saphyr::from_str_with_options(document.text, options).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |at| (at.line() as usize, at.column() as usize));
@@ -86,5 +104,194 @@ pub fn objects(document: &Value) -> Vec<&Value> {
     match document.get("items").and_then(Value::as_array) {
         Some(items) if is_list => items.iter().flat_map(objects).collect(),
         _ => vec![document],
+    }
+}
+
+/// A node of a document and where it is written.
+#[derive(Debug)]
+pub struct Node {
+    /// Bytes of the document's text.
+    pub span: Range<usize>,
+    /// Line in the document, counted from 1.
+    pub line: usize,
+    children: Children,
+}
+
+#[derive(Debug)]
+enum Children {
+    None,
+    Items(Vec<Node>),
+    Entries(Vec<(Spanned<String>, Node)>),
+}
+
+/// Where something is, or would be, in a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes of the document's text: of the key and its value, or of the nearest parent's key.
+    pub span: Range<usize>,
+    /// Line in the document, counted from 1.
+    pub line: usize,
+    /// Whether the thing itself is there, and not just a parent.
+    pub exact: bool,
+}
+
+impl Node {
+    /// The place of a JSON pointer; that of its nearest parent where the document does not have it.
+    pub fn find(&self, pointer: &str) -> Place {
+        let mut place = Place { span: self.first_key(), line: self.line, exact: pointer.is_empty() };
+        let mut node = self;
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let next = match &node.children {
+                Children::Entries(entries) => {
+                    entries.iter().rev().find(|(key, _)| key.value == token).map(|(key, value)| {
+                        let span = range(key.referenced);
+                        (value, span, key.referenced.line() as usize)
+                    })
+                }
+                Children::Items(items) => {
+                    let item = token.parse::<usize>().ok().and_then(|index| items.get(index));
+                    item.map(|item| (item, item.first_key(), item.line))
+                }
+                Children::None => None,
+            };
+            let Some((found, span, line)) = next else {
+                place.exact = false;
+                return place;
+            };
+            place = Place { span, line, exact: true };
+            node = found;
+        }
+        if let Children::None = node.children {
+            place.span.end = node.span.end.max(place.span.end);
+        }
+        place
+    }
+
+    /// The node of a JSON pointer.
+    pub fn node(&self, pointer: &str) -> Option<&Node> {
+        pointer.split('/').skip(1).try_fold(self, |node, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            match &node.children {
+                Children::Entries(entries) => {
+                    entries.iter().rev().find(|(key, _)| key.value == token).map(|(_, value)| value)
+                }
+                Children::Items(items) => items.get(token.parse::<usize>().ok()?),
+                Children::None => None,
+            }
+        })
+    }
+
+    fn first_key(&self) -> Range<usize> {
+        match &self.children {
+            Children::Entries(entries) => entries.first().map_or(self.span.clone(), |(key, _)| range(key.referenced)),
+            _ => self.span.clone(),
+        }
+    }
+}
+
+fn range(location: Location) -> Range<usize> {
+    let span = location.span();
+    let start = span.byte_offset().unwrap_or(0) as usize;
+    start..start + span.byte_len().unwrap_or(0) as usize
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let node = Spanned::<Children>::deserialize(deserializer)?;
+        Ok(Node { span: range(node.referenced), line: node.referenced.line() as usize, children: node.value })
+    }
+}
+
+impl<'de> Deserialize<'de> for Children {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Children;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any YAML")
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_unit<E>(self) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_none<E>(self) -> Result<Children, E> {
+                Ok(Children::None)
+            }
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Children, D::Error> {
+                Children::deserialize(deserializer)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Children, A::Error> {
+                let mut all = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    all.push(item);
+                }
+                Ok(Children::Items(all))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Children, A::Error> {
+                let mut all = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    all.push(entry);
+                }
+                Ok(Children::Entries(all))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = "# head\n---\na: 1\nb:\n  - c: |\n      text\n      --- not a marker\n    d: 2\n--- \n# nothing\n---\ne: {f: [1, \"x\"]}\n";
+
+    #[test]
+    fn a_stream_splits_at_its_markers() {
+        let documents = documents(STREAM);
+        assert_eq!(documents.iter().map(|d| (d.index, d.line)).collect::<Vec<_>>(), [(0, 3), (1, 12)]);
+        assert_eq!(parse(documents.last().unwrap()).unwrap(), serde_json::json!({"e": {"f": [1, "x"]}}));
+    }
+
+    #[test]
+    fn a_place_is_that_of_the_key_and_its_value() {
+        let documents = documents(STREAM);
+        let text = documents[0].text;
+        let node = parse_with_places(&documents[0]).unwrap();
+        let at = |pointer: &str| {
+            let place = node.find(pointer);
+            (text[place.span.clone()].to_owned(), place.line, place.exact)
+        };
+        assert_eq!(at("/a"), ("a: 1".into(), 1, true));
+        assert_eq!(at("/b/0/d"), ("d: 2".into(), 6, true));
+        assert_eq!(at("/b"), ("b".into(), 2, true));
+        assert_eq!(at("/b/0/x/y"), ("c".into(), 3, false));
+        assert_eq!(at(""), ("a".into(), 1, true));
+        let flow = parse_with_places(&documents[1]).unwrap();
+        assert_eq!(&documents[1].text[flow.find("/e/f/1").span], "\"x\"");
+    }
+
+    #[test]
+    fn a_problem_has_its_place_in_the_file() {
+        let text = "a: 1\n---\nb: [1\nc: 2\n";
+        let problem = parse(&documents(text)[1]).unwrap_err();
+        assert!(problem.line >= 3, "{problem}");
+        let helm = parse(&documents("a: {{ .Values.x }}\n")[0]);
+        assert!(helm.is_err_and(|p| p.message.contains("helm template")));
     }
 }

@@ -36,7 +36,7 @@ impl Budget {
         let helpers_gone = each(Role::Helper, &mut |c| later(c.hook, apps_done)?.checked_add(c.stop));
         let mut others_gone = later(apps_done, helpers_gone);
         each(Role::NativeSidecar, &mut |c| {
-            others_gone = later(c.hook, others_gone)?.checked_add(c.stop);
+            others_gone = later(c.hook, others_gone).and_then(|told| told.checked_add(c.stop));
             others_gone
         });
         let required = others_gone.and_then(|gone| gone.checked_add(pod.margin));

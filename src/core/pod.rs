@@ -163,11 +163,16 @@ impl Record {
     pub fn read<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) -> Option<Record> {
         let annotations = subject.pod.metadata.annotations.as_ref()?;
         let text = annotations.get(keys::INJECTED)?;
-        let record = serde_json::from_str(text).ok();
+        let record = serde_json::from_str(text).ok().filter(Record::is_credible);
         if record.is_none() {
             remarks.push(Remark::bad_annotation(keys::INJECTED, text, "a record that Draingate wrote"));
         }
         record
+    }
+
+    /// Whether we could have written it: a grace is only ever raised, and never beyond [`MAX_SECONDS`].
+    fn is_credible(&self) -> bool {
+        self.grace.is_none_or(|change| change.from < change.to && change.to <= MAX_SECONDS)
     }
 
     /// Whether it records anything.

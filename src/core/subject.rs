@@ -316,20 +316,42 @@ impl<'a> Container<'a> {
 }
 
 /// A container's lifecycle.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct Lifecycle<'a> {
     /// The preStop hook.
-    #[serde(borrow)]
     pub pre_stop: Option<Handler<'a>>,
-    post_start: Option<IgnoredAny>,
-    stop_signal: Option<IgnoredAny>,
+    has_more: bool,
 }
 
 impl Lifecycle<'_> {
     /// Whether it says anything besides preStop.
     pub fn has_more(&self) -> bool {
-        self.post_start.is_some() || self.stop_signal.is_some()
+        self.has_more
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Lifecycle<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Lifecycle<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a lifecycle")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut out = Lifecycle::default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    if key.as_str() == "preStop" {
+                        out.pre_stop = map.next_value()?;
+                    } else {
+                        out.has_more = true;
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(out)
+            }
+        }
+        deserializer.deserialize_map(Fields)
     }
 }
 

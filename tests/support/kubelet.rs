@@ -107,10 +107,7 @@ pub struct Outcome {
 /// Plays the pod's shutdown with its grace; early helpers drain, and `orphaned` tells what happens if they do not.
 pub fn stop(pod: &Pod) -> Outcome {
     let worst = play(pod, Early::Leaves);
-    Outcome {
-        orphaned: worst.orphaned,
-        ..play(pod, Early::Drains)
-    }
+    Outcome { orphaned: worst.orphaned, ..play(pod, Early::Drains) }
 }
 
 /// Plays the pod's shutdown with its grace, and early helpers as told.
@@ -195,9 +192,7 @@ impl Container {
             self.kill_at = now.saturating_add(left.max(STOP_WINDOW));
         }
         if self.state == State::Told && !needed {
-            self.state = State::Finishing {
-                until: now.saturating_add(self.finish),
-            };
+            self.state = State::Finishing { until: now.saturating_add(self.finish) };
         }
         match self.state {
             State::Finishing { until } if now >= until => {
@@ -273,12 +268,7 @@ impl<'a> Shutdown<'a> {
             };
         }
         let seen = |list: &[Container]| list.iter().map(|c| c.seen).collect();
-        Outcome {
-            apps: seen(&self.apps),
-            helpers: seen(&self.helpers),
-            sidecars: seen(&self.sidecars),
-            ..self.outcome
-        }
+        Outcome { apps: seen(&self.apps), helpers: seen(&self.helpers), sidecars: seen(&self.sidecars), ..self.outcome }
     }
 
     /// Apps first, then those that wait for them, so that an end is felt in the second in which it comes.
@@ -340,23 +330,12 @@ mod tests {
     fn pod(grace: u64, hold: u64, apps: &[App], helpers: &[Helper], sidecars: &[Helper]) -> Pod {
         let (apps, helpers, sidecars) = (apps.to_vec(), helpers.to_vec(), sidecars.to_vec());
         let margin = 0;
-        Pod {
-            grace,
-            hold,
-            apps,
-            helpers,
-            sidecars,
-            margin,
-        }
+        Pod { grace, hold, apps, helpers, sidecars, margin }
     }
 
     fn app(hook: u64, request: u64) -> App {
         let waits_by_itself = false;
-        App {
-            hook,
-            request,
-            waits_by_itself,
-        }
+        App { hook, request, waits_by_itself }
     }
 
     fn helper(hook: u64, stop: u64) -> Helper {
@@ -365,20 +344,12 @@ mod tests {
 
     fn exited(sigterm: u64, at: u64) -> Stopped {
         let (sigterm_at, exited_at, killed_at) = (Some(sigterm), Some(at), None);
-        Stopped {
-            sigterm_at,
-            exited_at,
-            killed_at,
-        }
+        Stopped { sigterm_at, exited_at, killed_at }
     }
 
     fn killed(sigterm: u64, at: u64) -> Stopped {
         let (sigterm_at, exited_at, killed_at) = (Some(sigterm), None, Some(at));
-        Stopped {
-            sigterm_at,
-            exited_at,
-            killed_at,
-        }
+        Stopped { sigterm_at, exited_at, killed_at }
     }
 
     /// A node showed these SIGTERM times and the app's end, each one second later on its clock.
@@ -445,7 +416,7 @@ mod tests {
         waits.apps.iter_mut().for_each(|a| a.waits_by_itself = true);
         let end = stop(&waits);
         assert_eq!(end.apps, [exited(0, 25)]);
-        assert_eq!(end.refused, []);
+        assert!(end.refused.is_empty());
         assert_eq!(smallest_grace(&waits), 25);
     }
 
@@ -511,9 +482,8 @@ mod tests {
                 let some = 0..below(most);
                 some.map(|_| (below(12), below(5))).collect()
             };
-            let helpers = |list: Vec<(u64, u64)>| -> Vec<Helper> {
-                list.into_iter().map(|(h, s)| helper(h, s)).collect()
-            };
+            let helpers =
+                |list: Vec<(u64, u64)>| -> Vec<Helper> { list.into_iter().map(|(h, s)| helper(h, s)).collect() };
             let mut apps = vec![app(3, 8)];
             apps.extend(pairs(3).into_iter().map(|(h, r)| app(h, r)));
             let (helpers, sidecars) = (helpers(pairs(3)), helpers(pairs(4)));

@@ -19,6 +19,7 @@ const NEW: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Table {
     cap: usize,
+    new: Duration,
     start: Instant,
     gauge: Gauge,
     inner: Mutex<Inner>,
@@ -51,7 +52,7 @@ pub(super) struct Slot {
 
 impl Table {
     pub(super) fn new(cap: usize, gauge: Gauge) -> Arc<Self> {
-        Arc::new(Self { cap: cap.max(1), start: Instant::now(), gauge, inner: Mutex::default() })
+        Arc::new(Self { cap: cap.max(1), new: NEW, start: Instant::now(), gauge, inner: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -63,7 +64,7 @@ impl Table {
     pub(super) fn admit(self: &Arc<Self>) -> Place {
         let mut inner = self.lock();
         let full = inner.open.len() >= self.cap;
-        if full && !evict(&mut inner) {
+        if full && !inner.evict(self.new) {
             return Place::None;
         }
         inner.next += 1;
@@ -77,7 +78,7 @@ impl Table {
 
     /// Asks one connection to leave, if any can. For when the process itself has no room.
     pub(super) fn make_room(&self) -> bool {
-        evict(&mut self.lock())
+        self.lock().evict(self.new)
     }
 }
 
@@ -88,32 +89,33 @@ impl Drop for Slot {
     }
 }
 
-/// Removes the connection that is longest without a request and asks it to leave. Those that never had
-/// one go first, unless they are new: a kept-alive connection may get a POST at this very moment.
-fn evict(inner: &mut Inner) -> bool {
-    let now = Instant::now();
-    let victim = inner
-        .open
-        .iter()
-        .filter(|(_, activity)| !activity.busy())
-        .filter_map(|(id, activity)| {
-            let since = activity.idle_since()?;
-            let spared = activity.served() || now.duration_since(since) < NEW;
-            Some((spared, since, *id))
-        })
-        .min();
-    let Some((_, _, id)) = victim else { return false };
-    if let Some(activity) = inner.open.remove(&id) {
-        activity.ask_to_leave();
+impl Inner {
+    /// Removes the connection that is longest without a request and asks it to leave. Those that never had
+    /// one go first, unless they are new: a kept-alive connection may get a POST at this very moment.
+    fn evict(&mut self, new: Duration) -> bool {
+        let now = Instant::now();
+        let victim = self
+            .open
+            .iter()
+            .filter(|(_, activity)| !activity.busy())
+            .filter_map(|(id, activity)| {
+                let since = activity.idle_since()?;
+                let spared = activity.served() || now.duration_since(since) < new;
+                Some((spared, since, *id))
+            })
+            .min();
+        let Some((_, _, id)) = victim else { return false };
+        if let Some(activity) = self.open.remove(&id) {
+            activity.ask_to_leave();
+        }
+        true
     }
-    true
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    use super::{Place, Slot, Table};
-    use std::time::Duration;
+    use super::{Arc, Duration, Gauge, Place, Slot, Table};
 
     fn slot(place: Place) -> Slot {
         match place {
@@ -122,27 +124,41 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    fn table(cap: usize, new: Duration) -> Arc<Table> {
+        Arc::new(Table { new, ..Arc::into_inner(Table::new(cap, Gauge::default())).unwrap() })
+    }
+
+    #[tokio::test]
     async fn the_longest_silent_connection_gives_way() {
-        let table = Table::new(3, prometheus_client::metrics::gauge::Gauge::default());
+        let table = table(3, Duration::ZERO);
         let kept_alive = slot(table.admit());
         drop(kept_alive.activity.begin());
-        tokio::time::advance(Duration::from_secs(5)).await;
-        let silent = slot(table.admit());
-        tokio::time::advance(Duration::from_secs(5)).await;
-        let new = slot(table.admit());
-
-        let next = slot(table.admit());
+        let (silent, _new) = (slot(table.admit()), slot(table.admit()));
+        let _next = slot(table.admit());
         silent.activity.asked_to_leave().await;
+        assert!(kept_alive.activity.served() && table.lock().open.contains_key(&kept_alive.id));
+    }
 
-        // Only new ones and one that has served are left: the longest idle of all goes.
-        let _last = slot(table.admit());
+    #[tokio::test]
+    async fn a_new_connection_is_not_taken_for_a_silent_one() {
+        let table = table(2, Duration::from_secs(3600));
+        let kept_alive = slot(table.admit());
+        drop(kept_alive.activity.begin());
+        let (_new, _next) = (slot(table.admit()), slot(table.admit()));
         kept_alive.activity.asked_to_leave().await;
+    }
 
-        let _a = new.activity.begin();
-        let _b = next.activity.begin();
-        let _c = _last.activity.begin();
-        assert!(matches!(table.admit(), Place::None), "all are busy");
+    #[test]
+    fn a_busy_connection_stays() {
+        let table = table(1, Duration::ZERO);
+        let only = slot(table.admit());
+        let request = only.activity.begin();
+        assert!(matches!(table.admit(), Place::None));
         assert!(!table.make_room());
+        drop(request);
+        only.activity.wrote();
+        assert!(matches!(table.admit(), Place::None), "its answer has not left yet");
+        only.activity.flushed();
+        assert!(matches!(table.admit(), Place::Taken(_)));
     }
 }

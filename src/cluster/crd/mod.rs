@@ -158,3 +158,41 @@ fn columns() -> Value {
         column("Age", "date", ".metadata.creationTimestamp", 0, "Since its creation"),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_yaml_reads_as_what_was_written() {
+        let yaml = yaml().unwrap();
+        assert!(yaml.contains("- \"Off\"") || yaml.contains("- 'Off'"), "a bare Off is a boolean to kubectl");
+        let documents: Vec<Value> = yaml
+            .split("---\n")
+            .filter(|document| !document.is_empty())
+            .map(|document| serde_saphyr::from_str(document).unwrap())
+            .collect();
+        assert_eq!(documents, definitions());
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_a_definition_must_not_have() {
+        fn keys(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Object(object) => {
+                    for (key, value) in object {
+                        found.push(key.clone());
+                        keys(value, found);
+                    }
+                }
+                Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        definitions().iter().for_each(|definition| keys(definition, &mut found));
+        for key in ["$ref", "$schema", "oneOf", "anyOf", "nullable", "default", "title"] {
+            assert!(!found.iter().any(|k| k == key), "{key}");
+        }
+    }
+}

@@ -101,3 +101,37 @@ pub(super) fn essence(status: &Value) -> Value {
     }
     status
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(status: &'static str) -> [Condition; 1] {
+        [Condition { kind: "Accepted", status, reason: "R", message: "m".into() }]
+    }
+
+    #[test]
+    fn what_is_there_is_not_written_again() {
+        let first = status(&condition("True"), 1, &Value::Null, "t1").unwrap();
+        assert_eq!(first["conditions"][0]["lastTransitionTime"], "t1");
+        assert_eq!(status(&condition("True"), 1, &first, "t2"), None);
+    }
+
+    #[test]
+    fn the_time_moves_with_the_status_only() {
+        let first = status(&condition("True"), 1, &Value::Null, "t1").unwrap();
+        let newer = status(&condition("True"), 2, &first, "t2").unwrap();
+        assert_eq!(newer["observedGeneration"], 2);
+        assert_eq!(newer["conditions"][0]["lastTransitionTime"], "t1");
+        let turned = status(&condition("False"), 2, &newer, "t3").unwrap();
+        assert_eq!(turned["conditions"][0]["lastTransitionTime"], "t3");
+    }
+
+    #[test]
+    fn what_others_wrote_stays() {
+        let theirs = json!({"conditions": [{"type": "Theirs", "status": "True"}]});
+        let both = status(&condition("True"), 1, &theirs, "t1").unwrap();
+        assert_eq!(both["conditions"][1], theirs["conditions"][0]);
+        assert_eq!(status(&condition("True"), 1, &both, "t2"), None);
+    }
+}

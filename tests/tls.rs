@@ -21,7 +21,7 @@ use draingate::serve::drain::{Drain, Phase};
 use draingate::serve::limits::Limits;
 use draingate::serve::readiness::Readiness;
 use support::{
-    Authority, Client, Http1, PATIENCE, request, send, soon, start, start_ephemeral, try_send, until, whole,
+    Authority, Client, Http1, PATIENCE, Raw, request, send, soon, start, start_ephemeral, try_send, until, whole,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -272,12 +272,12 @@ async fn too_many_requests_are_told_to_come_back() {
     }
     server.arrived(2).await;
 
-    let mut sender = client.http1().await;
+    let mut raw = Raw::new(&client).await;
     // Large, so that the client is still sending when it is answered.
     for body in ["small".to_owned(), "x".repeat(6 * MIB)] {
-        let answer = send(&mut sender, echo(&body)).await;
-        assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
-        assert_eq!(answer.text, "Draingate is serving as many requests as it may at once; try again in a second.\n");
+        let (head, text) = raw.post(&body).await;
+        assert!(head.starts_with("HTTP/1.1 429 ") && head.contains("retry-after: 1\r\n"), "{head}");
+        assert_eq!(text, "Draingate is serving as many requests as it may at once; try again in a second.\n");
     }
     assert_eq!(server.sample("draingate_requests_shed_total{reason=\"in_flight\"}"), 2);
 
@@ -285,7 +285,7 @@ async fn too_many_requests_are_told_to_come_back() {
     while let Some(status) = held.join_next().await {
         assert_eq!(status.unwrap(), 200);
     }
-    assert_eq!(send(&mut sender, echo("again")).await.text, "again", "on the same connection");
+    assert_eq!(raw.post("again").await.1, "again", "on the same connection");
 }
 
 #[tokio::test]
@@ -297,36 +297,36 @@ async fn bytes_of_bodies_are_bounded_over_all_requests() {
         tokio::spawn(async move { send(&mut holder, request("POST", "/wait", "x".repeat(900 << 10))).await.status });
     server.arrived(1).await;
 
-    let mut sender = client.http1().await;
-    assert_eq!(send(&mut sender, echo(&"x".repeat(100 << 10))).await.status, 200, "there is room for this");
-    let answer = send(&mut sender, echo(&"x".repeat(200 << 10))).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
+    let mut raw = Raw::new(&client).await;
+    let (fits, too_much) = ("x".repeat(100 << 10), "x".repeat(200 << 10));
+    assert_eq!(raw.post(&fits).await.1, fits, "there is room for this");
+    let (head, _) = raw.post(&too_much).await;
+    assert!(head.starts_with("HTTP/1.1 429 ") && head.contains("retry-after: 1\r\n"), "{head}");
     let chunks = futures::stream::iter([Ok::<_, std::io::Error>("x")]);
-    let answer = send(&mut sender, request("POST", "/echo", Body::from_stream(chunks))).await;
+    let answer = send(&mut client.http1().await, request("POST", "/echo", Body::from_stream(chunks))).await;
     assert_eq!(answer.status, 429, "a chunked body may become the largest");
 
     server.release.add_permits(1);
     assert_eq!(held.await.unwrap(), 200);
-    assert_eq!(send(&mut sender, echo(&"x".repeat(200 << 10))).await.status, 200);
+    assert_eq!(raw.post(&too_much).await.1, too_much);
 }
 
 #[tokio::test]
 async fn a_body_of_nine_mebibytes_is_too_large() {
     let (_server, client) = start_ephemeral(Limits::default()).await;
-    let mut sender = client.http1().await;
-    let answer = send(&mut sender, echo(&"x".repeat(9 * MIB))).await;
-    assert_eq!(
-        (answer.status, answer.text.as_str()),
-        (413, "The request's body is larger than the 8388608 bytes that Draingate accepts.\n")
-    );
+    let mut raw = Raw::new(&client).await;
+    let (head, text) = raw.post(&"x".repeat(9 * MIB)).await;
+    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+    assert_eq!(text, "The request's body is larger than the 8388608 bytes that Draingate accepts.\n");
+    assert_eq!(raw.post("small").await.1, "small", "on the same connection");
 
     let chunk = "x".repeat(MIB);
     let chunks = futures::stream::iter((0..9).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
-    let answer = send(&mut sender, request("POST", "/echo", Body::from_stream(chunks))).await;
+    let answer = send(&mut client.http1().await, request("POST", "/echo", Body::from_stream(chunks))).await;
     assert_eq!(answer.status, 413, "chunked");
 
-    let answer = send(&mut sender, echo(&"x".repeat(8 * MIB))).await;
-    assert_eq!((answer.status, answer.text.len()), (200, 8 * MIB), "as large as it may be, on the same connection");
+    let answer = send(&mut client.http1().await, echo(&"x".repeat(8 * MIB))).await;
+    assert_eq!((answer.status, answer.text.len()), (200, 8 * MIB), "as large as it may be");
 }
 
 #[tokio::test]

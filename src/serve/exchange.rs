@@ -149,7 +149,11 @@ impl Drop for RequestBody {
 async fn throw_away(mut incoming: Incoming, guard: Arc<InFlight>, discard: Discard) {
     let all = async {
         let mut left = discard.max_bytes;
-        while let Some(Ok(frame)) = incoming.frame().await {
+        // Once the answer is out, hyper tells the end of a body only when the next request comes: hence the
+        // look at what is left of it.
+        while !incoming.is_end_stream()
+            && let Some(Ok(frame)) = incoming.frame().await
+        {
             let size = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
             let Some(rest) = left.checked_sub(size) else { return };
             left = rest;

@@ -26,6 +26,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -224,6 +225,35 @@ pub async fn try_send(sender: &mut Http1, request: Request<Body>) -> Result<Answ
 /// Sends, and must succeed.
 pub async fn send(sender: &mut Http1, request: Request<Body>) -> Answer {
     soon("an answer", try_send(sender, request)).await.unwrap()
+}
+
+/// An HTTP/1.1 connection written by hand. It sends a whole request before it reads, and can go on after an
+/// answer that came early, which hyper's client at times cannot.
+pub struct Raw(BufReader<TlsStream<TcpStream>>);
+
+impl Raw {
+    pub async fn new(client: &Client) -> Self {
+        Self(BufReader::new(soon("a TLS connection", client.tls()).await.unwrap()))
+    }
+
+    /// Posts `body` to `/echo`. Returns the head of the answer, and its body.
+    pub async fn post(&mut self, body: &str) -> (String, String) {
+        let head = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        soon("an answer", async {
+            self.0.write_all(head.as_bytes()).await.unwrap();
+            self.0.write_all(body.as_bytes()).await.unwrap();
+            self.0.flush().await.unwrap();
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert_ne!(self.0.read_line(&mut head).await.unwrap(), 0, "closed after {head:?}");
+            }
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            let mut body = vec![0; length.parse().unwrap()];
+            self.0.read_exact(&mut body).await.unwrap();
+            (head, String::from_utf8(body).unwrap())
+        })
+        .await
+    }
 }
 
 /// A CA that issues certificates to files.

@@ -121,7 +121,7 @@ impl<'a> Remark<'a> {
     ) -> Remark<'a> {
         Remark {
             code: Code::LockedSetting,
-            at_most: Severity::Warning,
+            at_most: Severity::Error,
             default: Severity::Warning,
             annotation: if let Source::Annotation(key) = source { Some(key) } else { None },
             container: None,
@@ -552,18 +552,19 @@ impl<'a> Settings<'a> {
         };
         let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
         let new = Sourced { value, source: Source::Annotation(key) };
-        self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, remarks)
-            .unwrap_or(self.worst_case_request)
+        let taken = self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, remarks);
+        if let (None, Some(remark)) = (taken, remarks.last_mut()) {
+            remark.container = Some(container);
+        }
+        taken.unwrap_or(self.worst_case_request)
     }
 }
 
 /// The annotation of `prefix` for one container: its key and value.
 pub fn container_annotation<'a>(subject: &'a Subject<'a>, prefix: &str, container: &str) -> Option<(&'a str, &'a str)> {
     let annotations = subject.pod.metadata.annotations.as_ref()?;
-    let ours = annotations.ours.iter().rev();
-    let found =
-        ours.map(|(k, v)| (k.as_str(), v.as_str())).find(|(key, _)| key.strip_prefix(prefix) == Some(container));
-    found
+    let mut ours = annotations.ours.iter().rev().map(|(key, value)| (key.as_str(), value.as_str()));
+    ours.find(|(key, _)| key.strip_prefix(prefix) == Some(container))
 }
 
 /// What a number in an annotation must look like.

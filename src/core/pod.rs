@@ -223,6 +223,10 @@ impl<'a> Pod<'a> {
                 let (request, stop) = match role {
                     Role::App => (settings.request_of(name, subject, remarks), 0),
                     _ => {
+                        if let Some((key, _)) = container_annotation(subject, keys::REQUEST_PREFIX, name) {
+                            let why = format!("{name:?} is a {}, which has no request of its own", role.as_str());
+                            remarks.push(Remark::idle_annotation(key, Some(name), &why));
+                        }
                         (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(name))
                     }
                 };

@@ -119,9 +119,10 @@ impl<'a> Remark<'a> {
         kept: impl fmt::Display,
         by: &str,
     ) -> Remark<'a> {
+        let by_author = matches!(source, Source::Annotation(_));
         Remark {
             code: Code::LockedSetting,
-            at_most: Severity::Error,
+            at_most: if by_author { Severity::Error } else { Severity::Warning },
             default: Severity::Warning,
             annotation: if let Source::Annotation(key) = source { Some(key) } else { None },
             container: None,

@@ -558,6 +558,5 @@ fn random_pods_are_of_every_sort() {
             count("two sidecars", judgement.pod.of(JudgedRole::NativeSidecar).count() >= 2);
         });
     }
-    println!("{seen:?}");
     assert!(seen.values().all(|times| *times >= 20), "{seen:?}");
 }

@@ -512,6 +512,25 @@ proptest! {
     }
 }
 
+/// Alone, the pod's only container is its app and gets the policy's hook; beside an app it is a helper, which by chance
+/// waits as long.
+#[test]
+fn a_hook_follows_its_container_into_another_role() {
+    let exec = json!({"type": "Exec", "exec": {"command": ["/bin/drain"]}, "seconds": 26});
+    let budget = json!({"worstCaseRequestSeconds": 15, "endpointPropagationSeconds": 5, "drainDelaySeconds": 5});
+    let spec = json!({"hook": exec, "budget": budget, "appliesTo": "All"});
+    let policy = Policy::read(PolicyKind::DrainPolicy, NAMESPACE, "default", None, &spec);
+    let mut world = World::default();
+    world.set_policy(PolicyKind::DrainPolicy, NAMESPACE, policy);
+    let mut json = json!({"metadata": {"name": "web-0"}, "spec": {"containers": [{"name": "envoy"}]}});
+    json = admitted(&world, &json);
+    assert!(json.pointer("/spec/containers/0/lifecycle/preStop/exec").is_some());
+    let app = json!({"name": "app", "lifecycle": {"preStop": {"sleep": {"seconds": 10}}}});
+    json["spec"]["containers"].as_array_mut().unwrap().push(app);
+    let hook = admitted(&world, &json)["spec"]["containers"][0]["lifecycle"]["preStop"].clone();
+    assert_eq!(hook, json!({"sleep": {"seconds": 26}}));
+}
+
 /// The generator does not leave out what the properties are about.
 #[test]
 fn random_pods_are_of_every_sort() {
@@ -539,6 +558,5 @@ fn random_pods_are_of_every_sort() {
             count("two sidecars", judgement.pod.of(JudgedRole::NativeSidecar).count() >= 2);
         });
     }
-    println!("{seen:?}");
     assert!(seen.values().all(|times| *times >= 20), "{seen:?}");
 }

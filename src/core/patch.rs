@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::keys;
 use super::plan::{Plan, PlannedHandler, PlannedHook};
-use super::pod::{Container, HookSource, Pod, Record};
+use super::pod::{Container, HookSource, Pod, Record, is_exec_sleep, is_policy_hook};
 use super::policy::Hook;
 use super::settings::Settings;
-use super::subject::Subject;
+use super::subject::{Handler, Subject};
 
 /// What turns the subject as it stands into the planned one; `standing` is the pod with what an earlier
 /// round of ours left in it, as `record` says.
@@ -90,7 +90,7 @@ impl Writer {
                 self.remove(if more { &pre_stop } else { &lifecycle });
             }
             None => {}
-            Some(hook) if ours && container.hook == Some(hook.seconds) => {}
+            Some(hook) if ours && stands(container, hook, settings) => {}
             Some(hook) => {
                 let handler = handler(hook, settings);
                 match &container.raw.lifecycle {
@@ -116,6 +116,17 @@ impl Writer {
             None => self.add(path, json!(wanted)),
         }
     }
+}
+
+/// Whether the hook that stands is the planned one: a role that changed may ask for the same length in another way.
+fn stands(container: &Container, planned: &PlannedHook, settings: &Settings) -> bool {
+    let seconds = planned.seconds;
+    let same = |handler: &Handler| match planned.handler {
+        PlannedHandler::Sleep => handler.sleep.is_some(),
+        PlannedHandler::ExecSleep => is_exec_sleep(handler, seconds),
+        PlannedHandler::Policy => is_policy_hook(handler, seconds, settings.hook.value),
+    };
+    container.hook == Some(seconds) && container.raw.pre_stop().is_some_and(same)
 }
 
 /// The preStop handler's JSON.

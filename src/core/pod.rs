@@ -330,17 +330,25 @@ fn declared_seconds<'a>(
     read.map(|seconds| (key, seconds))
 }
 
-/// Whether a hook is one that we wrote with this length. Defaulting adds `scheme` to an httpGet.
+/// Whether a hook is one that we wrote with this length.
 fn is_ours(handler: &Handler, seconds: u64, settings: &Settings) -> bool {
-    if let Some(sleep) = &handler.sleep {
-        return u64::try_from(sleep.seconds) == Ok(seconds);
-    }
-    match (&handler.exec, &handler.http_get, settings.hook.value) {
-        (Some(exec), None, policy) => {
-            let command = || exec.command.iter().map(|text| text.as_str());
-            let fallback = command().eq(["sleep", seconds.to_string().as_str()]);
-            fallback
-                || matches!(policy, Hook::Exec(spec, length) if *length == seconds && command().eq(spec.command.iter().map(String::as_str)))
+    let is_sleep = || handler.sleep.as_ref().is_some_and(|sleep| u64::try_from(sleep.seconds) == Ok(seconds));
+    is_sleep() || is_exec_sleep(handler, seconds) || is_policy_hook(handler, seconds, settings.hook.value)
+}
+
+/// Whether a hook is `exec: ["sleep", "N"]`.
+pub fn is_exec_sleep(handler: &Handler, seconds: u64) -> bool {
+    let command = handler.exec.as_ref().filter(|_| handler.sleep.is_none()).map(|exec| &exec.command);
+    command.is_some_and(|words| words.iter().map(|word| word.as_str()).eq(["sleep", seconds.to_string().as_str()]))
+}
+
+/// Whether a hook is the policy's own, with this length. Defaulting adds `scheme` to an httpGet.
+pub fn is_policy_hook(handler: &Handler, seconds: u64, policy: &Hook) -> bool {
+    match (&handler.exec, &handler.http_get, policy) {
+        _ if handler.sleep.is_some() => false,
+        (Some(exec), None, Hook::Exec(spec, length)) => {
+            *length == seconds
+                && exec.command.iter().map(|text| text.as_str()).eq(spec.command.iter().map(String::as_str))
         }
         (None, Some(get), Hook::HttpGet(spec, length)) => {
             *length == seconds

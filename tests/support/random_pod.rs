@@ -215,7 +215,6 @@ pub struct RandomPod {
     pub windows: bool,
     /// Something in fields that nobody knows.
     pub unknown: Option<Value>,
-    known_from: usize,
 }
 
 /// What the contract says of a pod after its plan.
@@ -254,9 +253,9 @@ impl RandomPod {
         [0, 1, 2, 3].map(|i| {
             let (cluster, label, own) = layers[i];
             let base = cluster.unwrap_or(built_in[i]);
-            let later = [label, own, annotated[i].seconds()].into_iter().flatten();
+            let mut later = [label, own, annotated[i].seconds()].into_iter().flatten();
             let bound = if self.locks(names[i]) { base } else { 0 };
-            later.filter(|seconds| *seconds >= bound).last().unwrap_or(base)
+            later.rfind(|seconds| *seconds >= bound).unwrap_or(base)
         })
     }
 
@@ -747,7 +746,6 @@ pub fn random_pod() -> impl Strategy<Value = RandomPod> {
             sleep,
             windows,
             unknown,
-            known_from,
         };
         pod.containers.iter_mut().for_each(|c| c.native = false);
         for (place, container) in pod.containers.iter_mut().chain(&mut pod.inits).enumerate() {

@@ -38,6 +38,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
 
     let listener = bind(args.listen, "webhook").await?;
     let admin_listener = bind(args.admin_listen, "admin").await?;
+    let (listen, admin_listen) = (listener.local_addr()?, admin_listener.local_addr()?);
     let drain = Drain::new();
     let readiness = Readiness::new(certificate, drain.clone());
     readiness.bound(true);
@@ -78,7 +79,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         metrics,
         drain: admin_drain.clone(),
     };
-    info!(listen = %args.listen, admin_listen = %args.admin_listen, standalone = args.standalone, version = env!("CARGO_PKG_VERSION"), "serving");
+    info!(%listen, %admin_listen, standalone = args.standalone, version = env!("CARGO_PKG_VERSION"), "serving");
 
     let admin = tokio::spawn(admin.run());
     tokio::spawn(end_on_signal(drain, Duration::from_secs(args.hold_seconds))?);
@@ -137,9 +138,12 @@ async fn watch_cluster(
     readiness: Readiness,
     metrics: Arc<Metrics>,
 ) -> Result<ReadNamespace> {
-    let client = kube::Client::try_default()
-        .await
-        .context("no cluster to talk to: run in a pod, or set KUBECONFIG, or use --standalone")?;
+    let no_cluster = "no cluster to talk to: run in a pod, or set KUBECONFIG, or use --standalone";
+    let mut config = kube::Config::infer().await.context(no_cluster)?;
+    if config.proxy_url.take().is_some() {
+        info!("the proxy of the environment is not used: the API server is called directly");
+    }
+    let client = kube::Client::try_from(config).context(no_cluster)?;
     let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
     let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
     let looked_at = Arc::clone(&cluster);

@@ -121,9 +121,13 @@ fn in_order(mut terms: Vec<Term>) -> Vec<Term> {
 }
 
 fn hook_term(container: &Container) -> Term {
-    let handler = container.raw.pre_stop();
-    let is_sleep = container.exec_sleep.is_some() || handler.is_none_or(|h| h.sleep.is_some());
-    let kind = if is_sleep { "preStop sleep" } else { "preStop hook" };
+    let written = container.raw.pre_stop();
+    let kind = match container.hook_source {
+        HookSource::Injected => "preStop hook",
+        _ if container.exec_sleep.is_some() => "preStop exec sleep",
+        _ if written.is_some_and(|handler| handler.sleep.is_some()) => "preStop sleep",
+        _ => "preStop hook",
+    };
     let known = match container.hook_source {
         HookSource::Assumed => ", length assumed",
         HookSource::Declared => ", length declared",

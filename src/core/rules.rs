@@ -189,7 +189,7 @@ fn request_fix(report: &Report) -> Option<String> {
     let Facts { pod, required, .. } = *report.facts;
     let short = required?.checked_sub(pod.grace)?;
     let guesses: Vec<_> = pod.of(Role::App).filter(|app| app.request.source == Source::BuiltIn).collect();
-    let seconds = guesses.first()?.request.value.checked_sub(short)?;
+    let seconds = guesses.first()?.request.value.checked_sub(short).filter(|seconds| *seconds > 0)?;
     if guesses.len() != pod.of(Role::App).count() {
         return None;
     }
@@ -291,7 +291,7 @@ fn shell_hook(report: &mut Report) {
         // The API server refuses a native sleep longer than the grace.
         let seconds = if seconds > pod.grace { pod.hold.min(pod.grace) } else { seconds };
         let name = container.name();
-        let message = format!("the exec sleep of {name:?} fails on an image without a shell or a sleep binary");
+        let message = format!("the exec sleep of {name:?} would fail on an image without that binary");
         let fix = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {seconds}}}}}}}");
         report.say(Code::ShellHook, Some(container), "/lifecycle/preStop/exec", message, vec![fix]);
     }

@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::admit::{self, Outcome, Webhook};
 use super::review::{Answer, Review};
+use crate::core::judge::Verdict;
 use crate::core::mode::Mode;
 use crate::core::world::World;
 use crate::metrics::Metrics;
@@ -119,11 +120,13 @@ fn report(webhook: Webhook, app: &Webhooks, review: &Review, kind: &str, outcome
     app.metrics.admitted(webhook, outcome);
     let denied = outcome.answer.denial.is_some();
     let patched = outcome.answer.patch.is_some();
+    let verdict = outcome.verdict.map(Verdict::as_str);
     let codes = || outcome.codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(",");
-    if denied || patched {
+    let notable = denied || patched || matches!(outcome.verdict, Some(Verdict::Fail | Verdict::Fixed));
+    if notable {
         info!(
             uid = %review.uid, webhook = webhook.as_str(), kind, namespace = %review.namespace, mode = %outcome.mode,
-            dry_run = review.dry_run, patched, denied, findings = codes(), "admission"
+            dry_run = review.dry_run, patched, denied, verdict, findings = codes(), "admission"
         );
     } else {
         debug!(

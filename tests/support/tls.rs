@@ -238,10 +238,15 @@ impl Raw {
 
     /// Posts `body` to `/echo`. Returns the head of the answer, and its body.
     pub async fn post(&mut self, body: &str) -> (String, String) {
-        let head = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        self.post_bytes("/echo", body.as_bytes()).await
+    }
+
+    /// Posts `body` to `path`. Returns the head of the answer, and its body.
+    pub async fn post_bytes(&mut self, path: &str, body: &[u8]) -> (String, String) {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
         soon("an answer", async {
             self.0.write_all(head.as_bytes()).await.unwrap();
-            self.0.write_all(body.as_bytes()).await.unwrap();
+            self.0.write_all(body).await.unwrap();
             self.0.flush().await.unwrap();
             let mut head = String::new();
             while !head.ends_with("\r\n\r\n") {

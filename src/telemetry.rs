@@ -12,7 +12,6 @@ use crate::cli::LogFormat;
 
 /// Starts logging until the guard is dropped. `RUST_LOG` sets the filter, `info` where it is unset or cannot
 /// be read.
-#[must_use]
 pub fn init(format: Option<LogFormat>) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();

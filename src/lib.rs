@@ -7,12 +7,14 @@
 //! Around it: [`serve`] accepts connections, [`cluster`] watches the API server, [`offline`] reads files
 //! instead, [`cli`] is what can be asked, [`run`] starts the server.
 
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod core;
 pub mod manifest;
 pub mod metrics;
 pub mod offline;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod telemetry;

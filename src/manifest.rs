@@ -19,6 +19,14 @@ pub struct Document<'a> {
     pub text: &'a str,
 }
 
+impl Document<'_> {
+    /// The line of the file with the document's first key, counted from 1.
+    pub fn first_line(&self) -> usize {
+        let blank = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%');
+        self.line + self.text.lines().take_while(blank).count()
+    }
+}
+
 /// Why a document cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: {message}")]
@@ -100,10 +108,21 @@ fn hint(text: &str, message: String) -> String {
 
 /// The objects of a document: itself, or the items of a `List`.
 pub fn objects(document: &Value) -> Vec<&Value> {
+    objects_at(document).into_iter().map(|(_, object)| object).collect()
+}
+
+/// The objects of a document, each with its JSON pointer there.
+pub fn objects_at(document: &Value) -> Vec<(String, &Value)> {
     let is_list = document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     match document.get("items").and_then(Value::as_array) {
-        Some(items) if is_list => items.iter().flat_map(objects).collect(),
-        _ => vec![document],
+        Some(items) if is_list => {
+            let item = |(index, item)| {
+                let inner = objects_at(item).into_iter();
+                inner.map(move |(pointer, object)| (format!("/items/{index}{pointer}"), object))
+            };
+            items.iter().enumerate().flat_map(item).collect()
+        }
+        _ => vec![(String::new(), document)],
     }
 }
 

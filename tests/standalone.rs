@@ -4,7 +4,7 @@
 #[path = "support/case.rs"]
 mod case;
 #[path = "support/tls.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 mod tls;
 
 use std::io::{BufRead, BufReader};

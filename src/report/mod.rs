@@ -1,0 +1,3 @@
+//! What a judgement looks like outside: no decisions, only words, numbers and places.
+
+pub mod result;

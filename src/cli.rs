@@ -26,6 +26,15 @@ pub enum Command {
   draingate serve --tls-cert tls.crt --tls-key tls.key        in a cluster, or with KUBECONFIG
   draingate serve --standalone --policy shop.yaml --ca-out ca.crt   without a cluster")]
     Serve(ServeArgs),
+    /// Judges manifests as they would be admitted, without a cluster
+    #[command(after_help = "Examples:
+  draingate check deploy/                        a folder, .gitignore respected
+  helm template shop ./chart | draingate check -
+  draingate check --as-written --fix=diff deploy/    what admission would inject, as a diff
+
+Policies, Namespaces and Services among the files count. Exit code: 0 clean, 1 findings, 2 the input or the
+call is bad.")]
+    Check(CheckArgs),
     /// Prints the CustomResourceDefinitions of DrainPolicy and ClusterDrainPolicy
     #[command(after_help = "Example:\n  draingate crd | kubectl apply -f -")]
     Crd,
@@ -88,6 +97,60 @@ pub struct ServeArgs {
     /// Logs as JSON or as text; text where standard error is a terminal
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Files, folders, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The namespace of objects that name none
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<PathBuf>,
+    /// Judges the pods with nothing injected
+    #[arg(long)]
+    pub as_written: bool,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+    /// The least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub fail_on: FailOn,
+    /// Writes the fixes into the files where that is safe; `--fix=diff` only shows them
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "write", conflicts_with = "format")]
+    pub fix: Option<FixMode>,
+    /// The Kubernetes version to assume, for example 1.29; one with the native sleep where absent
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+}
+
+/// What `check` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Human,
+}
+
+/// What makes `check` fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors
+    Error,
+    /// Errors and warnings
+    Warning,
+}
+
+/// What `--fix` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FixMode {
+    /// Changes the files; standard input is written to standard output
+    Write,
+    /// Prints a diff
+    Diff,
 }
 
 /// What replaces the native sleep on an old cluster.

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
 use draingate::core::helpers;
-use draingate::{run, telemetry};
+use draingate::{check, run, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match dispatch(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "draingate: {error:#}");
@@ -25,23 +25,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+fn dispatch(command: Command) -> Result<u8> {
     match command {
+        Command::Check(args) => return check::run::run(&args),
         Command::Serve(args) => {
             let _log = telemetry::init(args.log_format);
             // kube's client takes the process's default provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
-            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))?;
         }
-        Command::Crd => print(&crd::yaml()?),
-        Command::Webhooks(args) => print(&webhook_configurations(args)?),
-        Command::Helpers => print(&helpers_table()),
+        Command::Crd => print(&crd::yaml()?)?,
+        Command::Webhooks(args) => print(&webhook_configurations(args)?)?,
+        Command::Helpers => print(&helpers_table())?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);
-            Ok(io::stdout().write_all(&script)?)
+            io::stdout().write_all(&script)?;
         }
     }
+    Ok(0)
 }
 
 fn print(text: &str) -> Result<()> {

@@ -201,6 +201,12 @@ impl Node {
         })
     }
 
+    /// Where each key of a mapping begins, in bytes of the document's text; none for anything else.
+    pub fn keys(&self) -> impl Iterator<Item = usize> {
+        let entries = if let Children::Entries(entries) = &self.children { entries.as_slice() } else { &[] };
+        entries.iter().map(|(key, _)| range(key.referenced).start)
+    }
+
     fn first_key(&self) -> Range<usize> {
         match &self.children {
             Children::Entries(entries) => entries.first().map_or(self.span.clone(), |(key, _)| range(key.referenced)),

@@ -105,6 +105,7 @@ impl Judge<'_> {
         let subject = Subject::parse(kind, &json).map_err(|message| {
             // The message begins with the field's path, where there is one.
             let field = message.split(": ").next().map(pointer_of).unwrap_or_default();
+            let message = message.split(" at line ").next().unwrap_or_default();
             lazy.problem(&format!("{at}{field}"), format!("{kind}: {message}"))
         })?;
         let namespace = subject.namespace.as_deref().unwrap_or(self.namespace).to_owned();

@@ -42,10 +42,8 @@ impl Human {
     }
 
     fn problem(&self, file: &JudgedFile, problem: &Problem) -> String {
-        let place = format!("{}:{}:{}", file.name, problem.line, problem.column);
-        let group = Group::with_title(Level::ERROR.primary_title(&*problem.message))
-            .element(Level::NOTE.no_name().message(format!("--> {place}")));
-        format!("{}\n\n", self.renderer.render(&[group]))
+        let title = self.renderer.render(&[Group::with_title(Level::ERROR.primary_title(&*problem.message))]);
+        format!("{title}\n  --> {}:{}:{}\n\n", file.name, problem.line, problem.column)
     }
 }
 

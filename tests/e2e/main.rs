@@ -5,9 +5,12 @@
 
 #[path = "../support/apiserver.rs"]
 mod apiserver;
+#[path = "../support/case.rs"]
+mod case;
 #[path = "../support/lab.rs"]
 mod lab;
 
+mod cases;
 mod denials;
 mod layers;
 mod modes;

@@ -29,6 +29,19 @@ fn real_an_edited_cluster_policy_counts() {
 }
 
 #[test]
+fn real_a_policy_that_comes_back_is_read_again() {
+    let lab = Lab::shared();
+    let space = lab.namespace("inject");
+    let policy = space.drain_policy("default", "{budget: {worstCaseRequestSeconds: 20}}");
+    for _ in 0..2 {
+        // Waits for its status.
+        lab.policy(&policy);
+        assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 35));
+        lab.delete(&policy).accepted();
+    }
+}
+
+#[test]
 fn real_a_namespace_that_comes_back_starts_afresh() {
     let lab = Lab::shared();
     let space = lab.namespace("inject");

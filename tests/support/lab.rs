@@ -280,7 +280,8 @@ impl Lab {
         };
         eventually(&format!("{verb} of {resource} {namespace}/{name} in the audit log"), || {
             let text = std::fs::read_to_string(&log).unwrap();
-            let mut events = text.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let lines = text.lines().rev().filter(|line| line.contains(namespace) && line.contains(name));
+            let mut events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let event = events.find(concerns)?;
             Some(event.get("annotations").cloned().unwrap_or_else(|| json!({})))
         })

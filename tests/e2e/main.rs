@@ -7,8 +7,12 @@
 mod apiserver;
 #[path = "../support/case.rs"]
 mod case;
+#[path = "../support/kubelet.rs"]
+mod kubelet;
 #[path = "../support/lab.rs"]
 mod lab;
+#[path = "../support/random_pod.rs"]
+mod random_pod;
 
 mod cases;
 mod denials;

@@ -1,10 +1,12 @@
 //! Many at once: namespaces used as soon as they are there, and pods of every shape.
 
+use std::time::Duration;
+
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Stop, stop};
+use crate::lab::{HOPELESS, Lab, SERVER, Setup, Stop, stop};
 use crate::random_pod::random_pod;
 
 #[test]
@@ -20,7 +22,7 @@ fn real_a_namespace_counts_from_its_first_pod() {
             space.name
         )
     };
-    // One after the other in one file: no pause between a namespace and its first pod.
+    // One after the other in one file, with no pause between a namespace and its first pod.
     let file: String = spaces.iter().map(manifest).collect();
     lab.kubectl_ok(&["apply", "-f", "-"], &file);
     for space in &spaces {
@@ -31,8 +33,24 @@ fn real_a_namespace_counts_from_its_first_pod() {
     // The same without kubectl's own pace, and one that is refused.
     for _ in 0..NAMESPACES {
         let space = lab.namespace("enforce");
-        assert_eq!(space.dry_run(crate::lab::HOPELESS).code, 403, "{}", space.name);
-        assert_eq!(space.stop_of(crate::lab::SERVER), stop([("app", 10)], 30), "{}", space.name);
+        assert_eq!(space.dry_run(HOPELESS).code, 403, "{}", space.name);
+        assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 30), "{}", space.name);
+    }
+}
+
+#[test]
+fn real_a_namespace_counts_before_the_watch_has_told_of_it() {
+    // Every event is late by more than a pod takes to come.
+    let lab = Lab::start(Setup { lag: Duration::from_millis(250), ..Setup::default() });
+    for mode in ["inject", "enforce"].repeat(8) {
+        let space = lab.namespace(mode);
+        assert_eq!(Stop::of(&space.accepts(SERVER)), stop([("app", 10)], 30), "{} {mode}", space.name);
+    }
+    for _ in 0..8 {
+        let space = lab.namespace("enforce");
+        space.rejects(HOPELESS);
+        let space = lab.namespace("warn");
+        assert!(space.warnings(HOPELESS)[0].starts_with("would be rejected: "), "{}", space.name);
     }
 }
 
@@ -199,7 +217,7 @@ fn real_no_patch_is_ever_refused() {
     let started = std::time::Instant::now();
     let plain = lab.create_all(&pods.iter().map(|pod| off.put(pod.clone())).collect::<Vec<_>>(), true);
     let patched = lab.create_all(&pods.iter().map(|pod| inject.put(pod.clone())).collect::<Vec<_>>(), false);
-    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 
     let (mut injected, mut refused) = (0, 0);
     for ((pod, plain), patched) in pods.iter().zip(&plain).zip(&patched) {

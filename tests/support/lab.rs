@@ -7,7 +7,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fmt::Debug;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -21,6 +21,7 @@ use http_body_util::BodyExt;
 use kube::Client;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::apiserver::ApiServer;
 
@@ -72,12 +73,16 @@ pub fn runtime() -> &'static tokio::runtime::Runtime {
 pub struct Setup {
     /// More arguments of `draingate webhooks`.
     pub webhooks: &'static [&'static str],
+    /// How late everything that the API server says reaches Draingate; its own questions come at once.
+    pub lag: Duration,
 }
 
 /// An API server, and Draingate beside it.
 pub struct Lab {
     server: Server,
     files: PathBuf,
+    /// Draingate's own.
+    kubeconfig: PathBuf,
     kubectl: PathBuf,
     client: Client,
     port: u16,
@@ -112,8 +117,11 @@ impl Lab {
         std::fs::create_dir_all(&files).unwrap();
         write_certificates(&files);
         let client = runtime().block_on(api.client());
+        let kubeconfig =
+            if setup.lag.is_zero() { api.kubeconfig() } else { lagging(&api.kubeconfig(), &files, setup.lag) };
         let (port, admin_port) = (free_port(), free_port());
-        let lab = Lab { server, files, kubectl: kubectl_path(), client, port, admin_port, gate: Mutex::new(None) };
+        let (kubectl, gate) = (kubectl_path(), Mutex::new(None));
+        let lab = Lab { server, files, kubeconfig, kubectl, client, port, admin_port, gate };
 
         lab.kubectl_ok(&["apply", "-f", "-"], &draingate(&["crd"]));
         lab.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=20s", "crd", "--all"], "");
@@ -131,7 +139,7 @@ impl Lab {
     pub fn serve(&self) {
         let mut gate = self.gate.lock().unwrap();
         assert!(gate.is_none(), "draingate runs already");
-        *gate = Some(Gate::start(&self.files, &self.api().kubeconfig(), self.port, self.admin_port));
+        *gate = Some(Gate::start(&self.files, &self.kubeconfig, self.port, self.admin_port));
         drop(gate);
         eventually("draingate is ready", || (self.admin("/readyz").0 == 200).then_some(()));
     }
@@ -566,6 +574,51 @@ impl Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// A kubeconfig that leads to the same API server, whose bytes arrive late.
+fn lagging(kubeconfig: &Path, files: &Path, lag: Duration) -> PathBuf {
+    let text = std::fs::read_to_string(kubeconfig).unwrap();
+    let server = text.lines().find_map(|line| line.trim().strip_prefix("server: https://")).unwrap().to_owned();
+    let listener = runtime().block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let text = text.replace(&server, &listener.local_addr().unwrap().to_string());
+    let path = files.join("lagging.conf");
+    std::fs::write(&path, text).unwrap();
+    runtime().spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let server = server.clone();
+            tokio::spawn(async move {
+                let far = tokio::net::TcpStream::connect(server).await?;
+                let ((mut near_in, near_out), (far_in, mut far_out)) = (near.into_split(), far.into_split());
+                tokio::spawn(async move { tokio::io::copy(&mut near_in, &mut far_out).await });
+                late(far_in, near_out, lag).await
+            });
+        }
+    });
+    path
+}
+
+/// Passes on what comes, each byte `lag` later.
+async fn late(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin + Send + 'static,
+    lag: Duration,
+) -> io::Result<()> {
+    let (send, mut receive) = tokio::sync::mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
+    tokio::spawn(async move {
+        while let Some((due, bytes)) = receive.recv().await {
+            tokio::time::sleep_until(due).await;
+            to.write_all(&bytes).await?;
+        }
+        to.shutdown().await
+    });
+    let mut buffer = vec![0; 65_536];
+    loop {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 || send.send((tokio::time::Instant::now() + lag, buffer[..length].to_vec())).is_err() {
+            return Ok(());
+        }
     }
 }
 

@@ -15,9 +15,6 @@ use crate::lab::{Answer, Lab, Setup, Space, collection};
 /// How long a case may take to come out right: what it is about has to be seen by the watches first.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// The mutating call mends what these are about, before anybody judges: only `warn` shows it.
-const MENDED: [&str; 1] = ["record-unreadable"];
-
 /// What the API server and Draingate make of a subject, in the words of both.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
@@ -96,7 +93,6 @@ impl<'l, 'c> Staged<'l, 'c> {
     /// Until every mode gives what is expected of it, or time is up.
     fn problems(&self) -> Vec<String> {
         let modes: &[Mode] = match self.case.kind {
-            Kind::Pod if MENDED.contains(&self.case.name.as_str()) => &[Mode::Warn],
             Kind::Pod => &[Mode::Warn, Mode::Inject, Mode::Enforce],
             _ => &[Mode::Warn, Mode::Enforce],
         };

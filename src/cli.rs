@@ -133,6 +133,8 @@ pub struct CheckArgs {
 pub enum CheckFormat {
     /// For people
     Human,
+    /// For programs: version 1, docs/check.schema.json
+    Json,
 }
 
 /// What makes `check` fail.

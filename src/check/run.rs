@@ -19,6 +19,7 @@ use crate::manifest;
 use crate::offline;
 use crate::report::Format;
 use crate::report::human::Human;
+use crate::report::json::Json;
 use crate::report::result::Summary;
 
 /// Files read, judged and written out together: what bounds memory.
@@ -187,6 +188,7 @@ fn worldly((_, text): &Text) -> Vec<serde_json::Value> {
 fn format(format: CheckFormat, view: View) -> Box<dyn Format> {
     match format {
         CheckFormat::Human => Box::new(Human::new(view)),
+        CheckFormat::Json => Box::new(Json::default()),
     }
 }
 

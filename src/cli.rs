@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::core::finding::Code;
 
 /// Draingate makes pods stop without dropping work.
 ///
@@ -43,13 +46,44 @@ call is bad.")]
   draingate webhooks --ca-file ca.crt | kubectl apply -f -
   draingate webhooks --ca-file ca.crt --url https://127.0.0.1:8443 | kubectl apply -f -")]
     Webhooks(WebhooksArgs),
+    /// Lists every finding; with a code, prints the page about it: why, an example, the fix
+    #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]
+    Codes {
+        /// A finding's code, as a denial shows it in brackets
+        #[arg(value_parser = code_parser(), hide_possible_values = true)]
+        code: Option<Code>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// Prints the container names that are known to be helpers, and where each stop time comes from
-    Helpers,
+    Helpers {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// Prints a shell's completions
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// Aligned columns
+    Text,
+    /// For machines
+    Json,
+    /// A table for a page
+    Markdown,
+}
+
+/// Completes the codes, and names the nearest to a slip of the pen.
+fn code_parser() -> impl TypedValueParser<Value = Code> {
+    PossibleValuesParser::new(Code::ALL.map(Code::as_str))
+        .try_map(|text| Code::ALL.into_iter().find(|code| code.as_str() == text).ok_or("no such code"))
 }
 
 /// Arguments of `serve`.

@@ -10,7 +10,9 @@
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod codes;
 pub mod core;
+pub mod helpers;
 pub mod manifest;
 pub mod metrics;
 pub mod offline;

@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::core::helpers;
-use draingate::{check, run, telemetry};
+use draingate::{check, codes, helpers, run, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,7 +35,9 @@ fn dispatch(command: Command) -> Result<u8> {
         }
         Command::Crd => print(&crd::yaml()?)?,
         Command::Webhooks(args) => print(&webhook_configurations(args)?)?,
-        Command::Helpers => print(&helpers_table())?,
+        Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
+        Command::Codes { code: None, format } => print(&codes::list(format)?)?,
+        Command::Helpers { format } => print(&helpers::list(format)?)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);
@@ -81,13 +82,4 @@ fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
         timeout_seconds: i32::from(args.timeout_seconds),
     });
     Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))
-}
-
-fn helpers_table() -> String {
-    let mut table = String::from("NAME                STOP  WHAT                 SOURCE\n");
-    for known in helpers::KNOWN {
-        let stop = format!("{} s", known.stop_seconds);
-        table.push_str(&format!("{:<19} {stop:>4}  {:<20} {}\n", known.name, known.what, known.source));
-    }
-    table
 }

@@ -62,7 +62,14 @@ call is bad.")]
         #[arg(long, value_enum, default_value_t = ListFormat::Text)]
         format: ListFormat,
     },
+    /// Prints the manual page, or writes one for each command into a folder
+    Man {
+        /// Where to write them
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+    },
     /// Prints a shell's completions
+    #[command(after_help = "Example:\n  draingate completions bash > /etc/bash_completion.d/draingate")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -38,6 +38,12 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
         Command::Codes { code: None, format } => print(&codes::list(format)?)?,
         Command::Helpers { format } => print(&helpers::list(format)?)?,
+        Command::Man { dir: Some(dir) } => clap_mangen::generate_to(Cli::command(), dir)?,
+        Command::Man { dir: None } => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            io::stdout().write_all(&page)?;
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);

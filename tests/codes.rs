@@ -210,7 +210,8 @@ fn the_list_is_a_table_and_json() {
     }
     let json: Value = serde_json::from_str(&stdout(&["codes", "--format", "json"])).unwrap();
     assert_eq!(json["version"], 1);
-    let listed: Vec<_> = json["codes"].as_array().unwrap().iter().map(|entry| entry["code"].as_str().unwrap()).collect();
+    let listed: Vec<_> =
+        json["codes"].as_array().unwrap().iter().map(|entry| entry["code"].as_str().unwrap()).collect();
     assert_eq!(listed, Code::ALL.map(Code::as_str));
     let helpers: Value = serde_json::from_str(&stdout(&["helpers", "--format", "json"])).unwrap();
     assert!(helpers["helpers"].as_array().unwrap().iter().any(|helper| helper["name"] == "pgbouncer"));
@@ -230,7 +231,8 @@ fn a_code_prints_its_page() {
 
 #[test]
 fn an_unknown_code_gets_the_nearest_or_all() {
-    for (wrong, right) in [("grace-bugdet", "grace-budget"), ("shorthold", "short-hold"), ("readiness", "no-readiness")] {
+    for (wrong, right) in [("grace-bugdet", "grace-budget"), ("shorthold", "short-hold"), ("readiness", "no-readiness")]
+    {
         let output = draingate(&["codes", wrong]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{error}");

@@ -11,6 +11,7 @@ pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod core;
+pub mod explain;
 pub mod manifest;
 pub mod metrics;
 pub mod offline;

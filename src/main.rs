@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
 use draingate::core::helpers;
-use draingate::{run, telemetry};
+use draingate::{explain, run, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,6 +35,7 @@ fn dispatch(command: Command) -> Result<()> {
         }
         Command::Crd => print(&crd::yaml()?),
         Command::Webhooks(args) => print(&webhook_configurations(args)?),
+        Command::Explain(args) => explain::run(&args),
         Command::Helpers => print(&helpers_table()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

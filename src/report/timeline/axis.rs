@@ -45,7 +45,8 @@ fn end(timeline: &Timeline) -> u64 {
     let grace = timeline.grace;
     let most = grace.max(30).saturating_mul(MOST_GRACES);
     let ends = timeline.lanes.iter().flat_map(|lane| &lane.segments);
-    let known = ends.flat_map(|segment| [Some(segment.from), segment.to]).flatten().filter(|t| *t <= most && *t != grace);
+    let known =
+        ends.flat_map(|segment| [Some(segment.from), segment.to]).flatten().filter(|t| *t <= most && *t != grace);
     let known = known.max().unwrap_or(0);
     let clipped = timeline.needed.is_none_or(|needed| needed > most);
     if grace > known.max(10).saturating_mul(MOST_NEEDS) {

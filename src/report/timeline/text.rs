@@ -7,7 +7,7 @@ use clap::builder::styling::{AnsiColor, Effects, Style};
 
 use super::axis::Axis;
 use super::words::{self, CUT, INJECTED, arithmetic, balance, heading, labels, meaning, plain, shortened, wrapped};
-use super::{Explanation, Lane, LaneKind, Segment, View, What};
+use super::{Explanation, Lane, LaneKind, Segment, View, What, Which};
 
 /// The widest line, in columns.
 pub const COLUMNS: usize = 80;
@@ -47,32 +47,14 @@ fn object(explanation: &Explanation, paint: &Paint) -> String {
     }
     out.push('\n');
     used.legend(&mut out, paint);
-    if let Some(findings) = explanation.views.last().map(|view| &view.findings).filter(|findings| !findings.is_empty()) {
-        out.push('\n');
-        for finding in findings {
-            paragraph(&mut out, &format!("{} [{}]: {}", finding.severity, finding.code, finding.message), INDENT);
-            finding.detail.iter().for_each(|detail| paragraph(&mut out, detail, 4));
-            if let Some(fix) = &finding.fix {
-                fix.lines().for_each(|line| paragraph(&mut out, &format!("fix: {line}"), 4));
-            }
-        }
-    }
     out
 }
 
-fn picture(
-    out: &mut String,
-    view: &View,
-    axis: &Axis,
-    column: usize,
-    plot: usize,
-    used: &mut Used,
-    paint: &Paint,
-) {
+fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usize, used: &mut Used, paint: &Paint) {
     let timeline = &view.timeline;
     let balance = format!("{}: {}", heading(view.view), balance(timeline));
     for line in lines(&balance, INDENT) {
-        let _ = writeln!(out, "{:INDENT$}{}", "", paint.verdict(&line, timeline.fits()));
+        let _ = writeln!(out, "{:INDENT$}{}", "", paint.verdict(&line, view.verdict != "fail"));
     }
     let gutter = |text: &str| format!("{:INDENT$}{text:<column$} ", "");
     let _ = writeln!(out, "{}{}", gutter("seconds"), scale(axis, plot).trim_end());
@@ -83,7 +65,11 @@ fn picture(
     }
     match grace {
         Some(at) => top.put(at, 'G', Ink::Bold),
-        None => top.write(plot.saturating_sub(format!("grace {}", timeline.grace).len()), &format!("grace {}", timeline.grace), Ink::Bold),
+        None => top.write(
+            plot.saturating_sub(format!("grace {}", timeline.grace).len()),
+            &format!("grace {}", timeline.grace),
+            Ink::Bold,
+        ),
     }
     let _ = writeln!(out, "{}{}", gutter(""), top.print(paint, grace.is_none()));
     for lane in &timeline.lanes {
@@ -97,6 +83,12 @@ fn picture(
         let _ = writeln!(out, "{:INDENT$}{label} {}", "", row.print(paint, beyond).trim_end());
     }
     paragraph(out, &arithmetic(view), INDENT);
+    for finding in &view.findings {
+        paragraph(out, &words::finding(finding), INDENT);
+        if view.view != Which::AsWritten {
+            words::remedy(finding).iter().for_each(|line| paragraph(out, line, 4));
+        }
+    }
 }
 
 /// The numbers above the ticks.
@@ -350,7 +342,7 @@ fn paragraph(out: &mut String, text: &str, indent: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Timeline, Which};
+    use super::super::Timeline;
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Explanation, Segment, Timeline, View, What, Which};
 use crate::core::pod::HookSource;
+use crate::report::result::FindingResult;
 
 /// An object's title: `Deployment shop/checkout`.
 pub fn title(explanation: &Explanation) -> String {
@@ -48,9 +49,23 @@ pub fn arithmetic(view: &View) -> String {
     let sum = if view.arithmetic.is_empty() { "nothing to wait for" } else { &view.arithmetic };
     let mut text = format!("needs {needed} = {sum}");
     if view.required_grace_period_seconds != view.timeline.needed {
-        text.push_str(&format!("; with the hooks that would be injected: {}", number(view.required_grace_period_seconds)));
+        text.push_str(&format!(
+            "; with the hooks that would be injected: {}",
+            number(view.required_grace_period_seconds)
+        ));
     }
     plain(&text)
+}
+
+/// A finding in one line: `error [grace-budget]: …`.
+pub fn finding(finding: &FindingResult) -> String {
+    plain(&format!("{} [{}]: {}", finding.severity, finding.code, finding.message))
+}
+
+/// What to do about it, in lines; none for a pod that admission mends.
+pub fn remedy(finding: &FindingResult) -> Vec<String> {
+    let fix = finding.fix.as_deref().map(|fix| format!("fix: {}", fix.strip_prefix("or ").unwrap_or(fix)));
+    finding.detail.iter().cloned().chain(fix).flat_map(|text| text.lines().map(plain).collect::<Vec<_>>()).collect()
 }
 
 /// What a segment is, for the legend.
@@ -60,7 +75,7 @@ pub fn meaning(what: What) -> &'static str {
         What::Hook => "preStop hook",
         What::Refusing => "told to stop: refuses new work",
         What::Leaving => "told to stop: apps still need it",
-        What::Serving => "on duty",
+        What::Serving => "keeps running",
         What::Request => "last request",
         What::Stop => "stopping",
         What::Margin => "safety margin",
@@ -86,14 +101,14 @@ pub fn labels(segment: &Segment) -> Vec<String> {
         What::Hook => &["preStop hook", "hook"],
         What::Refusing => &["told to stop, refuses new work", "refuses new work", "refuses"],
         What::Leaving => &["told to stop, apps still need it", "apps still need it", "needed"],
-        What::Serving => &["on duty"],
+        What::Serving => &["keeps running"],
         What::Request => &["last request", "request"],
         What::Stop => &["stopping", "stop"],
         What::Margin => &["safety margin", "margin"],
     };
     let length = match segment.seconds {
         Some(seconds) => format!("{seconds} s"),
-        None => "no end".to_owned(),
+        None => "without end".to_owned(),
     };
     let (before, after) = match segment.source {
         Some(HookSource::Injected) => ("+ ", ""),

@@ -46,6 +46,15 @@ call is bad.")]
   draingate webhooks --ca-file ca.crt | kubectl apply -f -
   draingate webhooks --ca-file ca.crt --url https://127.0.0.1:8443 | kubectl apply -f -")]
     Webhooks(WebhooksArgs),
+    /// Draws how each pod of a manifest stops, before and after admission
+    #[command(after_help = "Examples:
+  draingate explain deployment.yaml
+  helm template shop ./chart | draingate explain - checkout
+  draingate explain --format html --output stops.html deploy/
+
+Policies, Namespaces and Services among the objects count. The exit code is 0 whatever the verdict, 2 where
+something cannot be read; `check` is the command that fails.")]
+    Explain(ExplainArgs),
     /// Lists every finding; with a code, prints the page about it: why, an example, the fix
     #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]
     Codes {
@@ -250,4 +259,42 @@ pub enum FailurePolicy {
     Ignore,
     /// The pod is refused
     Fail,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A file, a folder, or - for standard input
+    pub path: PathBuf,
+    /// Only the object with this name, or with this kind and name
+    #[arg(value_name = "NAME|KIND/NAME")]
+    pub object: Option<String>,
+    /// The namespace of objects that name none
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<PathBuf>,
+    /// What to draw
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+    /// Where to write it, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The Kubernetes version to assume, for example 1.29; one with the native sleep where absent
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+}
+
+/// How `explain` draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// 80 columns of plain characters
+    Text,
+    /// A picture of one object
+    Svg,
+    /// A page with every object, before and after side by side
+    Html,
+    /// The timelines as data
+    Json,
 }

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod cluster;
 pub mod codes;
 pub mod core;
+pub mod explain;
 pub mod helpers;
 pub mod manifest;
 pub mod metrics;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::{check, codes, helpers, run, telemetry};
+use draingate::{check, codes, explain, helpers, run, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,6 +44,7 @@ fn dispatch(command: Command) -> Result<u8> {
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
             io::stdout().write_all(&page)?;
         }
+        Command::Explain(args) => explain::run(&args)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);

@@ -6,6 +6,7 @@
 pub mod human;
 pub mod json;
 pub mod result;
+pub mod timeline;
 
 use crate::check::file::JudgedFile;
 use result::Summary;

@@ -3,8 +3,12 @@
 //! The formats for machines are writers: each file is handed over once and turned into text at once, so
 //! that a run over very many files is written as it goes.
 
+pub mod github;
 pub mod json;
+pub mod junit;
+mod place;
 pub mod result;
+pub mod sarif;
 
 use crate::check::file::JudgedFile;
 use result::Summary;

@@ -2,7 +2,7 @@
 //!
 //! The format counts in its head what comes after it, so the whole report is kept until the end.
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 use super::Format;
 use super::result::{FindingResult, ObjectResult, Summary};
@@ -29,7 +29,7 @@ impl Format for Junit {
     }
 
     fn file(&mut self, file: &JudgedFile) -> String {
-        let mut suite = TestSuite::new(file.name.as_str());
+        let mut suite = TestSuite::new(xml(&file.name));
         suite.add_test_cases(file.problems.iter().map(|problem| unreadable(&file.name, problem)));
         suite.add_test_cases(file.objects.iter().map(|object| case(&object.result)));
         if suite.tests > 0 {
@@ -47,9 +47,9 @@ impl Format for Junit {
 /// A document that could not be read: an error, not a failure.
 fn unreadable(file: &str, problem: &Problem) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_type("unreadable").set_message(problem.message.as_str()).set_description(format!("{file}:{problem}"));
-    let mut case = TestCase::new(format!("{file}:{}:{}", problem.line, problem.column), status);
-    case.set_classname(file);
+    status.set_type("unreadable").set_message(xml(&problem.message)).set_description(xml(&format!("{file}:{problem}")));
+    let mut case = TestCase::new(xml(&format!("{file}:{}:{}", problem.line, problem.column)), status);
+    case.set_classname(xml(file));
     case
 }
 
@@ -60,21 +60,21 @@ fn case(object: &ObjectResult) -> TestCase {
     let status = match of(Severity::Error).next() {
         Some(first) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type(first.code).set_message(first.message.as_str()).set_description(texts(Severity::Error));
+            status.set_type(first.code).set_message(xml(&first.message)).set_description(xml(&texts(Severity::Error)));
             status
         }
         None if object.verdict == Verdict::Skipped.as_str() => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(object.skipped.as_deref().unwrap_or_default());
+            status.set_message(xml(object.skipped.as_deref().unwrap_or_default()));
             status
         }
         None => TestCaseStatus::success(),
     };
-    let mut case = TestCase::new(format!("{kind} {namespace}/{name}"), status);
-    case.set_classname(source.file.as_str());
+    let mut case = TestCase::new(xml(&format!("{kind} {namespace}/{name}")), status);
+    case.set_classname(xml(&source.file));
     let warnings = texts(Severity::Warning);
     if !warnings.is_empty() {
-        case.set_system_out(warnings);
+        case.set_system_out(xml(&warnings));
     }
     case
 }
@@ -85,4 +85,10 @@ fn text(file: &str, finding: &FindingResult) -> String {
     lines.extend(finding.fix.iter().map(|fix| format!("  fix: {fix}")));
     lines.extend(finding.alternatives.iter().map(|fix| format!("       {fix}")));
     lines.join("\n")
+}
+
+/// A text without what XML cannot hold. The library takes out escape sequences and control characters, but
+/// not these two.
+fn xml(text: &str) -> XmlString {
+    XmlString::new(text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
 }

@@ -43,7 +43,8 @@ fn plain(text: &str) -> String {
 fn every_case_is_annotated_at_its_lines_errors_first() {
     for (case, path, text) in cases() {
         let out = written(&mut Github, &case.world, View::AsAdmitted, &[(&path, &text)]);
-        let commands = commands(&out);
+        let mut commands = commands(&out);
+        commands.retain(|command| command.properties["title"] != "cannot be read");
         let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
         let mut wanted: Vec<_> = case.expected.findings.iter().map(|finding| finding.severity.as_str()).collect();
         wanted.sort();

@@ -13,7 +13,13 @@ use crate::support::{BROKEN, against, cases, parsed, written};
 
 /// The published schema, with formats such as URIs.
 pub(crate) fn validator() -> jsonschema::Validator {
-    let schema = parsed(include_str!("../schemas/sarif-schema-2.1.0.json"));
+    let mut schema = parsed(include_str!("../schemas/sarif-schema-2.1.0.json"));
+    // One pattern of the published file is no regular expression for strict readers: a bracket too many.
+    // It is about a language tag, which is not written.
+    for object in ["run", "toolComponent"] {
+        let language = schema["definitions"][object]["properties"]["language"].as_object_mut().unwrap();
+        assert!(language.remove("pattern").is_some(), "{object}");
+    }
     jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
 }
 
@@ -30,8 +36,9 @@ fn every_case_is_accepted_and_every_region_is_what_the_finding_is_about() {
             let files = [(path.as_str(), text.as_str())];
             let out = parsed(&written(&mut Sarif::default(), &case.world, view, &files));
             assert_eq!(against(&validator, &out), [""; 0], "{path}");
-            assert_eq!(out["runs"][0]["invocations"][0]["executionSuccessful"], true);
             let json = parsed(&written(&mut draingate::report::json::Json::default(), &case.world, view, &files));
+            let complete = &out["runs"][0]["invocations"][0]["executionSuccessful"];
+            assert_eq!(*complete, json["summary"]["problems"] == 0, "{path}");
             let findings = json["results"][0]["findings"].as_array().unwrap();
             assert_eq!(results(&out).len(), findings.len(), "{path}");
             for (result, finding) in results(&out).iter().zip(findings) {

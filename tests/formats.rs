@@ -4,7 +4,15 @@
 
 #[path = "support/case.rs"]
 mod case;
+#[path = "formats/github.rs"]
+mod github;
+#[path = "formats/hostile.rs"]
+mod hostile;
 #[path = "formats/json.rs"]
 mod json;
+#[path = "formats/junit.rs"]
+mod junit;
+#[path = "formats/sarif.rs"]
+mod sarif;
 #[path = "formats/support.rs"]
 mod support;

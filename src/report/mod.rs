@@ -4,9 +4,13 @@
 //! that a run over very many files is written as it goes.
 
 pub mod human;
+pub mod github;
 pub mod json;
+pub mod junit;
+mod place;
 pub mod result;
 pub mod timeline;
+pub mod sarif;
 
 use crate::check::file::JudgedFile;
 use result::Summary;

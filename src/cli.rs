@@ -185,6 +185,12 @@ pub enum CheckFormat {
     Human,
     /// For programs: version 1, docs/check.schema.json
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
 }
 
 /// What makes `check` fail.

@@ -18,9 +18,12 @@ use crate::core::world::World;
 use crate::manifest;
 use crate::offline;
 use crate::report::Format;
+use crate::report::github::Github;
 use crate::report::human::Human;
 use crate::report::json::Json;
+use crate::report::junit::Junit;
 use crate::report::result::Summary;
+use crate::report::sarif::Sarif;
 
 /// Files read, judged and written out together: what bounds memory.
 const BATCH: usize = 256;
@@ -189,6 +192,9 @@ fn format(format: CheckFormat, view: View) -> Box<dyn Format> {
     match format {
         CheckFormat::Human => Box::new(Human::new(view)),
         CheckFormat::Json => Box::new(Json::default()),
+        CheckFormat::Sarif => Box::new(Sarif::default()),
+        CheckFormat::Junit => Box::new(Junit::default()),
+        CheckFormat::Github => Box::new(Github),
     }
 }
 

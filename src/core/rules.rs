@@ -401,7 +401,7 @@ fn slow_readiness(report: &mut Report) {
         if slowest > e.value {
             let name = app.name();
             let message = format!(
-                "{name:?} leaves rotation {slowest} s after it turns unready (period {period} x failures {failures}), E is {} s",
+                "{name:?} is seen as unready only after {slowest} s (period {period} x failures {failures}), E is {} s",
                 e.value
             );
             let fix = format!(
@@ -417,7 +417,7 @@ fn slow_readiness(report: &mut Report) {
 fn changed_after(report: &mut Report) {
     let Some(undone) = &report.facts.undone else { return };
     let message = format!("the pod is not as Draingate leaves it: {undone}");
-    let fix = "another webhook changed it later, or Draingate's mutating call was skipped: give that webhook a name that sorts first, or an exception".to_owned();
+    let fix = "another webhook changed it later: give its configuration a name that sorts first; or Draingate's mutating call failed: see apiserver_admission_webhook_fail_open_count".to_owned();
     report.say(Code::ChangedAfter, None, "", message, vec![fix]);
 }
 

@@ -26,6 +26,7 @@ const SHARP: [&str; 25] = [
     "\u{2028}",
     "\u{feff}",
     "\u{fffe}",
+    "\u{ffff}",
     "\u{10ffff}",
     "😀",
     "\"",

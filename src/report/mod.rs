@@ -1,19 +1,21 @@
 //! What a judgement looks like outside: no decisions, only words, numbers and places.
 //!
-//! The formats for machines are writers: each file is handed over once and turned into text at once, so
+//! The formats are writers: each file is handed over once and turned into text at once, so
 //! that a run over very many files is written as it goes.
 
+pub mod human;
 pub mod github;
 pub mod json;
 pub mod junit;
 mod place;
 pub mod result;
+pub mod timeline;
 pub mod sarif;
 
 use crate::check::file::JudgedFile;
 use result::Summary;
 
-/// A format for machines. The text that the calls return, one after the other, is the output.
+/// A format. The text that the calls return, one after the other, is the output.
 pub trait Format {
     /// What comes before everything; called once.
     fn head(&mut self) -> String;

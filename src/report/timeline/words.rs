@@ -1,0 +1,205 @@
+//! The words of a picture, the same in every format, and how foreign text gets into them.
+
+use super::{Explanation, Segment, Timeline, View, What, Which};
+use crate::core::pod::HookSource;
+use crate::report::result::FindingResult;
+
+/// An object's title: `Deployment shop/checkout`.
+pub fn title(explanation: &Explanation) -> String {
+    let result = &explanation.result;
+    let name = if result.name.is_empty() { "(no name)" } else { &result.name };
+    plain(&format!("{} {}/{name}", result.kind, result.namespace))
+}
+
+/// Where it was read: `shop.yaml:3`.
+pub fn place(explanation: &Explanation) -> String {
+    let source = &explanation.result.source;
+    let file = if source.file == "-" { "standard input" } else { &source.file };
+    plain(&format!("{file}:{}", source.line))
+}
+
+/// A picture's heading.
+pub fn heading(view: Which) -> &'static str {
+    match view {
+        Which::AsWritten => "As written",
+        Which::AsAdmitted => "As admitted",
+        Which::Unchanged => "As written; admission changes nothing",
+    }
+}
+
+/// The grace against what is needed: `grace 30 s, needs 32 s: 2 s short`.
+pub fn balance(timeline: &Timeline) -> String {
+    let grace = match timeline.raised_from {
+        Some(from) => format!("grace raised from {from} to {} s", timeline.grace),
+        None => format!("grace {} s", timeline.grace),
+    };
+    match timeline.needed {
+        None => format!("{grace}, needs one without end: none is enough"),
+        Some(needed) if needed > timeline.grace => {
+            format!("{grace}, needs {needed} s: {} s short", needed - timeline.grace)
+        }
+        Some(needed) => format!("{grace}, needs {needed} s: fits"),
+    }
+}
+
+/// The arithmetic beneath: `needed 32 = hold 10 (…) + …`, and what a refused plan would ask for.
+pub fn arithmetic(view: &View) -> String {
+    let number = |n: Option<u64>| n.map_or_else(|| "without end".to_owned(), |n| format!("{n} s"));
+    let needed = number(view.timeline.needed);
+    let sum = if view.arithmetic.is_empty() { "nothing to wait for" } else { &view.arithmetic };
+    let mut text = format!("needs {needed} = {sum}");
+    if view.required_grace_period_seconds != view.timeline.needed {
+        text.push_str(&format!(
+            "; with the hooks that would be injected: {}",
+            number(view.required_grace_period_seconds)
+        ));
+    }
+    plain(&text)
+}
+
+/// A finding in one line: `error [grace-budget]: …`.
+pub fn finding(finding: &FindingResult) -> String {
+    plain(&format!("{} [{}]: {}", finding.severity, finding.code, finding.message))
+}
+
+/// What to do about it, in lines; none for a pod that admission mends.
+pub fn remedy(finding: &FindingResult) -> Vec<String> {
+    let fix = finding.fix.as_deref().map(|fix| format!("fix: {}", fix.strip_prefix("or ").unwrap_or(fix)));
+    finding.detail.iter().cloned().chain(fix).flat_map(|text| text.lines().map(plain).collect::<Vec<_>>()).collect()
+}
+
+/// What a segment is, for the legend.
+pub fn meaning(what: What) -> &'static str {
+    match what {
+        What::Traffic => "new work still sent here",
+        What::Hook => "preStop hook",
+        What::Refusing => "told to stop: refuses new work",
+        What::Leaving => "told to stop: apps still need it",
+        What::Serving => "keeps running",
+        What::Request => "last request",
+        What::Stop => "stopping",
+        What::Margin => "safety margin",
+    }
+}
+
+/// The legend's further entries.
+pub const INJECTED: &str = "injected by Draingate";
+/// What does not fit.
+pub const CUT: &str = "cut: beyond the grace";
+
+/// Labels for a segment, the longest first; whoever draws takes the first that fits.
+pub fn labels(segment: &Segment) -> Vec<String> {
+    if segment.cut {
+        let length = segment.to.map(|to| to - segment.from);
+        return match length {
+            Some(length) => vec![format!("cut {length} s"), "cut".into()],
+            None => vec!["cut, no end".into(), "cut".into()],
+        };
+    }
+    let names: &[&str] = match segment.what {
+        What::Traffic => &["new work still sent here", "new work"],
+        What::Hook => &["preStop hook", "hook"],
+        What::Refusing => &["told to stop, refuses new work", "refuses new work", "refuses"],
+        What::Leaving => &["told to stop, apps still need it", "apps still need it", "needed"],
+        What::Serving => &["keeps running"],
+        What::Request => &["last request", "request"],
+        What::Stop => &["stopping", "stop"],
+        What::Margin => &["safety margin", "margin"],
+    };
+    let length = match segment.seconds {
+        Some(seconds) => format!("{seconds} s"),
+        None => "without end".to_owned(),
+    };
+    let (before, after) = match segment.source {
+        Some(HookSource::Injected) => ("+ ", ""),
+        Some(HookSource::Assumed) => ("", ", assumed"),
+        Some(HookSource::Declared) => ("", ", declared"),
+        _ => ("", ""),
+    };
+    let mut labels = Vec::new();
+    if !after.is_empty() {
+        labels.extend(names.iter().map(|name| format!("{before}{name} {length}{after}")));
+    }
+    labels.extend(names.iter().map(|name| format!("{before}{name} {length}")));
+    labels.push(format!("{before}{length}"));
+    labels
+}
+
+/// `value` without control characters and marks that reorder or hide text.
+pub fn plain(value: &str) -> String {
+    let hidden = |c: char| {
+        let marks = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+        c.is_control() || marks || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
+    value.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// How much room a character takes at most, in hundredths of an em: of a monospaced font, and of a calm
+/// sans-serif text.
+pub fn room(c: char) -> u64 {
+    if c.is_ascii() { 62 } else { 110 }
+}
+
+/// `value` within `most`, the end replaced by an ellipsis where it is too long. `room` measures.
+pub fn shortened(value: &str, most: u64, room: impl Fn(char) -> u64) -> String {
+    if value.chars().map(&room).sum::<u64>() <= most {
+        return value.to_owned();
+    }
+    let mut left = most.saturating_sub(room('…'));
+    let fits = |c: &char| match left.checked_sub(room(*c)) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    let mut short: String = value.chars().take_while(fits).collect();
+    short.push('…');
+    short
+}
+
+/// `value` in lines that fit into `most`, broken between words; a longer word is broken itself.
+pub fn wrapped(value: &str, most: u64, room: impl Fn(char) -> u64) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in value.split(' ') {
+        let length: u64 = word.chars().map(&room).sum();
+        let Some(line) = lines.last_mut() else { break };
+        if used > 0 && used + room(' ') + length <= most {
+            line.push(' ');
+            line.push_str(word);
+            used += room(' ') + length;
+            continue;
+        }
+        if used > 0 {
+            lines.push(String::new());
+            used = 0;
+        }
+        for c in word.chars() {
+            if used > 0 && used + room(c) > most {
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
+            used += room(c);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_shortened_or_wrapped() {
+        let one = |_| 1;
+        assert_eq!(shortened("pgbouncer", 9, one), "pgbouncer");
+        assert_eq!(shortened("pgbouncer", 5, one), "pgbo…");
+        assert_eq!(wrapped("a bc defghij k", 4, one), ["a bc", "defg", "hij", "k"]);
+        assert_eq!(wrapped("", 4, one), [""]);
+        assert_eq!(plain("a\u{1b}[1mb\u{202e}c\n"), "a\u{fffd}[1mb\u{fffd}c\u{fffd}");
+    }
+}

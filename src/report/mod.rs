@@ -3,14 +3,14 @@
 //! The formats are writers: each file is handed over once and turned into text at once, so
 //! that a run over very many files is written as it goes.
 
-pub mod human;
 pub mod github;
+pub mod human;
 pub mod json;
 pub mod junit;
 mod place;
 pub mod result;
-pub mod timeline;
 pub mod sarif;
+pub mod timeline;
 
 use crate::check::file::JudgedFile;
 use result::Summary;

@@ -17,7 +17,9 @@ const TITLE_LIMIT: usize = 255;
 
 /// The writer.
 #[derive(Debug, Default)]
-pub struct Github;
+pub struct Github {
+    problems: usize,
+}
 
 impl Format for Github {
     fn head(&mut self) -> String {
@@ -26,6 +28,7 @@ impl Format for Github {
 
     fn file(&mut self, file: &JudgedFile) -> String {
         let mut out = String::new();
+        self.problems += file.problems.len();
         for problem in &file.problems {
             let region = Region::point(problem.line, problem.column);
             command(&mut out, Severity::Error.as_str(), &file.name, &region, "cannot be read", &problem.message);
@@ -40,9 +43,17 @@ impl Format for Github {
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
         let Summary { objects, judged, errors, warnings } = summary;
-        format!(
-            "draingate: {objects} objects, {judged} judged, {errors} errors, {warnings} warnings, {input_problems} not read\n"
-        )
+        let mut out = String::new();
+        let unsaid = input_problems.saturating_sub(self.problems);
+        if unsaid > 0 {
+            let message = format!("inputs that cannot be read at all: {unsaid}; standard error says which");
+            let _ = writeln!(out, "::error title=cannot be read::{}", data(&message));
+        }
+        let _ = writeln!(
+            out,
+            "draingate: {objects} objects, {judged} judged, {errors} errors, {warnings} warnings, {input_problems} not read"
+        );
+        out
     }
 }
 

@@ -15,11 +15,12 @@ use crate::manifest::Problem;
 #[derive(Debug)]
 pub struct Junit {
     report: Report,
+    problems: usize,
 }
 
 impl Default for Junit {
     fn default() -> Junit {
-        Junit { report: Report::new("draingate check") }
+        Junit { report: Report::new("draingate check"), problems: 0 }
     }
 }
 
@@ -29,6 +30,7 @@ impl Format for Junit {
     }
 
     fn file(&mut self, file: &JudgedFile) -> String {
+        self.problems += file.problems.len();
         let mut suite = TestSuite::new(xml(&file.name));
         suite.add_test_cases(file.problems.iter().map(|problem| unreadable(&file.name, problem)));
         suite.add_test_cases(file.objects.iter().map(|object| case(&object.result)));
@@ -38,18 +40,34 @@ impl Format for Junit {
         String::new()
     }
 
-    fn tail(&mut self, _: &Summary, _: usize) -> String {
+    fn tail(&mut self, _: &Summary, input_problems: usize) -> String {
+        let unsaid = input_problems.saturating_sub(self.problems);
+        if unsaid > 0 {
+            let mut suite = TestSuite::new("inputs");
+            let message = format!("inputs that cannot be read at all: {unsaid}; standard error says which");
+            suite.add_test_case(error("inputs", "inputs", &message, &message));
+            self.report.add_test_suite(suite);
+        }
         // Writing to memory cannot fail.
-        self.report.to_string().unwrap_or_default()
+        let report = self.report.to_string().unwrap_or_default();
+        // The root's count of skipped cases is not in the schema of Jenkins; the suites' are. It is the first
+        // there is, since the name before it is ours.
+        report.replacen(&format!(" skipped=\"{}\"", self.report.skipped), "", 1)
     }
 }
 
-/// A document that could not be read: an error, not a failure.
+/// A document that could not be read.
 fn unreadable(file: &str, problem: &Problem) -> TestCase {
+    let Problem { line, column, message } = problem;
+    error(file, &format!("{file}:{line}:{column}"), message, &format!("{file}:{problem}"))
+}
+
+/// An error, not a failure: nothing was judged.
+fn error(class: &str, name: &str, message: &str, text: &str) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_type("unreadable").set_message(xml(&problem.message)).set_description(xml(&format!("{file}:{problem}")));
-    let mut case = TestCase::new(xml(&format!("{file}:{}:{}", problem.line, problem.column)), status);
-    case.set_classname(xml(file));
+    status.set_type("unreadable").set_message(xml(message)).set_description(xml(text));
+    let mut case = TestCase::new(xml(name), status);
+    case.set_classname(xml(class));
     case
 }
 

@@ -42,7 +42,7 @@ fn plain(text: &str) -> String {
 #[test]
 fn every_case_is_annotated_at_its_lines_errors_first() {
     for (case, path, text) in cases() {
-        let out = written(&mut Github, &case.world, View::AsAdmitted, &[(&path, &text)]);
+        let out = written(&mut Github::default(), &case.world, View::AsAdmitted, &[(&path, &text)]);
         let mut commands = commands(&out);
         commands.retain(|command| command.properties["title"] != "cannot be read");
         let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
@@ -60,7 +60,12 @@ fn every_case_is_annotated_at_its_lines_errors_first() {
 
 #[test]
 fn a_broken_document_is_an_error_and_standard_input_has_no_file() {
-    let out = written(&mut Github, &World::default(), View::AsAdmitted, &[("./a,b:c%.yaml", BROKEN), ("-", BROKEN)]);
+    let out = written(
+        &mut Github::default(),
+        &World::default(),
+        View::AsAdmitted,
+        &[("./a,b:c%.yaml", BROKEN), ("-", BROKEN)],
+    );
     let [file, stdin] = &commands(&out)[..] else { panic!("{out}") };
     assert!(out.starts_with("::error file=a%2Cb%3Ac%25.yaml,line="), "{out}");
     assert_eq!(file.properties["file"], "a,b:c%.yaml");

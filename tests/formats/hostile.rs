@@ -26,6 +26,7 @@ const SHARP: [&str; 25] = [
     "\u{2028}",
     "\u{feff}",
     "\u{fffe}",
+    "\u{ffff}",
     "\u{10ffff}",
     "😀",
     "\"",
@@ -117,7 +118,7 @@ fn hold(schemas: &Schemas, file: &JudgedFile, verbatim: Option<&str>) -> Result<
     let xml = roxmltree::Document::parse(&junit).map_err(|e| TestCaseError::fail(format!("{e}: {junit:?}")))?;
     let cases = xml.descendants().filter(|node| node.has_tag_name("testcase")).count();
     prop_assert_eq!(cases, file.objects.len() + file.problems.len());
-    let github = crate::github::commands(&written(Github, file));
+    let github = crate::github::commands(&written(Github::default(), file));
     let findings: usize = file.objects.iter().map(|object| object.result.findings.len()).sum();
     prop_assert_eq!(github.len(), findings + file.problems.len());
     for command in &github {

@@ -2,7 +2,10 @@
 
 use draingate::core::judge::View;
 use draingate::core::world::World;
+use draingate::report::Format;
+use draingate::report::github::Github;
 use draingate::report::junit::Junit;
+use draingate::report::result::Summary;
 use roxmltree::{Document, Node};
 
 use crate::support::{BROKEN, cases, written};
@@ -46,4 +49,14 @@ fn a_broken_document_is_an_error_and_a_file_without_pods_says_nothing() {
     assert_eq!(document.root_element().attribute("errors"), Some("1"));
     let none = written(&mut Junit::default(), &World::default(), View::AsAdmitted, &[]);
     assert_eq!(Document::parse(&none).unwrap().root_element().attribute("tests"), Some("0"));
+}
+
+#[test]
+fn an_input_that_cannot_be_read_at_all_is_an_error_too() {
+    let mut junit = Junit::default();
+    let out = junit.head() + &junit.tail(&Summary::default(), 1);
+    assert_eq!(Document::parse(&out).unwrap().root_element().attribute("errors"), Some("1"), "{out}");
+    let mut github = Github::default();
+    let out = github.head() + &github.tail(&Summary::default(), 1);
+    assert!(out.starts_with("::error title="), "{out}");
 }

@@ -216,11 +216,11 @@ fn bar(canvas: &mut Canvas, segment: &Segment, from: u64, to: u64, top: u64, leg
     let room = (to - from).saturating_sub(10);
     if let Some(label) = words::labels(segment).into_iter().find(|label| Type::LABEL.room(label) <= room) {
         let ink = if segment.cut { Colour::Bad } else { Colour::Ink };
-        if colour.hatch().is_some() {
-            let wide = Type::LABEL.room(&label) * 85 / 100 + 8;
-            canvas.rect("plate", from + (to - from - wide) / 2, top + 4, wide, BAR - 8, colour.plate());
+        let middle = from + (to - from) / 2;
+        match colour.hatch() {
+            Some(_) => canvas.text_over(middle, top + 15, ink, &label, colour),
+            None => canvas.text(middle, top + 15, Anchor::Middle, Type::LABEL, ink, &label),
         }
-        canvas.text(from + (to - from) / 2, top + 15, Anchor::Middle, Type::LABEL, ink, &label);
     }
 }
 

@@ -323,8 +323,8 @@ mod tests {
         let judgement = judge(&subject, &world.context("default"), pods);
         let timeline = Timeline::of(&judgement.pod, &judgement.budget, false, None);
         for (lane, done) in timeline.lanes[1..].iter().zip(&judgement.budget.done) {
-            let own = lane.segments.iter().filter(|segment| segment.what != What::Margin);
-            assert_eq!(own.last().map_or(Some(0), |segment| segment.to), *done, "{lane:?}");
+            let own = lane.segments.iter().rfind(|segment| segment.what != What::Margin);
+            assert_eq!(own.map_or(Some(0), |segment| segment.to), *done, "{lane:?}");
         }
         let ends = timeline.lanes.iter().flat_map(|lane| &lane.segments).map(|segment| segment.to.unwrap_or(u64::MAX));
         assert_eq!(ends.max(), Some(judgement.budget.required.unwrap_or(u64::MAX)));

@@ -219,6 +219,9 @@ fn bar(canvas: &mut Canvas, segment: &Segment, (from, to): (u64, u64), killed: u
     if let Some(hatch) = colour.hatch() {
         canvas.hatch(from, top, to - from, BAR, hatch);
     }
+    if segment.cut {
+        canvas.line(from, top, from, top + BAR, Colour::Bad, "");
+    }
     let from = if segment.cut { from.max(killed).min(to) } else { from };
     let room = (to - from).saturating_sub(10);
     if let Some(label) = words::labels(segment).into_iter().find(|label| Type::LABEL.room(label) <= room) {

@@ -92,13 +92,6 @@ pub const CUT: &str = "cut: beyond the grace";
 
 /// Labels for a segment, the longest first; whoever draws takes the first that fits.
 pub fn labels(segment: &Segment) -> Vec<String> {
-    if segment.cut {
-        let length = segment.to.map(|to| to - segment.from);
-        return match length {
-            Some(length) => vec![format!("cut {length} s"), "cut".into()],
-            None => vec!["cut, no end".into(), "cut".into()],
-        };
-    }
     let names: &[&str] = match segment.what {
         What::Traffic => &["new work still sent here", "new work"],
         What::Hook => &["preStop hook", "hook"],
@@ -109,6 +102,16 @@ pub fn labels(segment: &Segment) -> Vec<String> {
         What::Stop => &["stopping", "stop"],
         What::Margin => &["safety margin", "margin"],
     };
+    if segment.cut {
+        let length = match segment.to {
+            Some(to) => format!("{} s", to.saturating_sub(segment.from)),
+            None => "no end".to_owned(),
+        };
+        let mut labels: Vec<_> = names.iter().map(|name| format!("{name} cut, {length}")).collect();
+        labels.extend(names.last().map(|name| format!("{name} cut")));
+        labels.extend([format!("cut, {length}"), "cut".to_owned()]);
+        return labels;
+    }
     let length = match segment.seconds {
         Some(seconds) => format!("{seconds} s"),
         None => "without end".to_owned(),

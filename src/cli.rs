@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::core::finding::Code;
 
 /// Draingate makes pods stop without dropping work.
 ///
@@ -26,6 +29,15 @@ pub enum Command {
   draingate serve --tls-cert tls.crt --tls-key tls.key        in a cluster, or with KUBECONFIG
   draingate serve --standalone --policy shop.yaml --ca-out ca.crt   without a cluster")]
     Serve(ServeArgs),
+    /// Judges manifests as they would be admitted, without a cluster
+    #[command(after_help = "Examples:
+  draingate check deploy/                        a folder, .gitignore respected
+  helm template shop ./chart | draingate check -
+  draingate check --as-written --fix=diff deploy/    what admission would inject, as a diff
+
+Policies, Namespaces and Services among the files count. Exit code: 0 clean, 1 findings, 2 the input or the
+call is bad.")]
+    Check(CheckArgs),
     /// Prints the CustomResourceDefinitions of DrainPolicy and ClusterDrainPolicy
     #[command(after_help = "Example:\n  draingate crd | kubectl apply -f -")]
     Crd,
@@ -43,13 +55,51 @@ pub enum Command {
 Policies, Namespaces and Services among the objects count. The exit code is 0 whatever the verdict, 2 where
 something cannot be read; `check` is the command that fails.")]
     Explain(ExplainArgs),
+    /// Lists every finding; with a code, prints the page about it: why, an example, the fix
+    #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]
+    Codes {
+        /// A finding's code, as a denial shows it in brackets
+        #[arg(value_parser = code_parser(), hide_possible_values = true)]
+        code: Option<Code>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// Prints the container names that are known to be helpers, and where each stop time comes from
-    Helpers,
+    Helpers {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+    /// Prints the manual page, or writes one for each command into a folder
+    Man {
+        /// Where to write them
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+    },
     /// Prints a shell's completions
+    #[command(after_help = "Example:\n  draingate completions bash > /etc/bash_completion.d/draingate")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// Aligned columns
+    Text,
+    /// For machines
+    Json,
+    /// A table for a page
+    Markdown,
+}
+
+/// Completes the codes, and names the nearest to a slip of the pen.
+fn code_parser() -> impl TypedValueParser<Value = Code> {
+    PossibleValuesParser::new(Code::ALL.map(Code::as_str))
+        .try_map(|text| Code::ALL.into_iter().find(|code| code.as_str() == text).ok_or("no such code"))
 }
 
 /// Arguments of `serve`.
@@ -97,6 +147,68 @@ pub struct ServeArgs {
     /// Logs as JSON or as text; text where standard error is a terminal
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Files, folders, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The namespace of objects that name none
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<PathBuf>,
+    /// Judges the pods with nothing injected
+    #[arg(long)]
+    pub as_written: bool,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+    /// The least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub fail_on: FailOn,
+    /// Writes the fixes into the files where that is safe; `--fix=diff` only shows them
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "write", conflicts_with = "format")]
+    pub fix: Option<FixMode>,
+    /// The Kubernetes version to assume, for example 1.29; one with the native sleep where absent
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+}
+
+/// What `check` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Human,
+    /// For programs: version 1, docs/check.schema.json
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+/// What makes `check` fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors
+    Error,
+    /// Errors and warnings
+    Warning,
+}
+
+/// What `--fix` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FixMode {
+    /// Changes the files; standard input is written to standard output
+    Write,
+    /// Prints a diff
+    Diff,
 }
 
 /// What replaces the native sleep on an old cluster.

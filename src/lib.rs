@@ -10,8 +10,10 @@
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod codes;
 pub mod core;
 pub mod explain;
+pub mod helpers;
 pub mod manifest;
 pub mod metrics;
 pub mod offline;

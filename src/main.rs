@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::core::helpers;
-use draingate::{explain, run, telemetry};
+use draingate::{check, codes, explain, helpers, run, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match dispatch(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "draingate: {error:#}");
@@ -25,24 +24,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+fn dispatch(command: Command) -> Result<u8> {
     match command {
+        Command::Check(args) => return check::run::run(&args),
         Command::Serve(args) => {
             let _log = telemetry::init(args.log_format);
             // kube's client takes the process's default provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
-            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))?;
         }
-        Command::Crd => print(&crd::yaml()?),
-        Command::Webhooks(args) => print(&webhook_configurations(args)?),
-        Command::Explain(args) => explain::run(&args),
-        Command::Helpers => print(&helpers_table()),
+        Command::Crd => print(&crd::yaml()?)?,
+        Command::Webhooks(args) => print(&webhook_configurations(args)?)?,
+        Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
+        Command::Codes { code: None, format } => print(&codes::list(format)?)?,
+        Command::Helpers { format } => print(&helpers::list(format)?)?,
+        Command::Man { dir: Some(dir) } => clap_mangen::generate_to(Cli::command(), dir)?,
+        Command::Man { dir: None } => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            io::stdout().write_all(&page)?;
+        }
+        Command::Explain(args) => explain::run(&args)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);
-            Ok(io::stdout().write_all(&script)?)
+            io::stdout().write_all(&script)?;
         }
     }
+    Ok(0)
 }
 
 fn print(text: &str) -> Result<()> {
@@ -80,13 +89,4 @@ fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
         timeout_seconds: i32::from(args.timeout_seconds),
     });
     Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))
-}
-
-fn helpers_table() -> String {
-    let mut table = String::from("NAME                STOP  WHAT                 SOURCE\n");
-    for known in helpers::KNOWN {
-        let stop = format!("{} s", known.stop_seconds);
-        table.push_str(&format!("{:<19} {stop:>4}  {:<20} {}\n", known.name, known.what, known.source));
-    }
-    table
 }

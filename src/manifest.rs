@@ -95,8 +95,10 @@ fn read<'de, T: Deserialize<'de>>(document: &Document<'de>) -> Result<T, Problem
     })
 }
 
+/// The first line, without the place: that is told on its own, as one in the file.
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
+    let line = message.lines().next().unwrap_or_default();
+    line.split_once(" at line ").map_or(line, |(message, _)| message).to_owned()
 }
 
 fn hint(text: &str, message: String) -> String {
@@ -199,6 +201,12 @@ impl Node {
                 Children::None => None,
             }
         })
+    }
+
+    /// Where each key of a mapping begins, in bytes of the document's text; none for anything else.
+    pub fn keys(&self) -> impl Iterator<Item = usize> {
+        let entries = if let Children::Entries(entries) = &self.children { entries.as_slice() } else { &[] };
+        entries.iter().map(|(key, _)| range(key.referenced).start)
     }
 
     fn first_key(&self) -> Range<usize> {

@@ -85,6 +85,16 @@ pub fn load(world: &mut World, path: &Path) -> Result<(), OfflineError> {
     Ok(())
 }
 
+/// Whether an object is a policy, a Namespace or a Service.
+pub fn is_worldly(object: &Value) -> bool {
+    let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (text("apiVersion"), text("kind")) {
+        ("v1", "Namespace" | "Service") => true,
+        (version, "DrainPolicy" | "ClusterDrainPolicy") => version.starts_with("draingate.dev/"),
+        _ => false,
+    }
+}
+
 /// Adds one object to the world, if it is a policy, a Namespace or a Service; says whether it was.
 /// Objects that name no namespace are in `namespace`, or in `default`.
 ///

@@ -77,7 +77,7 @@ fn policy(kind: &str, namespace: &str, name: &str, spec: &Value) -> String {
 }
 
 #[test]
-fn the_api_server_takes_the_definitions_without_reserve() {
+fn real_the_api_server_takes_the_definitions_without_reserve() {
     let server = server();
     let crds: Value = serde_json::from_str(&server.kubectl(&["get", "crd", "-o", "json"], "")).unwrap();
     let crds: Vec<&Value> =
@@ -107,7 +107,7 @@ fn the_api_server_takes_the_definitions_without_reserve() {
 }
 
 #[test]
-fn good_policies_are_accepted_as_they_are() {
+fn real_good_policies_are_accepted_as_they_are() {
     let server = server();
     server.apply("{apiVersion: v1, kind: Namespace, metadata: {name: good}}");
     let specs = [
@@ -159,7 +159,7 @@ fn good_policies_are_accepted_as_they_are() {
 }
 
 #[test]
-fn bad_policies_are_refused_with_the_reason() {
+fn real_bad_policies_are_refused_with_the_reason() {
     let server = server();
     server.apply("{apiVersion: v1, kind: Namespace, metadata: {name: bad}}");
     let sleep_with = |more: Value| {
@@ -232,7 +232,7 @@ fn bad_policies_are_refused_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_world_follows_the_cluster() {
+async fn real_the_world_follows_the_cluster() {
     let server = server();
     let (cluster, world) = watch(server, Options::default()).await;
     assert!(!cluster.policies_crd_missing());
@@ -284,7 +284,7 @@ async fn the_world_follows_the_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_namespace_can_be_read_live() {
+async fn real_one_namespace_can_be_read_live() {
     let server = server();
     let (cluster, _) = watch(server, Options::default()).await;
     assert_eq!(cluster.read_namespace("live").await, Ok(None));
@@ -314,7 +314,7 @@ fn conditions(server: &ApiServer, args: &[&str]) -> BTreeMap<String, (String, St
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn policies_say_what_became_of_them() {
+async fn real_policies_say_what_became_of_them() {
     let server = server();
     server.apply("{apiVersion: v1, kind: Namespace, metadata: {name: status}}");
     let options = Options { write_status: true, ..Options::default() };
@@ -359,7 +359,7 @@ async fn policies_say_what_became_of_them() {
 /// The stages of a cluster that comes up around Draingate: no CRDs yet, an older CRD that lets bad policies
 /// in, an API server that goes away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_lives_through_missing_definitions_and_a_lost_api_server() {
+async fn real_it_lives_through_missing_definitions_and_a_lost_api_server() {
     let server = &ApiServer::start();
     let options = Options { write_status: true, ..Options::default() };
     let (cluster, world) = watch(server, options).await;
@@ -460,7 +460,7 @@ fn metric(server: &ApiServer, name: &str, labels: &[&str]) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_match_conditions_never_fail_to_evaluate() {
+async fn real_the_match_conditions_never_fail_to_evaluate() {
     let server = server();
     let (mutating, validating) = webhooks::configurations(&webhooks::Options {
         name: "draingate-test".into(),

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::core::finding::{Edit, Finding};
 use crate::core::judge::{self, View};
 use crate::core::subject::{Kind, Subject};
 use crate::core::world::World;
@@ -28,6 +29,8 @@ pub struct Judged {
     pub result: ObjectResult,
     /// Of each finding, in their order: in the document's text.
     pub places: Vec<Place>,
+    /// Of each finding, in their order: what would fix it, from the document as given.
+    pub edits: Vec<Option<Edit>>,
     /// The document: an index into the file's.
     pub document: usize,
 }
@@ -102,6 +105,7 @@ impl Judge<'_> {
         let subject = Subject::parse(kind, &json).map_err(|message| {
             // The message begins with the field's path, where there is one.
             let field = message.split(": ").next().map(pointer_of).unwrap_or_default();
+            let message = message.split(" at line ").next().unwrap_or_default();
             lazy.problem(&format!("{at}{field}"), format!("{kind}: {message}"))
         })?;
         let namespace = subject.namespace.as_deref().unwrap_or(self.namespace).to_owned();
@@ -116,7 +120,12 @@ impl Judge<'_> {
         for (finding, line) in result.findings.iter_mut().zip(lines) {
             finding.line = line;
         }
-        Ok(Some(Judged { result, places, document }))
+        let edit = |finding: &Finding| {
+            let Edit { pointer, value } = finding.edit.as_ref()?;
+            Some(Edit { pointer: format!("{at}{pointer}"), value: value.clone() })
+        };
+        let edits = judgement.findings.iter().map(edit).collect();
+        Ok(Some(Judged { result, places, edits, document }))
     }
 }
 

@@ -5,4 +5,6 @@
 //! number of files. Files are judged in parallel and reported in their order.
 
 pub mod file;
+pub mod fix;
 pub mod input;
+pub mod run;

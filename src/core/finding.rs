@@ -4,6 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A finding's stable code. The order here is the order in which findings are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
@@ -137,4 +138,15 @@ pub struct Finding {
     pub detail: Vec<String>,
     /// What to do; the first is the best, each can be pasted.
     pub fixes: Vec<String>,
+    /// The first fix as a change of the object as given, where it is one.
+    pub edit: Option<Edit>,
+}
+
+/// A value to set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// JSON pointer into the object as given.
+    pub pointer: String,
+    /// What to set there.
+    pub value: Value,
 }

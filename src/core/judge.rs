@@ -178,7 +178,7 @@ impl<'a> Case<'a> {
 
 /// Judges a subject in its context.
 pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) -> Judgement<'a> {
-    let case = Case::new(subject, context);
+    let mut case = Case::new(subject, context);
     if let Some(skip) = skip(subject, context, &case.settings) {
         return skipped(case, skip);
     }
@@ -192,6 +192,10 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
     let pod = if stands { case.standing.clone() } else { planned };
     let budget = Budget::of(&pod);
     let required = if !stands && plan.refused.is_some() { plan.required } else { budget.required };
+    if !stands && !plan.record(&pod).is_empty() {
+        // The patch replaces a record that could not be read.
+        case.remarks.retain(|remark| remark.annotation != Some(keys::INJECTED));
+    }
     let findings = rules::findings(&Facts {
         subject,
         settings: &case.settings,

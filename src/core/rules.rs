@@ -1,7 +1,9 @@
 //! The findings: one function for each code, in the order in which they are reported.
 
+use serde_json::{Value, json};
+
 use super::budget::{Budget, sum, terms};
-use super::finding::{Code, Finding, Severity};
+use super::finding::{Code, Edit, Finding, Severity};
 use super::keys;
 use super::plan::{Plan, Refusal};
 use super::pod::{Container, HookSource, Pod, Role};
@@ -93,12 +95,34 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
             message,
             detail: Vec::new(),
             fixes,
+            edit: None,
         });
         self.findings.last_mut()
     }
 
     fn pod(&self) -> &'j Pod<'a> {
         self.facts.pod
+    }
+
+    /// A change of the object as given; `within` is a container's pointer, or empty. A pod that somebody
+    /// else's manifest makes cannot be edited.
+    fn edit(&self, within: &str, field: &str, value: Value) -> Option<Edit> {
+        let subject = self.facts.subject;
+        let pointer = format!("{}{within}{field}", subject.kind.pod_pointer());
+        subject.controller.is_none().then_some(Edit { pointer, value })
+    }
+
+    /// The native sleep as a container's preStop hook.
+    fn sleep_edit(&self, container: &Container, seconds: u64) -> Option<Edit> {
+        let sleep = json!({"sleep": {"seconds": seconds}});
+        match (&container.raw.lifecycle, container.raw.pre_stop()) {
+            (None, _) => self.edit(&container.pointer, "/lifecycle", json!({"preStop": sleep})),
+            (Some(_), None) => self.edit(&container.pointer, "/lifecycle/preStop", sleep),
+            (Some(_), Some(handler)) if handler.sleep.is_some() => {
+                self.edit(&container.pointer, "/lifecycle/preStop/sleep/seconds", json!(seconds))
+            }
+            (Some(_), Some(_)) => self.edit(&container.pointer, "/lifecycle/preStop", sleep),
+        }
     }
 }
 
@@ -125,8 +149,11 @@ fn grace_budget(report: &mut Report) {
     detail.extend(
         report.facts.plan.and_then(|plan| plan.refused.as_ref()).and_then(|refusal| refusal_text(refusal, settings)),
     );
-    if let Some(finding) = report.say(Code::GraceBudget, None, "/spec/terminationGracePeriodSeconds", message, fixes) {
+    let field = "/spec/terminationGracePeriodSeconds";
+    let edit = required.and_then(|required| report.edit("", field, json!(required)));
+    if let Some(finding) = report.say(Code::GraceBudget, None, field, message, fixes) {
         finding.detail = detail;
+        finding.edit = edit;
     }
 }
 
@@ -215,7 +242,10 @@ fn early_helper(report: &mut Report) {
             format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),
             format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
         ];
-        report.say(Code::EarlyHelper, Some(helper), "/lifecycle/preStop", message, fixes);
+        let edit = report.sleep_edit(helper, apps_done + 1);
+        if let Some(finding) = report.say(Code::EarlyHelper, Some(helper), "/lifecycle/preStop", message, fixes) {
+            finding.edit = edit;
+        }
     }
 }
 
@@ -258,8 +288,10 @@ fn short_hold(report: &mut Report) {
             }
             _ => None,
         });
+        let edit = report.sleep_edit(app, hold);
         if let Some(finding) = report.say(Code::ShortHold, Some(app), "/lifecycle/preStop", message, fixes) {
             finding.detail.extend(detail);
+            finding.edit = edit;
         }
     }
 }
@@ -293,7 +325,12 @@ fn shell_hook(report: &mut Report) {
         let name = container.name();
         let message = format!("the exec sleep of {name:?} would fail on an image without that binary");
         let fix = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {seconds}}}}}}}");
-        report.say(Code::ShellHook, Some(container), "/lifecycle/preStop/exec", message, vec![fix]);
+        let edit = report.sleep_edit(container, seconds);
+        if let Some(finding) =
+            report.say(Code::ShellHook, Some(container), "/lifecycle/preStop/exec", message, vec![fix])
+        {
+            finding.edit = edit;
+        }
     }
 }
 
@@ -364,7 +401,7 @@ fn slow_readiness(report: &mut Report) {
         if slowest > e.value {
             let name = app.name();
             let message = format!(
-                "{name:?} leaves rotation {slowest} s after it turns unready (period {period} x failures {failures}), E is {} s",
+                "{name:?} is seen as unready only after {slowest} s (period {period} x failures {failures}), E is {} s",
                 e.value
             );
             let fix = format!(
@@ -380,7 +417,7 @@ fn slow_readiness(report: &mut Report) {
 fn changed_after(report: &mut Report) {
     let Some(undone) = &report.facts.undone else { return };
     let message = format!("the pod is not as Draingate leaves it: {undone}");
-    let fix = "another webhook changed it later, or Draingate's mutating call was skipped: give that webhook a name that sorts first, or an exception".to_owned();
+    let fix = "another webhook changed it later: give its configuration a name that sorts first; or Draingate's mutating call failed: see apiserver_admission_webhook_fail_open_count".to_owned();
     report.say(Code::ChangedAfter, None, "", message, vec![fix]);
 }
 

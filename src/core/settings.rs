@@ -427,7 +427,13 @@ impl<'a> Settings<'a> {
         match self.locked(Lock::Rule(code)) {
             Some(by) if severity < locked_at => {
                 let source = Source::Policy(&policy.title, None);
-                remarks.push(Remark::locked(Lock::Rule(code), severity.as_str(), source, locked_at.as_str(), by));
+                remarks.push(Remark::locked(
+                    Lock::Rule(code),
+                    format!("{severity:?}"),
+                    source,
+                    format!("{locked_at:?}"),
+                    by,
+                ));
             }
             _ => {
                 if let Some(rule) = self.rules.get_mut(code as usize) {

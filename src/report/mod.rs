@@ -1,4 +1,35 @@
 //! What a judgement looks like outside: no decisions, only words, numbers and places.
+//!
+//! The formats are writers: each file is handed over once and turned into text at once, so
+//! that a run over very many files is written as it goes.
 
+pub mod github;
+pub mod human;
+pub mod json;
+pub mod junit;
+mod place;
 pub mod result;
+pub mod sarif;
 pub mod timeline;
+
+use crate::check::file::JudgedFile;
+use result::Summary;
+
+/// A format. The text that the calls return, one after the other, is the output.
+pub trait Format {
+    /// What comes before everything; called once.
+    fn head(&mut self) -> String;
+
+    /// One file; called for each, in their order.
+    fn file(&mut self, file: &JudgedFile) -> String;
+
+    /// What comes after everything; called once. `input_problems` counts everything that could not be
+    /// read, the problems of the files included.
+    fn tail(&mut self, summary: &Summary, input_problems: usize) -> String;
+}
+
+/// One value as one line of JSON.
+fn json_line<T: serde::Serialize>(value: &T) -> String {
+    // Plain structs with text keys always have a JSON; `null` would keep the whole readable all the same.
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}

@@ -84,7 +84,7 @@ async fn handle(
 async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u8]) -> Result<Response, Failure> {
     let review = Review::decode(body).map_err(Failure::Bad)?;
     let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
-    know_namespace(app, &review.namespace, deadline).await?;
+    know_namespace(webhook, app, &review.namespace, deadline).await?;
     let outcome = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         admit::admit(webhook, kind, &review, &world).map_err(Failure::Bad)?
@@ -93,15 +93,19 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
     Ok(respond(&review, &outcome.answer))
 }
 
-/// The API server called, so the namespace has opted in: where the cache does not know that yet, the
-/// namespace is read live, once, within the deadline.
-async fn know_namespace(app: &Webhooks, namespace: &str, deadline: &Deadline) -> Result<(), Failure> {
+/// The API server called, so the namespace has opted in, and a mutating call means that it injects: where the
+/// cache does not know that yet, the namespace is read live, once, within the deadline.
+async fn know_namespace(webhook: Webhook, app: &Webhooks, namespace: &str, deadline: &Deadline) -> Result<(), Failure> {
     let Some(read) = &app.read_namespace else { return Ok(()) };
-    let opted_in = {
+    let known = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        world.namespace(namespace).is_some_and(|n| n.mode() != Ok(Mode::Off))
+        let mode = world.namespace(namespace).map(|n| n.mode().unwrap_or(Mode::Warn));
+        match webhook {
+            Webhook::Mutate => mode.is_some_and(Mode::injects),
+            Webhook::Validate => mode.is_some_and(|mode| mode > Mode::Off),
+        }
     };
-    if opted_in {
+    if known {
         return Ok(());
     }
     match tokio::time::timeout(deadline.budget(), read(namespace.to_owned())).await {

@@ -122,12 +122,17 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any.
+/// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any. A code stays
+/// with the word before it: the API server drops a line that was there before.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut length = 0;
-    for word in text.split(' ') {
+    let code = text.ends_with(']').then(|| text.rfind(" [")).flatten();
+    let (text, code) = code.map_or((text, ""), |at| text.split_at(at));
+    let last = text.split(' ').count() - 1;
+    for (index, word) in text.split(' ').enumerate() {
+        let word = if index == last { format!("{word}{code}") } else { word.to_owned() };
         let mut word: Vec<char> = word.chars().collect();
         if length > 0 && length + 1 + word.len() > WARNING_LIMIT {
             lines.push(std::mem::take(&mut line));

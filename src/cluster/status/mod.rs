@@ -56,9 +56,12 @@ pub(super) async fn run(client: Client, table: Arc<Table>) {
     }
 }
 
+/// The object's uid and the essence of its status.
+type Written = (Option<String>, Value);
+
 struct Writer {
     client: Client,
-    written: HashMap<Id, (Instant, Value)>,
+    written: HashMap<Id, (Instant, Written)>,
     told: HashSet<u16>,
 }
 
@@ -70,13 +73,13 @@ impl Writer {
         self.written.retain(|_, (at, _)| at.elapsed() < REPEAT);
         for (id, record, wanted) in table.read(conditions::wanted) {
             let Some(status) = conditions::status(&wanted, record.generation, &record.status, &now) else { continue };
-            let essence = conditions::essence(&status);
-            if self.written.get(&id).is_some_and(|(_, before)| *before == essence) {
+            let written = (record.uid.clone(), conditions::essence(&status));
+            if self.written.get(&id).is_some_and(|(_, before)| *before == written) {
                 left = Some(REPEAT);
                 continue;
             }
             if self.write(&id, &record, &status).await {
-                self.written.insert(id, (Instant::now(), essence));
+                self.written.insert(id, (Instant::now(), written));
             } else {
                 left = Some(REPEAT);
             }

@@ -23,6 +23,8 @@ pub(super) struct Id {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::cluster) struct Record {
     pub(super) title: String,
+    /// Another one where the policy was deleted and came back under its name.
+    pub(super) uid: Option<String>,
     pub(super) generation: i64,
     pub(super) resource_version: Option<String>,
     pub(super) created: Option<String>,
@@ -41,6 +43,7 @@ impl Record {
         };
         Record {
             title: title.clone(),
+            uid: meta.uid.clone(),
             generation: meta.generation.unwrap_or_default(),
             resource_version: meta.resource_version.clone(),
             created,

@@ -1,0 +1,106 @@
+//! `--format github`: workflow commands, which GitHub Actions shows as annotations at the lines they name.
+//!
+//! GitHub shows ten errors and ten warnings of a step and drops the rest, so within a file the problems
+//! come first, then the errors. Every annotation stays one line, whatever a manifest says: a line break
+//! would let it start a command of its own.
+
+use std::fmt::Write;
+
+use super::Format;
+use super::place::{Region, relative};
+use super::result::{ObjectResult, Summary};
+use crate::check::file::{Judged, JudgedFile};
+use crate::core::finding::Severity;
+
+/// The longest title that GitHub takes, in characters.
+const TITLE_LIMIT: usize = 255;
+
+/// The writer.
+#[derive(Debug, Default)]
+pub struct Github;
+
+impl Format for Github {
+    fn head(&mut self) -> String {
+        String::new()
+    }
+
+    fn file(&mut self, file: &JudgedFile) -> String {
+        let mut out = String::new();
+        for problem in &file.problems {
+            let region = Region::point(problem.line, problem.column);
+            command(&mut out, Severity::Error.as_str(), &file.name, &region, "cannot be read", &problem.message);
+        }
+        for severity in [Severity::Error, Severity::Warning] {
+            for object in &file.objects {
+                findings(&mut out, file, object, severity.as_str());
+            }
+        }
+        out
+    }
+
+    fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
+        let Summary { objects, judged, errors, warnings } = summary;
+        format!(
+            "draingate: {objects} objects, {judged} judged, {errors} errors, {warnings} warnings, {input_problems} not read\n"
+        )
+    }
+}
+
+fn findings(out: &mut String, file: &JudgedFile, object: &Judged, severity: &str) {
+    let ObjectResult { kind, namespace, name, findings, .. } = &object.result;
+    let at = findings.iter().zip(&object.places).filter(|(finding, _)| finding.severity == severity);
+    for (finding, place) in at {
+        let region = Region::of(file, object.document, place);
+        let title = format!("{}: {kind} {namespace}/{name}", finding.code);
+        let fix = finding.fix.as_ref().map(|fix| format!("fix: {fix}"));
+        let message: Vec<_> = std::iter::once(&finding.message)
+            .chain(&finding.detail)
+            .chain(&fix)
+            .chain(&finding.alternatives)
+            .map(String::as_str)
+            .collect();
+        command(out, severity, &file.name, &region, &title, &message.join("\n"));
+    }
+}
+
+fn command(out: &mut String, command: &str, file: &str, region: &Region, title: &str, message: &str) {
+    let mut properties = String::new();
+    if file != "-" {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            properties,
+            "file={},line={},endLine={}",
+            property(relative(file)),
+            region.start_line,
+            region.end_line
+        );
+        // GitHub takes columns of one line only.
+        if let Some((start, end)) = region.columns.filter(|_| region.start_line == region.end_line) {
+            let _ = write!(properties, ",col={start},endColumn={end}");
+        }
+        properties.push(',');
+    }
+    let title: String = title.chars().take(TITLE_LIMIT).collect();
+    let _ = writeln!(out, "::{command} {properties}title={}::{}", property(&title), data(message));
+}
+
+/// The text of a command.
+fn data(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '%' => out.push_str("%25"),
+            '\r' => out.push_str("%0D"),
+            '\n' => out.push_str("%0A"),
+            // Escape sequences would reach the log's terminal.
+            c if c.is_control() && c != '\t' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The value of a command's property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,94 @@
+//! `--format junit`: a suite per file and a case per object, for CI systems that show test reports.
+//!
+//! The format counts in its head what comes after it, so the whole report is kept until the end.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
+
+use super::Format;
+use super::result::{FindingResult, ObjectResult, Summary};
+use crate::check::file::JudgedFile;
+use crate::core::finding::Severity;
+use crate::core::judge::Verdict;
+use crate::manifest::Problem;
+
+/// The writer.
+#[derive(Debug)]
+pub struct Junit {
+    report: Report,
+}
+
+impl Default for Junit {
+    fn default() -> Junit {
+        Junit { report: Report::new("draingate check") }
+    }
+}
+
+impl Format for Junit {
+    fn head(&mut self) -> String {
+        String::new()
+    }
+
+    fn file(&mut self, file: &JudgedFile) -> String {
+        let mut suite = TestSuite::new(xml(&file.name));
+        suite.add_test_cases(file.problems.iter().map(|problem| unreadable(&file.name, problem)));
+        suite.add_test_cases(file.objects.iter().map(|object| case(&object.result)));
+        if suite.tests > 0 {
+            self.report.add_test_suite(suite);
+        }
+        String::new()
+    }
+
+    fn tail(&mut self, _: &Summary, _: usize) -> String {
+        // Writing to memory cannot fail.
+        self.report.to_string().unwrap_or_default()
+    }
+}
+
+/// A document that could not be read: an error, not a failure.
+fn unreadable(file: &str, problem: &Problem) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("unreadable").set_message(xml(&problem.message)).set_description(xml(&format!("{file}:{problem}")));
+    let mut case = TestCase::new(xml(&format!("{file}:{}:{}", problem.line, problem.column)), status);
+    case.set_classname(xml(file));
+    case
+}
+
+fn case(object: &ObjectResult) -> TestCase {
+    let ObjectResult { source, kind, namespace, name, findings, .. } = object;
+    let of = |severity: Severity| findings.iter().filter(move |finding| finding.severity == severity.as_str());
+    let texts = |severity| of(severity).map(|finding| text(&source.file, finding)).collect::<Vec<_>>().join("\n\n");
+    let status = match of(Severity::Error).next() {
+        Some(first) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type(first.code).set_message(xml(&first.message)).set_description(xml(&texts(Severity::Error)));
+            status
+        }
+        None if object.verdict == Verdict::Skipped.as_str() => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(xml(object.skipped.as_deref().unwrap_or_default()));
+            status
+        }
+        None => TestCaseStatus::success(),
+    };
+    let mut case = TestCase::new(xml(&format!("{kind} {namespace}/{name}")), status);
+    case.set_classname(xml(&source.file));
+    let warnings = texts(Severity::Warning);
+    if !warnings.is_empty() {
+        case.set_system_out(xml(&warnings));
+    }
+    case
+}
+
+fn text(file: &str, finding: &FindingResult) -> String {
+    let mut lines = vec![format!("{file}:{}: {} [{}]", finding.line, finding.message, finding.code)];
+    lines.extend(finding.detail.iter().map(|line| format!("  {line}")));
+    lines.extend(finding.fix.iter().map(|fix| format!("  fix: {fix}")));
+    lines.extend(finding.alternatives.iter().map(|fix| format!("       {fix}")));
+    lines.join("\n")
+}
+
+/// A text without what XML cannot hold. The library takes out escape sequences and control characters, but
+/// not these two.
+fn xml(text: &str) -> XmlString {
+    XmlString::new(text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
+}

@@ -204,7 +204,7 @@ fn render(args: &ExplainArgs, explanations: &[Explanation]) -> Result<String> {
                 let some: Vec<_> = explanations.iter().take(10).map(|e| format!("  {}", title(e))).collect();
                 let count = explanations.len();
                 bail!(
-                    "{count} objects carry a pod and an SVG shows one: name it (NAME or KIND/NAME), or use --format html\n{}",
+                    "{count} objects carry a pod and an SVG shows one: name it, or use --format html\n{}",
                     some.join("\n")
                 )
             }

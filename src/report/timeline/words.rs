@@ -134,8 +134,8 @@ pub fn labels(segment: &Segment) -> Vec<String> {
 /// `value` without control characters and marks that reorder or hide text.
 pub fn plain(value: &str) -> String {
     let hidden = |c: char| {
-        let marks = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-        c.is_control() || marks || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        let breaks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+        c.is_control() || breaks || matches!(c, '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
     };
     value.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
 }

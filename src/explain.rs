@@ -25,12 +25,7 @@ use crate::report::timeline::{Explanation, View, Which, html, json, svg, text};
 /// Where something cannot be read, or there is nothing to draw. What could be read is drawn all the same.
 pub fn run(args: &ExplainArgs) -> Result<()> {
     let files = read(args)?;
-    let mut problems = Vec::new();
-    let world = world(args, &files, &mut problems)?;
-    let mut explanations = Vec::new();
-    for file in &files {
-        explain(file, &world, &args.namespace, &mut explanations, &mut problems);
-    }
+    let (mut explanations, problems) = explanations(&files, world(args)?, &args.namespace);
     if let Some(filter) = &args.object {
         explanations.retain(|explanation| is_named(explanation, filter));
     }
@@ -51,9 +46,25 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
 }
 
 /// A file and its text.
-struct File {
-    name: String,
-    text: String,
+#[derive(Clone, Debug)]
+pub struct File {
+    /// The path as given, `-` for standard input.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+/// Every object in the files that carries a pod, in their order, and what could not be read. Policies, Namespaces
+/// and Services in them are added to `world` first; objects that name no namespace are in `namespace`.
+pub fn explanations(files: &[File], mut world: World, namespace: &str) -> (Vec<Explanation>, Vec<String>) {
+    let (mut explanations, mut problems) = (Vec::new(), Vec::new());
+    for file in files {
+        learn(file, &mut world, namespace, &mut problems);
+    }
+    for file in files {
+        explain(file, &world, namespace, &mut explanations, &mut problems);
+    }
+    (explanations, problems)
 }
 
 fn read(args: &ExplainArgs) -> Result<Vec<File>> {
@@ -67,8 +78,8 @@ fn read(args: &ExplainArgs) -> Result<Vec<File>> {
     inputs.into_iter().map(file).collect()
 }
 
-/// Policies, Namespaces and Services: those of `--policy`, and those among the inputs.
-fn world(args: &ExplainArgs, files: &[File], problems: &mut Vec<String>) -> Result<World> {
+/// What is known besides the files.
+fn world(args: &ExplainArgs) -> Result<World> {
     let mut world = World::default();
     for path in &args.policy {
         offline::load(&mut world, path)?;
@@ -76,18 +87,20 @@ fn world(args: &ExplainArgs, files: &[File], problems: &mut Vec<String>) -> Resu
     if let Some(version) = &args.kubernetes_version {
         world.sleep = versions::sleep_support(version, [] as [&str; 0], false);
     }
-    for file in files {
-        for document in manifest::documents(&file.text) {
-            // One that cannot be parsed is told about when its pods are looked for.
-            let Ok(value) = manifest::parse(&document) else { continue };
-            for object in manifest::objects(&value) {
-                if let Err((title, problem)) = offline::add(&mut world, object, Some(&args.namespace)) {
-                    problems.push(format!("{}:{}: {title}: {problem}", file.name, document.first_line()));
-                }
+    Ok(world)
+}
+
+/// Adds a file's policies, Namespaces and Services to the world.
+fn learn(file: &File, world: &mut World, namespace: &str, problems: &mut Vec<String>) {
+    for document in manifest::documents(&file.text) {
+        // One that cannot be parsed is told about when its pods are looked for.
+        let Ok(value) = manifest::parse(&document) else { continue };
+        for object in manifest::objects(&value) {
+            if let Err((title, problem)) = offline::add(world, object, Some(namespace)) {
+                problems.push(format!("{}:{}: {title}: {problem}", file.name, document.first_line()));
             }
         }
     }
-    Ok(world)
 }
 
 /// Adds every object of a file that carries a pod.
@@ -191,7 +204,7 @@ fn render(args: &ExplainArgs, explanations: &[Explanation]) -> Result<String> {
                 let some: Vec<_> = explanations.iter().take(10).map(|e| format!("  {}", title(e))).collect();
                 let count = explanations.len();
                 bail!(
-                    "{count} objects carry a pod and an SVG shows one: name it (NAME or KIND/NAME), or use --format html\n{}",
+                    "{count} objects carry a pod and an SVG shows one: name it, or use --format html\n{}",
                     some.join("\n")
                 )
             }

@@ -306,3 +306,92 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::core::judge::{View as Pods, judge};
+    use crate::core::subject::{Kind, Subject};
+    use crate::core::world::World;
+
+    /// The timeline of a pod spec, which must agree with its budget.
+    fn timeline(spec: &str, pods: Pods) -> Timeline {
+        let json = format!(r#"{{"metadata":{{"name":"p"}},"spec":{spec}}}"#);
+        let subject = Subject::parse(Kind::Pod, &json).unwrap();
+        let world = World::default();
+        let judgement = judge(&subject, &world.context("default"), pods);
+        let timeline = Timeline::of(&judgement.pod, &judgement.budget, false, None);
+        for (lane, done) in timeline.lanes[1..].iter().zip(&judgement.budget.done) {
+            let own = lane.segments.iter().rfind(|segment| segment.what != What::Margin);
+            assert_eq!(own.map_or(Some(0), |segment| segment.to), *done, "{lane:?}");
+        }
+        let ends = timeline.lanes.iter().flat_map(|lane| &lane.segments).map(|segment| segment.to.unwrap_or(u64::MAX));
+        assert_eq!(ends.max(), Some(judgement.budget.required.unwrap_or(u64::MAX)));
+        for segment in timeline.lanes.iter().flat_map(|lane| &lane.segments) {
+            assert_eq!(segment.cut, segment.from >= timeline.grace, "{segment:?}");
+            assert!(segment.cut || segment.to.is_some_and(|to| to <= timeline.grace), "{segment:?}");
+        }
+        timeline
+    }
+
+    fn lane(timeline: &Timeline, index: usize) -> Vec<(What, u64, Option<u64>, bool)> {
+        timeline.lanes[index].segments.iter().map(|s| (s.what, s.from, s.to, s.cut)).collect()
+    }
+
+    const POOLER: &str = r#"{"containers":[{"name":"app","ports":[{"containerPort":1}]},{"name":"pgbouncer"}]}"#;
+
+    #[test]
+    fn a_pooler_leaves_first_and_then_stays() {
+        let before = timeline(POOLER, Pods::AsWritten);
+        assert_eq!(lane(&before, 0), [(What::Traffic, 0, Some(10), false)]);
+        let app = [(What::Refusing, 0, Some(10), false), (What::Request, 10, Some(25), false)];
+        assert_eq!(lane(&before, 1), app);
+        let pooler = [
+            (What::Leaving, 0, Some(25), false),
+            (What::Stop, 25, Some(27), false),
+            (What::Margin, 27, Some(30), false),
+            (What::Margin, 30, Some(32), true),
+        ];
+        assert_eq!(lane(&before, 2), pooler);
+        assert_eq!((before.lanes[2].sigterm, before.lanes[2].sigkill), (Some(0), None));
+
+        let after = timeline(POOLER, Pods::AsAdmitted);
+        let app = [(What::Hook, 0, Some(10), false), (What::Request, 10, Some(25), false)];
+        assert_eq!(lane(&after, 1), app);
+        assert!(after.lanes[1].segments[0].is_injected());
+        assert_eq!((after.lanes[1].sigterm, after.lanes[2].sigterm), (Some(10), Some(26)));
+        assert!(after.fits());
+    }
+
+    #[test]
+    fn a_hook_longer_than_the_grace_is_abandoned_there() {
+        let hook = |seconds: &str| {
+            let sleep = format!(r#""lifecycle":{{"preStop":{{"exec":{{"command":["sleep","{seconds}"]}}}}}}"#);
+            let spec = format!(r#"{{"containers":[{{"name":"app","ports":[{{"containerPort":1}}],{sleep}}}]}}"#);
+            timeline(&spec, Pods::AsWritten)
+        };
+        let long = hook("35");
+        let cut = [
+            (What::Hook, 0, Some(30), false),
+            (What::Hook, 30, Some(35), true),
+            (What::Request, 35, Some(50), true),
+            (What::Margin, 50, Some(55), true),
+        ];
+        assert_eq!(lane(&long, 1), cut);
+        assert_eq!((long.lanes[1].sigterm, long.lanes[1].sigkill), (Some(30), Some(32)));
+        let endless = hook("infinity");
+        assert_eq!(lane(&endless, 1), [(What::Hook, 0, Some(30), false), (What::Hook, 30, None, true)]);
+        assert_eq!((endless.needed, endless.fits()), (None, false));
+    }
+
+    #[test]
+    fn a_native_sidecar_waits_for_those_after_it() {
+        let sidecars = r#"[{"name":"first","restartPolicy":"Always"},{"name":"last","restartPolicy":"Always"}]"#;
+        let spec = format!(r#"{{"containers":[{{"name":"app"}}],"initContainers":{sidecars}}}"#);
+        let timeline = timeline(&spec, Pods::AsAdmitted);
+        assert_eq!(timeline.lanes[0].note, Some("none: the pod does not serve"));
+        assert_eq!(lane(&timeline, 3), [(What::Serving, 0, Some(15), false), (What::Stop, 15, Some(17), false)]);
+        assert_eq!((timeline.lanes[2].sigterm, timeline.lanes[3].sigterm), (Some(17), Some(15)));
+    }
+}

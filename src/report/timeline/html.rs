@@ -33,15 +33,15 @@ pre { margin: 4px 0 0; padding: 8px 10px; background: var(--back); border-radius
 
 /// All of them on one page.
 pub fn render(explanations: &[Explanation]) -> String {
-    let title = match explanations {
-        [one] => format!("How {} stops", words::title(one)),
-        many => format!("How {} pods stop", many.len()),
+    let (title, heading) = match explanations {
+        [one] => (format!("How {} stops", words::title(one)), "How this pod stops".to_owned()),
+        many => (format!("How {} pods stop", many.len()), format!("How {} pods stop", many.len())),
     };
     let title = escaped(&title);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{heading}</h1>\n\
          <p class=\"muted\">From the deletion at 0 s to the end of the grace period, as Draingate judges it.</p>\n"
     );
     for (index, explanation) in explanations.iter().enumerate() {
@@ -89,7 +89,7 @@ fn findings(out: &mut String, view: &View) {
         let (severity, code) = (finding.severity, finding.code);
         let message = escaped(&words::plain(&finding.message));
         let _ = write!(out, "<li><span class=\"{severity}\">{severity}</span> <code>{code}</code> {message}");
-        let remedy = words::remedy(finding);
+        let remedy = words::remedy(view, finding);
         if !remedy.is_empty() {
             let _ = write!(out, "<pre>{}</pre>", escaped(&remedy.join("\n")));
         }

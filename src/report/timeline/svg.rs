@@ -106,7 +106,11 @@ fn panel(canvas: &mut Canvas, y: u64, view: &View, axis: &Axis, legend: &mut Leg
     let timeline = &view.timeline;
     let y = y + 22;
     canvas.text(PADDING, y, Anchor::Start, Type::HEADING, Colour::Text, heading(view.view));
-    let colour = if view.verdict == "fail" { Colour::Bad } else { Colour::Good };
+    let colour = match (timeline.fits(), view.verdict) {
+        (false, _) => Colour::Bad,
+        (true, "fail") => Colour::Text,
+        (true, _) => Colour::Good,
+    };
     canvas.text(PADDING, y + LINE, Anchor::Start, Type::BODY, colour, &balance(timeline));
     let top = y + LINE + 8 + HEAD;
     let bottom = top + LANE * timeline.lanes.len() as u64;
@@ -123,7 +127,7 @@ fn panel(canvas: &mut Canvas, y: u64, view: &View, axis: &Axis, legend: &mut Leg
         draw(canvas, &plot, lane, top + LANE * index as u64, legend);
     }
     grace(canvas, &plot, timeline.grace);
-    legend.grace = true;
+    legend.grace |= shown;
     bottom + TICKS
 }
 
@@ -183,7 +187,8 @@ fn draw(canvas: &mut Canvas, plot: &Plot, lane: &Lane, top: u64, legend: &mut Le
         let to = segment.to.map_or(plot.right, |to| plot.x(to)).clamp(from.min(plot.right), plot.right);
         free = free.max(to);
         beyond |= !plot.axis.shows(segment.to);
-        bar(canvas, segment, from, to, top + BAR_TOP, legend);
+        let killed = lane.sigkill.filter(|t| plot.axis.shows(Some(*t))).map(|t| plot.x(t) + 5);
+        bar(canvas, segment, (from, to), killed.unwrap_or(0), top + BAR_TOP, legend);
     }
     if beyond {
         canvas.text(plot.right + 3, top + BAR_TOP + 15, Anchor::Start, Type::LABEL, Colour::Muted, "▸");
@@ -203,7 +208,8 @@ fn draw(canvas: &mut Canvas, plot: &Plot, lane: &Lane, top: u64, legend: &mut Le
     canvas.close();
 }
 
-fn bar(canvas: &mut Canvas, segment: &Segment, from: u64, to: u64, top: u64, legend: &mut Legend) {
+/// One bar; its label keeps clear of the cross at `killed`.
+fn bar(canvas: &mut Canvas, segment: &Segment, (from, to): (u64, u64), killed: u64, top: u64, legend: &mut Legend) {
     if from >= to {
         return;
     }
@@ -213,14 +219,18 @@ fn bar(canvas: &mut Canvas, segment: &Segment, from: u64, to: u64, top: u64, leg
     if let Some(hatch) = colour.hatch() {
         canvas.hatch(from, top, to - from, BAR, hatch);
     }
+    if segment.cut {
+        canvas.line(from, top, from, top + BAR, Colour::Bad, "");
+    }
+    let from = if segment.cut { from.max(killed).min(to) } else { from };
     let room = (to - from).saturating_sub(10);
     if let Some(label) = words::labels(segment).into_iter().find(|label| Type::LABEL.room(label) <= room) {
         let ink = if segment.cut { Colour::Bad } else { Colour::Ink };
-        if colour.hatch().is_some() {
-            let wide = Type::LABEL.room(&label) * 85 / 100 + 8;
-            canvas.rect("plate", from + (to - from - wide) / 2, top + 4, wide, BAR - 8, colour.plate());
+        let middle = from + (to - from) / 2;
+        match colour.hatch() {
+            Some(_) => canvas.text_over(middle, top + 15, ink, &label, colour),
+            None => canvas.text(middle, top + 15, Anchor::Middle, Type::LABEL, ink, &label),
         }
-        canvas.text(from + (to - from) / 2, top + 15, Anchor::Middle, Type::LABEL, ink, &label);
     }
 }
 

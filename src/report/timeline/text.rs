@@ -54,7 +54,7 @@ fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usiz
     let timeline = &view.timeline;
     let balance = format!("{}: {}", heading(view.view), balance(timeline));
     for line in lines(&balance, INDENT) {
-        let _ = writeln!(out, "{:INDENT$}{}", "", paint.verdict(&line, view.verdict != "fail"));
+        let _ = writeln!(out, "{:INDENT$}{}", "", paint.verdict(&line, view));
     }
     let gutter = |text: &str| format!("{:INDENT$}{text:<column$} ", "");
     let _ = writeln!(out, "{}{}", gutter("seconds"), scale(axis, plot).trim_end());
@@ -73,7 +73,7 @@ fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usiz
     }
     let _ = writeln!(out, "{}{}", gutter(""), top.print(paint, grace.is_none()));
     for lane in &timeline.lanes {
-        let label = shortened(&name(lane), column as u64, |_| 1);
+        let label = shortened(&name(lane), column as u64, words::columns);
         let mut row = Row::new(plot);
         let beyond = draw(&mut row, lane, axis, used);
         if let Some(at) = grace {
@@ -86,7 +86,7 @@ fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usiz
     for finding in &view.findings {
         paragraph(out, &words::finding(finding), INDENT);
         if view.view != Which::AsWritten {
-            words::remedy(finding).iter().for_each(|line| paragraph(out, line, 4));
+            words::remedy(view, finding).iter().for_each(|line| paragraph(out, line, 4));
         }
     }
 }
@@ -113,7 +113,7 @@ fn name(lane: &Lane) -> String {
         LaneKind::Traffic | LaneKind::App => plain(&lane.name),
         kind => {
             let tag = if kind == LaneKind::Helper { " (helper)" } else { " (sidecar)" };
-            shortened(&plain(&lane.name), (MOST_NAME - tag.len()) as u64, |_| 1) + tag
+            shortened(&plain(&lane.name), (MOST_NAME - tag.len()) as u64, words::columns) + tag
         }
     }
 }
@@ -300,9 +300,13 @@ impl Paint {
         self.style(text, Style::new().effects(Effects::BOLD))
     }
 
-    fn verdict(&self, text: &str, good: bool) -> String {
-        let colour = if good { AnsiColor::Green } else { AnsiColor::Red };
-        self.style(text, colour.on_default())
+    fn verdict(&self, text: &str, view: &View) -> String {
+        let style = match (view.timeline.fits(), view.verdict) {
+            (false, _) => AnsiColor::Red.on_default(),
+            (true, "fail") => Style::new(),
+            (true, _) => AnsiColor::Green.on_default(),
+        };
+        self.style(text, style)
     }
 
     fn ink(&self, text: &str, ink: Ink) -> String {
@@ -325,11 +329,11 @@ impl Paint {
 }
 
 fn width(text: &str) -> usize {
-    text.chars().count()
+    text.chars().map(words::columns).sum::<u64>() as usize
 }
 
 fn lines(text: &str, indent: usize) -> Vec<String> {
-    wrapped(&plain(text), (COLUMNS - indent) as u64, |_| 1)
+    wrapped(&plain(text), (COLUMNS - indent) as u64, words::columns)
 }
 
 /// Wrapped text; further lines are indented a little more.

@@ -34,7 +34,7 @@ pub fn balance(timeline: &Timeline) -> String {
         None => format!("grace {} s", timeline.grace),
     };
     match timeline.needed {
-        None => format!("{grace}, needs one without end: none is enough"),
+        None => format!("{grace}, and none is enough: the stop has no end"),
         Some(needed) if needed > timeline.grace => {
             format!("{grace}, needs {needed} s: {} s short", needed - timeline.grace)
         }
@@ -44,10 +44,12 @@ pub fn balance(timeline: &Timeline) -> String {
 
 /// The arithmetic beneath: `needed 32 = hold 10 (…) + …`, and what a refused plan would ask for.
 pub fn arithmetic(view: &View) -> String {
-    let number = |n: Option<u64>| n.map_or_else(|| "without end".to_owned(), |n| format!("{n} s"));
-    let needed = number(view.timeline.needed);
-    let sum = if view.arithmetic.is_empty() { "nothing to wait for" } else { &view.arithmetic };
-    let mut text = format!("needs {needed} = {sum}");
+    let number = |n: Option<u64>| n.map_or_else(|| "no end".to_owned(), |n| format!("{n} s"));
+    let mut text = match view.timeline.needed {
+        Some(0) => "needs 0 s: there is nothing to wait for".to_owned(),
+        Some(needed) => format!("needs {needed} s = {}", view.arithmetic),
+        None => format!("has no end: {}", view.arithmetic),
+    };
     if view.required_grace_period_seconds != view.timeline.needed {
         text.push_str(&format!(
             "; with the hooks that would be injected: {}",
@@ -62,10 +64,11 @@ pub fn finding(finding: &FindingResult) -> String {
     plain(&format!("{} [{}]: {}", finding.severity, finding.code, finding.message))
 }
 
-/// What to do about it, in lines; none for a pod that admission mends.
-pub fn remedy(finding: &FindingResult) -> Vec<String> {
+/// The rest of a finding in lines, the fix last; without the arithmetic, which the picture shows.
+pub fn remedy(view: &View, finding: &FindingResult) -> Vec<String> {
     let fix = finding.fix.as_deref().map(|fix| format!("fix: {}", fix.strip_prefix("or ").unwrap_or(fix)));
-    finding.detail.iter().cloned().chain(fix).flat_map(|text| text.lines().map(plain).collect::<Vec<_>>()).collect()
+    let detail = finding.detail.iter().filter(|detail| **detail != view.arithmetic).cloned();
+    detail.chain(fix).flat_map(|text| text.lines().map(plain).collect::<Vec<_>>()).collect()
 }
 
 /// What a segment is, for the legend.
@@ -89,13 +92,6 @@ pub const CUT: &str = "cut: beyond the grace";
 
 /// Labels for a segment, the longest first; whoever draws takes the first that fits.
 pub fn labels(segment: &Segment) -> Vec<String> {
-    if segment.cut {
-        let length = segment.to.map(|to| to - segment.from);
-        return match length {
-            Some(length) => vec![format!("cut {length} s"), "cut".into()],
-            None => vec!["cut, no end".into(), "cut".into()],
-        };
-    }
     let names: &[&str] = match segment.what {
         What::Traffic => &["new work still sent here", "new work"],
         What::Hook => &["preStop hook", "hook"],
@@ -106,6 +102,16 @@ pub fn labels(segment: &Segment) -> Vec<String> {
         What::Stop => &["stopping", "stop"],
         What::Margin => &["safety margin", "margin"],
     };
+    if segment.cut {
+        let length = match segment.to {
+            Some(to) => format!("{} s", to.saturating_sub(segment.from)),
+            None => "no end".to_owned(),
+        };
+        let mut labels: Vec<_> = names.iter().map(|name| format!("{name} cut, {length}")).collect();
+        labels.extend(names.last().map(|name| format!("{name} cut")));
+        labels.extend([format!("cut, {length}"), "cut".to_owned()]);
+        return labels;
+    }
     let length = match segment.seconds {
         Some(seconds) => format!("{seconds} s"),
         None => "without end".to_owned(),
@@ -128,8 +134,8 @@ pub fn labels(segment: &Segment) -> Vec<String> {
 /// `value` without control characters and marks that reorder or hide text.
 pub fn plain(value: &str) -> String {
     let hidden = |c: char| {
-        let marks = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-        c.is_control() || marks || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        let breaks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+        c.is_control() || breaks || matches!(c, '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
     };
     value.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
 }
@@ -138,6 +144,14 @@ pub fn plain(value: &str) -> String {
 /// sans-serif text.
 pub fn room(c: char) -> u64 {
     if c.is_ascii() { 62 } else { 110 }
+}
+
+/// How many columns of a terminal a character takes at most.
+pub fn columns(c: char) -> u64 {
+    match c {
+        '\0'..='\u{10ff}' | '\u{2000}'..='\u{2bff}' | '\u{fffd}' => 1,
+        _ => 2,
+    }
 }
 
 /// `value` within `most`, the end replaced by an ellipsis where it is too long. `room` measures.

@@ -98,6 +98,16 @@ impl Canvas {
         );
     }
 
+    /// A label on a hatched bar, with a rim of the bar's own colour.
+    pub(super) fn text_over(&mut self, x: u64, y: u64, colour: Colour, text: &str, bar: Colour) {
+        let (class, fill, rim) = (colour.class(), colour.light(), bar.light());
+        let (rim_class, size, text) = (bar.class(), Type::LABEL.size, escaped(text));
+        let _ = writeln!(
+            self.body,
+            r#"<text class="label {class} {rim_class}-line" x="{x}" y="{y}" text-anchor="middle" font-size="{size}" fill="{fill}" stroke="{rim}" stroke-width="5" stroke-linejoin="round" paint-order="stroke">{text}</text>"#
+        );
+    }
+
     pub(super) fn text(&mut self, x: u64, y: u64, anchor: Anchor, style: Type, colour: Colour, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "",
@@ -165,7 +175,7 @@ fn style() -> String {
     for colour in Colour::ALL {
         let (class, dark) = (colour.class(), colour.dark());
         let _ = writeln!(style, ".dg .{class} {{ fill: {dark} }}");
-        if matches!(colour, Colour::Text | Colour::Grid | Colour::Bad) {
+        if matches!(colour, Colour::Text | Colour::Grid | Colour::Bad | Colour::Danger | Colour::Cut) {
             let _ = writeln!(style, ".dg .{class}-line {{ stroke: {dark} }}");
         }
     }

@@ -18,7 +18,8 @@ pub(super) struct Legend {
 }
 
 const SWATCH: u64 = 16;
-const GAP: u64 = 18;
+/// Room for the longest entry.
+const COLUMN: u64 = 260;
 
 impl Legend {
     /// A bar that was drawn.
@@ -34,10 +35,10 @@ impl Legend {
 
     /// Draws it in lines; gives where it ends.
     pub(super) fn draw(&self, canvas: &mut Canvas, y: u64) -> u64 {
-        let mut at = (PADDING, y + LINE);
+        let mut grid = Grid { y: y + LINE, count: 0 };
         for ((colour, _), words) in &self.bars {
             let hook = if *colour == Colour::Injected { format!("preStop hook, {words}") } else { (*words).to_owned() };
-            place(canvas, &mut at, &hook, |canvas, x, y| {
+            grid.place(canvas, &hook, |canvas, x, y| {
                 canvas.rect("swatch", x, y - 10, SWATCH, 11, *colour);
                 if let Some(hatch) = colour.hatch() {
                     canvas.hatch(x, y - 10, SWATCH, 11, hatch);
@@ -45,27 +46,37 @@ impl Legend {
             });
         }
         if self.sigterm {
-            place(canvas, &mut at, "SIGTERM", |canvas, x, y| canvas.pin(x + 8, y - 5, 7, Colour::Text));
+            grid.place(canvas, "SIGTERM", |canvas, x, y| canvas.pin(x + 8, y - 5, 7, Colour::Text));
         }
         if self.sigkill {
-            place(canvas, &mut at, "SIGKILL", |canvas, x, y| canvas.cross(x + 8, y - 4, Colour::Bad));
+            grid.place(canvas, "SIGKILL", |canvas, x, y| canvas.cross(x + 8, y - 4, Colour::Bad));
         }
         if self.grace {
-            place(canvas, &mut at, "the grace period ends", |canvas, x, y| {
+            grid.place(canvas, "the grace period ends", |canvas, x, y| {
                 canvas.line(x + 8, y - 12, x + 8, y + 2, Colour::Text, "4 3");
             });
         }
-        at.1
+        grid.y + 4
     }
 }
 
-/// Puts one entry where there is room.
-fn place(canvas: &mut Canvas, at: &mut (u64, u64), words: &str, sign: impl Fn(&mut Canvas, u64, u64)) {
-    let wide = SWATCH + 6 + Type::SMALL.room(words);
-    if at.0 > PADDING && at.0 + wide > canvas.width - PADDING {
-        *at = (PADDING, at.1 + LINE + 2);
+/// Entries in columns of the same width.
+struct Grid {
+    /// The line of the last entry.
+    y: u64,
+    count: u64,
+}
+
+impl Grid {
+    fn place(&mut self, canvas: &mut Canvas, words: &str, sign: impl Fn(&mut Canvas, u64, u64)) {
+        let room = canvas.width - 2 * PADDING;
+        let columns = (room / COLUMN).max(1);
+        if self.count > 0 && self.count.is_multiple_of(columns) {
+            self.y += LINE + 2;
+        }
+        let x = PADDING + self.count % columns * (room / columns);
+        self.count += 1;
+        sign(canvas, x, self.y);
+        canvas.text(x + SWATCH + 6, self.y, Anchor::Start, Type::SMALL, Colour::Muted, words);
     }
-    sign(canvas, at.0, at.1);
-    canvas.text(at.0 + SWATCH + 6, at.1, Anchor::Start, Type::SMALL, Colour::Muted, words);
-    at.0 += wide + GAP;
 }

@@ -81,11 +81,6 @@ impl Colour {
         }
     }
 
-    /// What lies behind a label on a hatched fill.
-    pub(super) fn plate(self) -> Colour {
-        if self == Colour::Cut { Colour::Paper } else { self }
-    }
-
     fn parts(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Colour::Paper => ("dg-paper", "#ffffff", "#0d1117"),

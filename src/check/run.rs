@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
@@ -96,7 +97,11 @@ impl Check {
     }
 
     fn report(&mut self, judge: &Judge, inputs: &[Input], args: &CheckArgs) -> Result<u8> {
-        let mut out = io::BufWriter::new(anstream::AutoStream::auto(io::stdout()).lock());
+        // Only people's output has colours to take away; what machines read goes out byte by byte.
+        let stdout = io::stdout().lock();
+        let colours =
+            if args.format == CheckFormat::Human { AutoStream::choice(&stdout) } else { ColorChoice::AlwaysAnsi };
+        let mut out = io::BufWriter::new(AutoStream::new(stdout, colours));
         let mut format = format(args.format, judge.view);
         let mut summary = Summary::default();
         let mut problems = 0;
@@ -194,7 +199,7 @@ fn format(format: CheckFormat, view: View) -> Box<dyn Format> {
         CheckFormat::Json => Box::new(Json::default()),
         CheckFormat::Sarif => Box::new(Sarif::default()),
         CheckFormat::Junit => Box::new(Junit::default()),
-        CheckFormat::Github => Box::new(Github),
+        CheckFormat::Github => Box::new(Github::default()),
     }
 }
 

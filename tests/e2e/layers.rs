@@ -73,7 +73,7 @@ fn real_a_lock_holds() {
         )),
         "{told}"
     );
-    assert!(told.contains("rules.shell-hook off"), "{told}");
+    assert!(told.contains("rules.shell-hook Off"), "{told}");
     // Stricter is allowed.
     space.policy("default", "{budget: {worstCaseRequestSeconds: 80, drainDelaySeconds: 0}}");
     assert_eq!(space.stop_of(SERVER), stop([("app", 5)], 90));

@@ -21,13 +21,16 @@ pub struct Fixed {
     pub edits: usize,
     /// Fixable findings that could not be edited safely.
     pub left: usize,
+    /// Documents that cannot be read; no edit changes how many.
+    pub problems: usize,
 }
 
 /// Fixes one finding after the other, judging anew in between, until none is left that can be edited.
 pub fn fix(judge: &Judge, name: &str, text: &str) -> Fixed {
-    let mut fixed = Fixed { text: text.to_owned(), edits: 0, left: 0 };
+    let mut fixed = Fixed { text: text.to_owned(), edits: 0, left: 0, problems: 0 };
     while fixed.edits < EDITS {
         let file = judge.file(name, &fixed.text);
+        fixed.problems = file.problems.len();
         let edits: Vec<(usize, Edit)> = file
             .objects
             .iter()

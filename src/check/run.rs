@@ -148,8 +148,8 @@ impl Check {
                     continue;
                 }
             };
-            self.unreadable += judge.file(&name, &text).problems.len();
             let fixed = fix::fix(judge, &name, &text);
+            self.unreadable += fixed.problems;
             edited += fixed.edits;
             left += fixed.left;
             match (mode, input) {

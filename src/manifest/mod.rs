@@ -8,6 +8,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+mod plain;
+
 /// One document of a file, not yet parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document<'a> {
@@ -75,7 +77,10 @@ pub fn documents(text: &str) -> Vec<Document<'_>> {
 /// # Errors
 /// Where it is not YAML, with the place in the file.
 pub fn parse(document: &Document) -> Result<Value, Problem> {
-    read(document)
+    match plain::read(document.text) {
+        Some(value) => Ok(value),
+        None => read(document),
+    }
 }
 
 /// Parses one document into a tree that knows where each node is written.

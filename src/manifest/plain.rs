@@ -4,52 +4,111 @@
 //! thing that takes more knowledge (an anchor, a tag, a merge, a key given twice, a float, anything broken) it gives
 //! up, and the full reader decides. So it may be slow there, and never different.
 
+use std::ops::Range;
+
 use saphyr_parser::{Event, Parser, ScalarStyle};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Beyond it the full reader's own limits apply.
 const DEPTH: usize = 64;
 
+/// What is built from the events: values, or places.
+pub(super) trait Build: Sized {
+    fn scalar(value: Value, at: At) -> Self;
+    fn list(items: Vec<Self>, at: At) -> Self;
+    fn map(entries: Vec<(Key, Self)>, at: At) -> Self;
+}
+
+/// Where something is written, in bytes of the document's text.
+pub(super) struct At {
+    pub(super) bytes: Range<usize>,
+    pub(super) line: usize,
+}
+
+impl At {
+    /// Of a scalar, without the blanks after it.
+    fn without_blanks(&mut self, document: &str) {
+        let text = document.get(self.bytes.clone()).unwrap_or_default();
+        self.bytes.end -= text.len() - text.trim_end().len();
+    }
+
+    /// Of a collection's start, without the blanks after it.
+    fn only_bracket(&mut self) {
+        self.bytes.end = self.bytes.end.min(self.bytes.start + 1);
+    }
+}
+
+/// A key of a map.
+pub(super) struct Key {
+    pub(super) text: String,
+    pub(super) at: At,
+}
+
+impl Build for Value {
+    fn scalar(value: Value, _: At) -> Self {
+        value
+    }
+    fn list(items: Vec<Self>, _: At) -> Self {
+        Value::Array(items)
+    }
+    fn map(entries: Vec<(Key, Self)>, _: At) -> Self {
+        Value::Object(entries.into_iter().map(|(key, value)| (key.text, value)).collect())
+    }
+}
+
 /// The document's value; none where it is not plain.
 pub(super) fn read(text: &str) -> Option<Value> {
-    let mut open: Vec<Open> = Vec::new();
+    build(text)
+}
+
+/// The document's places; none where it is not plain, or not ASCII: the parser counts characters.
+pub(super) fn places<T: Build>(text: &str) -> Option<T> {
+    if text.is_ascii() { build(text) } else { None }
+}
+
+fn build<T: Build>(document: &str) -> Option<T> {
+    let mut open: Vec<Open<T>> = Vec::new();
     let mut root = None;
-    for event in Parser::new_from_str(text) {
+    for event in Parser::new_from_str(document) {
         let (event, span) = event.ok()?;
         let one_line = span.start.line() == span.end.line();
+        let mut at = At { bytes: span.start.index()..span.end.index(), line: span.start.line() };
         let done = match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
             Event::DocumentStart(_) if root.is_none() => continue,
             Event::Scalar(text, style, 0, None) if one_line || is_block(style) => {
-                if let Some(Open::Map(map, key @ None)) = open.last_mut() {
-                    let text = text.into_owned();
-                    if map.contains_key(&text) || !is_key(&text, style) {
+                if one_line {
+                    at.without_blanks(document);
+                }
+                if let Some(Open::Map(.., key @ None)) = open.last_mut() {
+                    if !is_key(&text, style) {
                         return None;
                     }
-                    *key = Some(text);
+                    *key = Some(Key { text: text.into_owned(), at });
                     continue;
                 }
-                scalar(&text, style)?
+                T::scalar(scalar(&text, style)?, at)
             }
             Event::MappingStart(0, None) if open.len() < DEPTH && takes_value(&open) => {
-                open.push(Open::Map(Map::new(), None));
+                at.only_bracket();
+                open.push(Open::Map(at, Vec::new(), None));
                 continue;
             }
             Event::SequenceStart(0, None) if open.len() < DEPTH && takes_value(&open) => {
-                open.push(Open::List(Vec::new()));
+                at.only_bracket();
+                open.push(Open::List(at, Vec::new()));
                 continue;
             }
             Event::MappingEnd | Event::SequenceEnd => match open.pop()? {
-                Open::Map(map, _) => Value::Object(map),
-                Open::List(items) => Value::Array(items),
+                Open::Map(at, entries, _) if all_differ(&entries) => T::map(entries, at),
+                Open::List(at, items) => T::list(items, at),
+                Open::Map(..) => return None,
             },
             _ => return None,
         };
         match open.last_mut() {
-            Some(Open::List(items)) => items.push(done),
-            Some(Open::Map(map, key)) => {
-                map.insert(key.take()?, done);
-            }
+            Some(Open::List(_, items)) => items.push(done),
+            Some(Open::Map(_, entries, key)) => entries.push((key.take()?, done)),
             None if root.is_none() => root = Some(done),
             None => return None,
         }
@@ -57,15 +116,21 @@ pub(super) fn read(text: &str) -> Option<Value> {
     root
 }
 
-enum Open {
+enum Open<T> {
     /// With the key whose value comes next.
-    Map(Map<String, Value>, Option<String>),
-    List(Vec<Value>),
+    Map(At, Vec<(Key, T)>, Option<Key>),
+    List(At, Vec<T>),
 }
 
 /// Whether a collection may begin here: not in the place of a key.
-fn takes_value(open: &[Open]) -> bool {
-    !matches!(open.last(), Some(Open::Map(_, None)))
+fn takes_value<T>(open: &[Open<T>]) -> bool {
+    !matches!(open.last(), Some(Open::Map(.., None)))
+}
+
+fn all_differ<T>(entries: &[(Key, T)]) -> bool {
+    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.text.as_str()).collect();
+    keys.sort_unstable();
+    keys.windows(2).all(|pair| pair.first() != pair.last())
 }
 
 fn is_block(style: ScalarStyle) -> bool {
@@ -112,7 +177,7 @@ const WORDS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", 
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{documents, read as full};
+    use super::super::{Node, documents, read as full};
     use super::*;
 
     /// Every manifest of the cases, document by document.
@@ -128,6 +193,9 @@ mod tests {
         for document in documents(text) {
             let Some(value) = read(document.text) else { return Ok(false) };
             prop_assert_eq!(Ok(value), full(&document), "{:?}", document.text);
+            if let Some(places) = places::<Node>(document.text) {
+                prop_assert_eq!(Ok(places), full(&document), "{:?}", document.text);
+            }
         }
         Ok(true)
     }

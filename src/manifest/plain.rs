@@ -50,8 +50,7 @@ impl Build for Value {
 
 /// The document's value or places; none where it is not plain.
 pub(super) fn read<T: Build>(text: &str) -> Option<T> {
-    let printable = |&b: &u8| matches!(b, b'\n' | b' '..=b'~');
-    if !text.as_bytes().iter().all(|b| printable(&b)) {
+    if !text.bytes().all(|b| matches!(b, b'\n' | b' '..=b'~')) {
         return None;
     }
     let mut reader = Reader { text, at: 0, line: 1, depth: 0 };
@@ -379,10 +378,8 @@ fn inline(text: &str) -> Option<Value> {
         return text.get(1..text.len() - 1).map(Value::from);
     }
     let dashless = text.trim_start_matches('-');
-    if matches!(dashless.bytes().next(), Some(b'1'..=b'9')) && text.len() <= 18 {
-        if let Ok(number) = text.parse::<i64>() {
-            return Some(Value::from(number));
-        }
+    if let (Some(b'1'..=b'9'), ..=18, Ok(number)) = (dashless.bytes().next(), text.len(), text.parse::<i64>()) {
+        return Some(Value::from(number));
     }
     let is_text = match dashless.bytes().next()? {
         b'/' => first == b'/',

@@ -7,6 +7,7 @@
 //! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
 //! 4. [`versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies.
+//! 6. [`ping`]: whether the webhooks answer, asked as the API server asks.
 //!
 //! # Permissions
 //!
@@ -23,6 +24,7 @@
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 
 pub mod crd;
+pub mod ping;
 pub mod status;
 pub mod versions;
 pub mod watch;

@@ -264,17 +264,6 @@ pub struct WebhooksArgs {
     pub timeout_seconds: u8,
 }
 
-/// Arguments of `ping`.
-#[derive(Debug, Args)]
-pub struct PingArgs {
-    /// The name of both webhook configurations
-    #[arg(long, value_name = "NAME", default_value = "draingate")]
-    pub webhooks_name: String,
-    /// How long to go on trying, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
-    pub wait_seconds: u64,
-}
-
 /// A webhook's failure policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailurePolicy {
@@ -320,4 +309,15 @@ pub enum ExplainFormat {
     Html,
     /// The timelines as data
     Json,
+}
+
+/// Arguments of `ping`.
+#[derive(Debug, Args)]
+pub struct PingArgs {
+    /// The name of both webhook configurations
+    #[arg(long, value_name = "NAME", default_value = "draingate")]
+    pub webhooks_name: String,
+    /// How long to go on trying, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub wait_seconds: u64,
 }

@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::cli::{HookFallback, PingArgs, ServeArgs};
-use crate::cluster::{ping as asks, versions};
 use crate::cluster::watch::{Cluster, Options};
+use crate::cluster::{ping as asks, versions};
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::offline;

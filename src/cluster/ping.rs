@@ -38,8 +38,10 @@ pub async fn ping(client: &Client, configurations: &str) -> Result<Vec<Answered>
     let missing = |kind: &str| format!("cannot read the {kind} {configurations:?}");
     let mutating: MutatingWebhookConfiguration =
         Api::all(client.clone()).get(configurations).await.with_context(|| missing("MutatingWebhookConfiguration"))?;
-    let validating: ValidatingWebhookConfiguration =
-        Api::all(client.clone()).get(configurations).await.with_context(|| missing("ValidatingWebhookConfiguration"))?;
+    let validating: ValidatingWebhookConfiguration = Api::all(client.clone())
+        .get(configurations)
+        .await
+        .with_context(|| missing("ValidatingWebhookConfiguration"))?;
     let mutating = mutating.webhooks.into_iter().flatten().map(|webhook| (webhook.name, webhook.client_config));
     let validating = validating.webhooks.into_iter().flatten().map(|webhook| (webhook.name, webhook.client_config));
 

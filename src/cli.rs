@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cluster::webhooks::FailurePolicy;
 use crate::core::finding::Code;
+use crate::core::mode::Mode;
 
 /// Draingate makes pods stop without dropping work.
 ///
@@ -108,6 +110,11 @@ fn code_parser() -> impl TypedValueParser<Value = Code> {
         .try_map(|text| Code::ALL.into_iter().find(|code| code.as_str() == text).ok_or("no such code"))
 }
 
+fn default_mode_parser() -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(Mode::DEFAULTS.map(Mode::as_str))
+        .try_map(|text| Mode::DEFAULTS.into_iter().find(|mode| mode.as_str() == text).ok_or("no such mode"))
+}
+
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -138,6 +145,9 @@ pub struct ServeArgs {
     /// Draingate's own namespace, which it never touches
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "draingate")]
     pub own_namespace: String,
+    /// The mode of namespaces without the label draingate.dev/mode
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = default_mode_parser())]
+    pub default_mode: Mode,
     /// What to inject where a node or the API server is older than 1.30 and has no native sleep
     #[arg(long, value_enum, default_value_t = HookFallback::None)]
     pub hook_fallback: HookFallback,
@@ -259,18 +269,12 @@ pub struct WebhooksArgs {
     /// What an unreachable webhook does to pods of enforce namespaces; all others are always let through
     #[arg(long, value_enum, default_value_t = FailurePolicy::Ignore)]
     pub enforce_failure_policy: FailurePolicy,
+    /// The mode of namespaces without the label draingate.dev/mode; give `serve` the same
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = default_mode_parser())]
+    pub default_mode: Mode,
     /// How long the API server waits for an answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub timeout_seconds: u8,
-}
-
-/// A webhook's failure policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FailurePolicy {
-    /// The pod is let through
-    Ignore,
-    /// The pod is refused
-    Fail,
 }
 
 /// Arguments of `explain`.

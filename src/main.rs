@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
-use draingate::cli::{Cli, Command, FailurePolicy, WebhooksArgs};
+use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
 use draingate::{check, codes, explain, helpers, run, telemetry};
 
@@ -87,10 +87,8 @@ fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
         ca_bundle,
         client,
         own_namespace: args.namespace,
-        enforce_failure_policy: match args.enforce_failure_policy {
-            FailurePolicy::Ignore => webhooks::FailurePolicy::Ignore,
-            FailurePolicy::Fail => webhooks::FailurePolicy::Fail,
-        },
+        enforce_failure_policy: args.enforce_failure_policy,
+        default_mode: args.default_mode,
         timeout_seconds: i32::from(args.timeout_seconds),
     });
     Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))

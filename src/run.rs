@@ -122,6 +122,7 @@ fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCe
 fn world(args: &ServeArgs) -> Result<World> {
     let mut world = World::default();
     world.own_namespace = Some(args.own_namespace.clone());
+    world.default_mode = args.default_mode;
     for path in &args.policy {
         offline::load(&mut world, path)?;
     }

@@ -13,6 +13,7 @@ use apiserver::ApiServer;
 use draingate::cluster::crd;
 use draingate::cluster::watch::{Cluster, Options};
 use draingate::cluster::webhooks;
+use draingate::core::mode::Mode;
 use draingate::core::text::Pairs;
 use draingate::core::world::{SleepSupport, World};
 use serde_json::{Value, json};
@@ -468,6 +469,7 @@ async fn real_the_match_conditions_never_fail_to_evaluate() {
         client: webhooks::Client::Url("https://127.0.0.1:1/".into()),
         own_namespace: "draingate".into(),
         enforce_failure_policy: webhooks::FailurePolicy::Ignore,
+        default_mode: Mode::Off,
         timeout_seconds: webhooks::Options::TIMEOUT_SECONDS,
     });
     server.apply(&serde_json::to_string(&mutating).unwrap());

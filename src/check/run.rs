@@ -108,19 +108,25 @@ impl Check {
         out.write_all(format.head().as_bytes())?;
         for batch in inputs.chunks(BATCH) {
             let texts: Vec<Text> = batch.par_iter().map(read).collect();
-            let files: Vec<Option<JudgedFile>> =
-                texts.par_iter().map(|(name, text)| Some(judge.file(name, text.as_ref().ok()?))).collect();
+            let files: Vec<Option<(JudgedFile, String)>> = texts
+                .par_iter()
+                .map(|(name, text)| {
+                    let file = judge.file(name, text.as_ref().ok()?);
+                    let written = format.text(&file);
+                    Some((file, written))
+                })
+                .collect();
             for ((_, text), file) in texts.iter().zip(files) {
                 self.bar.inc(1);
                 if let Err(error) = text {
                     self.complain(error);
                     problems += 1;
                 }
-                let Some(file) = file else { continue };
+                let Some((file, written)) = file else { continue };
                 summary.add(file.summary);
                 problems += file.problems.len();
                 self.unreadable += file.problems.len();
-                let written = format.file(&file);
+                let written = format.add(&file, written);
                 self.bar.suspend(|| out.write_all(written.as_bytes()))?;
             }
         }

@@ -28,6 +28,8 @@ pub struct Options {
     pub own_namespace: String,
     /// What happens in namespaces in mode `enforce` when nobody answers.
     pub enforce_failure_policy: FailurePolicy,
+    /// The mode of a namespace without the label.
+    pub default_mode: Mode,
     /// How long the API server waits for an answer.
     pub timeout_seconds: i32,
 }
@@ -56,7 +58,7 @@ pub enum Client {
 }
 
 /// What a failed call means for the pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum FailurePolicy {
     /// It is admitted.
     #[default]
@@ -95,14 +97,14 @@ pub fn configurations(options: &Options) -> (MutatingWebhookConfiguration, Valid
             validate(
                 options,
                 "pods.draingate.dev",
-                mode_not_in(&[Mode::Off, Mode::Enforce]),
+                mode_not_in(&[Mode::Off, Mode::Enforce], options.default_mode),
                 Objects::Pods,
                 FailurePolicy::Ignore,
             ),
             validate(
                 options,
                 "templates.draingate.dev",
-                mode_not_in(&[Mode::Off]),
+                mode_not_in(&[Mode::Off], options.default_mode),
                 Objects::Templates,
                 FailurePolicy::Ignore,
             ),
@@ -173,10 +175,11 @@ fn mode_in(modes: &[Mode]) -> Vec<LabelSelectorRequirement> {
     vec![requirement(keys::MODE, "In", &values)]
 }
 
-/// With `Exists`, because `NotIn` alone matches namespaces without the label.
-fn mode_not_in(modes: &[Mode]) -> Vec<LabelSelectorRequirement> {
+/// With `Exists` where no label means `off`, because `NotIn` alone matches namespaces without the label.
+fn mode_not_in(modes: &[Mode], default: Mode) -> Vec<LabelSelectorRequirement> {
     let values: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
-    vec![requirement(keys::MODE, "Exists", &[]), requirement(keys::MODE, "NotIn", &values)]
+    let labelled = (default == Mode::Off).then(|| requirement(keys::MODE, "Exists", &[]));
+    labelled.into_iter().chain([requirement(keys::MODE, "NotIn", &values)]).collect()
 }
 
 fn namespaces(options: &Options, mut mode: Vec<LabelSelectorRequirement>) -> LabelSelector {
@@ -262,6 +265,7 @@ mod tests {
             },
             own_namespace: "draingate".into(),
             enforce_failure_policy,
+            default_mode: Mode::Off,
             timeout_seconds: Options::TIMEOUT_SECONDS,
         }
     }
@@ -290,6 +294,8 @@ mod tests {
     #[test]
     fn a_pod_is_asked_about_once_for_each_pass() {
         let (_, validating) = configurations(&options(FailurePolicy::Ignore));
+        let (_, by_default) =
+            configurations(&Options { default_mode: Mode::Audit, ..options(FailurePolicy::Ignore) });
         let selects = |webhook: &ValidatingWebhook, mode: Option<&str>| {
             let selector = webhook.namespace_selector.as_ref().and_then(|s| s.match_expressions.as_ref()).unwrap();
             selector.iter().filter(|r| r.key == keys::MODE).all(|r| {
@@ -301,15 +307,18 @@ mod tests {
                 }
             })
         };
-        let asked = |mode| {
-            let webhooks = validating.webhooks.iter().flatten();
-            webhooks.filter(|w| selects(w, mode)).map(|w| w.name.as_str()).collect::<Vec<_>>()
-        };
-        assert_eq!(asked(None), [""; 0]);
-        assert_eq!(asked(Some("off")), [""; 0]);
-        for mode in ["audit", "warn", "inject", "unknown"] {
-            assert_eq!(asked(Some(mode)), ["pods.draingate.dev", "templates.draingate.dev"], "{mode}");
+        let told = ["pods.draingate.dev", "templates.draingate.dev"];
+        for (configuration, unlabelled) in [(&validating, [""; 0].as_slice()), (&by_default, told.as_slice())] {
+            let asked = |mode| {
+                let webhooks = configuration.webhooks.iter().flatten();
+                webhooks.filter(|w| selects(w, mode)).map(|w| w.name.as_str()).collect::<Vec<_>>()
+            };
+            assert_eq!(asked(None), unlabelled);
+            assert_eq!(asked(Some("off")), [""; 0]);
+            for mode in ["audit", "warn", "inject", "unknown"] {
+                assert_eq!(asked(Some(mode)), told, "{mode}");
+            }
+            assert_eq!(asked(Some("enforce")), ["enforce.draingate.dev", "templates.draingate.dev"]);
         }
-        assert_eq!(asked(Some("enforce")), ["enforce.draingate.dev", "templates.draingate.dev"]);
     }
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 
 /// What Draingate may do in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// Nothing: the namespace has not opted in.
+    #[default]
     Off,
     /// Records what would happen.
     Audit,
@@ -21,12 +22,15 @@ impl Mode {
     /// Every mode, in the order of the ladder.
     pub const ALL: [Mode; 5] = [Mode::Off, Mode::Audit, Mode::Warn, Mode::Inject, Mode::Enforce];
 
-    /// The mode that a label's value names; absent is [`Mode::Off`].
+    /// What a namespace without the label may be in: a default never changes a pod.
+    pub const DEFAULTS: [Mode; 3] = [Mode::Off, Mode::Audit, Mode::Warn];
+
+    /// The mode that a label's value names; `default` where it is absent.
     ///
     /// # Errors
     /// An unknown value, which counts as [`Mode::Warn`].
-    pub fn from_label(value: Option<&str>) -> Result<Mode, &str> {
-        let Some(value) = value else { return Ok(Mode::Off) };
+    pub fn from_label(value: Option<&str>, default: Mode) -> Result<Mode, &str> {
+        let Some(value) = value else { return Ok(default) };
         Mode::ALL.into_iter().find(|mode| mode.as_str() == value).ok_or(value)
     }
 

@@ -39,6 +39,8 @@ pub struct World {
     pub sleep: SleepSupport,
     /// The release's own namespace, which is never touched.
     pub own_namespace: Option<String>,
+    /// The mode of a namespace without the label.
+    pub default_mode: Mode,
 }
 
 type Selector = BTreeMap<String, String>;
@@ -51,12 +53,13 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// The mode that its label names; `Err` with the value where it is unknown, which counts as `warn`.
+    /// The mode that its label names, else `default`; `Err` with the value where it is unknown, which counts
+    /// as `warn`.
     ///
     /// # Errors
     /// The unknown value.
-    pub fn mode(&self) -> Result<Mode, &str> {
-        Mode::from_label(self.labels.get(keys::MODE).map(String::as_str))
+    pub fn mode(&self, default: Mode) -> Result<Mode, &str> {
+        Mode::from_label(self.labels.get(keys::MODE).map(String::as_str), default)
     }
 }
 

@@ -26,9 +26,8 @@ impl Format for Github {
         String::new()
     }
 
-    fn file(&mut self, file: &JudgedFile) -> String {
+    fn text(&self, file: &JudgedFile) -> String {
         let mut out = String::new();
-        self.problems += file.problems.len();
         for problem in &file.problems {
             let region = Region::point(problem.line, problem.column);
             command(&mut out, Severity::Error.as_str(), &file.name, &region, "cannot be read", &problem.message);
@@ -39,6 +38,11 @@ impl Format for Github {
             }
         }
         out
+    }
+
+    fn add(&mut self, file: &JudgedFile, text: String) -> String {
+        self.problems += file.problems.len();
+        text
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {

@@ -52,20 +52,26 @@ impl Format for Human {
         String::new()
     }
 
-    fn file(&mut self, file: &JudgedFile) -> String {
+    fn text(&self, file: &JudgedFile) -> String {
         let mut out = String::new();
         for problem in &file.problems {
             out.push_str(&self.problem(file, problem));
         }
         for judged in &file.objects {
-            self.fixed += usize::from(judged.result.verdict == "fixed");
-            self.skipped += usize::from(judged.result.verdict == "skipped");
             let Some(document) = file.documents.get(judged.document) else { continue };
             for (finding, place) in judged.result.findings.iter().zip(&judged.places) {
                 out.push_str(&self.finding(judged, finding, place, document));
             }
         }
         out
+    }
+
+    fn add(&mut self, file: &JudgedFile, text: String) -> String {
+        for judged in &file.objects {
+            self.fixed += usize::from(judged.result.verdict == "fixed");
+            self.skipped += usize::from(judged.result.verdict == "skipped");
+        }
+        text
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {

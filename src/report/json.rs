@@ -38,19 +38,21 @@ impl Format for Json {
         format!("{{\"version\":{VERSION},\"results\":[")
     }
 
-    fn file(&mut self, file: &JudgedFile) -> String {
+    fn text(&self, file: &JudgedFile) -> String {
+        file.objects.iter().map(|object| format!("\n{}", json_line(&object.result))).collect::<Vec<_>>().join(",")
+    }
+
+    fn add(&mut self, file: &JudgedFile, mut text: String) -> String {
         let problems = file.problems.iter().map(|problem| {
             let (line, column) = (problem.line, problem.column);
             json_line(&ProblemLine { file: &file.name, line, column, message: &problem.message })
         });
         self.problems.extend(problems);
-        let mut out = String::new();
-        for object in &file.objects {
-            out.push_str(if self.started { ",\n" } else { "\n" });
-            out.push_str(&json_line(&object.result));
-            self.started = true;
+        if self.started && !text.is_empty() {
+            text.insert(0, ',');
         }
-        out
+        self.started |= !text.is_empty();
+        text
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {

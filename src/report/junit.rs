@@ -29,7 +29,11 @@ impl Format for Junit {
         String::new()
     }
 
-    fn file(&mut self, file: &JudgedFile) -> String {
+    fn text(&self, _: &JudgedFile) -> String {
+        String::new()
+    }
+
+    fn add(&mut self, file: &JudgedFile, text: String) -> String {
         self.problems += file.problems.len();
         let mut suite = TestSuite::new(xml(&file.name));
         suite.add_test_cases(file.problems.iter().map(|problem| unreadable(&file.name, problem)));
@@ -37,7 +41,7 @@ impl Format for Junit {
         if suite.tests > 0 {
             self.report.add_test_suite(suite);
         }
-        String::new()
+        text
     }
 
     fn tail(&mut self, _: &Summary, input_problems: usize) -> String {

@@ -16,12 +16,15 @@ use crate::check::file::JudgedFile;
 use result::Summary;
 
 /// A format. The text that the calls return, one after the other, is the output.
-pub trait Format {
+pub trait Format: Sync {
     /// What comes before everything; called once.
     fn head(&mut self) -> String;
 
-    /// One file; called for each, in their order.
-    fn file(&mut self, file: &JudgedFile) -> String;
+    /// One file's text: the work of it, done on any thread and in any order.
+    fn text(&self, file: &JudgedFile) -> String;
+
+    /// Puts one file's text into its place; called for each, in their order.
+    fn add(&mut self, file: &JudgedFile, text: String) -> String;
 
     /// What comes after everything; called once. `input_problems` counts everything that could not be
     /// read, the problems of the files included.

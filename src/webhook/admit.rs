@@ -67,7 +67,7 @@ pub fn concerns(webhook: Webhook, review: &Review) -> Option<Kind> {
 /// A sentence, when the object cannot be read; the caller answers HTTP 400.
 pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Result<Outcome, String> {
     let namespace: &str = &review.namespace;
-    let label = world.namespace(namespace).map_or(Ok(Mode::Off), |n| n.mode());
+    let label = world.namespace(namespace).map_or(Ok(Mode::Off), |n| n.mode(world.default_mode));
     let mode = label.unwrap_or(Mode::Warn);
     let wanted = match webhook {
         Webhook::Mutate => mode.injects(),

@@ -99,7 +99,7 @@ async fn know_namespace(webhook: Webhook, app: &Webhooks, namespace: &str, deadl
     let Some(read) = &app.read_namespace else { return Ok(()) };
     let known = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mode = world.namespace(namespace).map(|n| n.mode().unwrap_or(Mode::Warn));
+        let mode = world.namespace(namespace).map(|n| n.mode(world.default_mode).unwrap_or(Mode::Warn));
         match webhook {
             Webhook::Mutate => mode.is_some_and(Mode::injects),
             Webhook::Validate => mode.is_some_and(|mode| mode > Mode::Off),

@@ -97,7 +97,8 @@ fn overwrite(file: &mut JudgedFile, text: &str) {
 
 fn written(mut format: impl Format, file: &JudgedFile) -> String {
     let mut out = format.head();
-    out.push_str(&format.file(file));
+    let text = format.text(file);
+    out.push_str(&format.add(file, text));
     out.push_str(&format.tail(&file.summary, file.problems.len()));
     out
 }

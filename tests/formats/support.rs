@@ -21,7 +21,8 @@ pub(crate) fn written(format: &mut impl Format, world: &World, view: View, files
         let file = judge.file(name, text);
         summary.add(file.summary);
         problems += file.problems.len();
-        out.push_str(&format.file(&file));
+        let text = format.text(&file);
+        out.push_str(&format.add(&file, text));
     }
     out.push_str(&format.tail(&summary, problems));
     out

@@ -48,24 +48,30 @@ impl Format for Sarif {
         )
     }
 
-    fn file(&mut self, file: &JudgedFile) -> String {
+    fn text(&self, file: &JudgedFile) -> String {
+        let mut results = Vec::new();
+        let mut seen = HashMap::new();
+        for object in &file.objects {
+            for (finding, place) in object.result.findings.iter().zip(&object.places) {
+                let region = Region::of(file, object.document, place);
+                results.push(format!("\n{}", json_line(&result(&file.name, object, finding, &region, &mut seen))));
+            }
+        }
+        results.join(",")
+    }
+
+    fn add(&mut self, file: &JudgedFile, mut text: String) -> String {
         for problem in &file.problems {
             let location = location(&file.name, &Region::point(problem.line, problem.column), None);
             let message = Message::plain(words::safe(&problem.message));
             let level = Severity::Error.as_str();
             self.notifications.push(json_line(&Notification { level, message, locations: [location] }));
         }
-        let mut out = String::new();
-        let mut seen = HashMap::new();
-        for object in &file.objects {
-            for (finding, place) in object.result.findings.iter().zip(&object.places) {
-                let region = Region::of(file, object.document, place);
-                out.push_str(if self.started { ",\n" } else { "\n" });
-                out.push_str(&json_line(&result(&file.name, object, finding, &region, &mut seen)));
-                self.started = true;
-            }
+        if self.started && !text.is_empty() {
+            text.insert(0, ',');
         }
-        out
+        self.started |= !text.is_empty();
+        text
     }
 
     fn tail(&mut self, _: &Summary, input_problems: usize) -> String {

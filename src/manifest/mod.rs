@@ -8,6 +8,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+mod plain;
+
 /// One document of a file, not yet parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document<'a> {
@@ -75,7 +77,10 @@ pub fn documents(text: &str) -> Vec<Document<'_>> {
 /// # Errors
 /// Where it is not YAML, with the place in the file.
 pub fn parse(document: &Document) -> Result<Value, Problem> {
-    read(document)
+    match plain::read(document.text) {
+        Some(value) => Ok(value),
+        None => read(document),
+    }
 }
 
 /// Parses one document into a tree that knows where each node is written.
@@ -83,7 +88,10 @@ pub fn parse(document: &Document) -> Result<Value, Problem> {
 /// # Errors
 /// Where it is not YAML, with the place in the file.
 pub fn parse_with_places(document: &Document) -> Result<Node, Problem> {
-    read(document)
+    match plain::places(document.text) {
+        Some(node) => Ok(node),
+        None => read(document),
+    }
 }
 
 fn read<'de, T: Deserialize<'de>>(document: &Document<'de>) -> Result<T, Problem> {
@@ -129,7 +137,7 @@ pub fn objects_at(document: &Value) -> Vec<(String, &Value)> {
 }
 
 /// A node of a document and where it is written.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Node {
     /// Bytes of the document's text.
     pub span: Range<usize>,
@@ -138,11 +146,18 @@ pub struct Node {
     children: Children,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Children {
     None,
     Items(Vec<Node>),
-    Entries(Vec<(Spanned<String>, Node)>),
+    Entries(Vec<(Key, Node)>),
+}
+
+#[derive(Debug, PartialEq)]
+struct Key {
+    text: String,
+    span: Range<usize>,
+    line: usize,
 }
 
 /// Where something is, or would be, in a document.
@@ -165,10 +180,7 @@ impl Node {
             let token = token.replace("~1", "/").replace("~0", "~");
             let next = match &node.children {
                 Children::Entries(entries) => {
-                    entries.iter().rev().find(|(key, _)| key.value == token).map(|(key, value)| {
-                        let span = range(key.referenced);
-                        (value, span, key.referenced.line() as usize)
-                    })
+                    entries.iter().rev().find(|(key, _)| key.text == token).map(|(key, value)| (value, key.span.clone(), key.line))
                 }
                 Children::Items(items) => {
                     let item = token.parse::<usize>().ok().and_then(|index| items.get(index));
@@ -195,7 +207,7 @@ impl Node {
             let token = token.replace("~1", "/").replace("~0", "~");
             match &node.children {
                 Children::Entries(entries) => {
-                    entries.iter().rev().find(|(key, _)| key.value == token).map(|(_, value)| value)
+                    entries.iter().rev().find(|(key, _)| key.text == token).map(|(_, value)| value)
                 }
                 Children::Items(items) => items.get(token.parse::<usize>().ok()?),
                 Children::None => None,
@@ -206,12 +218,12 @@ impl Node {
     /// Where each key of a mapping begins, in bytes of the document's text; none for anything else.
     pub fn keys(&self) -> impl Iterator<Item = usize> {
         let entries = if let Children::Entries(entries) = &self.children { entries.as_slice() } else { &[] };
-        entries.iter().map(|(key, _)| range(key.referenced).start)
+        entries.iter().map(|(key, _)| key.span.start)
     }
 
     fn first_key(&self) -> Range<usize> {
         match &self.children {
-            Children::Entries(entries) => entries.first().map_or(self.span.clone(), |(key, _)| range(key.referenced)),
+            Children::Entries(entries) => entries.first().map_or(self.span.clone(), |(key, _)| key.span.clone()),
             _ => self.span.clone(),
         }
     }
@@ -221,6 +233,20 @@ fn range(location: Location) -> Range<usize> {
     let span = location.span();
     let start = span.byte_offset().unwrap_or(0) as usize;
     start..start + span.byte_len().unwrap_or(0) as usize
+}
+
+impl plain::Build for Node {
+    fn scalar(_: Value, at: plain::At) -> Self {
+        Node { span: at.bytes, line: at.line, children: Children::None }
+    }
+    fn list(items: Vec<Self>, at: plain::At) -> Self {
+        Node { span: at.bytes, line: at.line, children: Children::Items(items) }
+    }
+    fn map(entries: Vec<(plain::Key, Self)>, at: plain::At) -> Self {
+        let key = |key: plain::Key| Key { text: key.text, span: key.at.bytes, line: key.at.line };
+        let entries = entries.into_iter().map(|(k, value)| (key(k), value)).collect();
+        Node { span: at.bytes, line: at.line, children: Children::Entries(entries) }
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -271,8 +297,9 @@ impl<'de> Deserialize<'de> for Children {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Children, A::Error> {
                 let mut all = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    all.push(entry);
+                while let Some((key, value)) = entries.next_entry::<Spanned<String>, Node>()? {
+                    let at = key.referenced;
+                    all.push((Key { text: key.value, span: range(at), line: at.line() as usize }, value));
                 }
                 Ok(Children::Entries(all))
             }

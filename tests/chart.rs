@@ -9,6 +9,7 @@ mod apiserver;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -451,7 +452,7 @@ fn real_check_finds_nothing_in_the_chart() {
 
 #[test]
 fn real_roles_are_those_that_the_code_names() {
-    // The table in src/cluster/mod.rs: group, resources, verbs, for.
+    // The tables in src/cluster/mod.rs: group, resources, verbs, for.
     let source = read(&root().join("src/cluster/mod.rs"));
     let rows = source.lines().filter_map(|line| line.strip_prefix("//! | "));
     let rows = rows.map(|row| row.split(" | ").map(|cell| cell.replace('`', "")).collect::<Vec<_>>());
@@ -720,4 +721,84 @@ fn real_with_nobody_there_only_enforce_under_fail_is_held_up() {
         assert!(std::time::Instant::now() < deadline, "{problem}");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A process that ends with the test.
+struct Serving {
+    child: std::process::Child,
+    log: PathBuf,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn real_serve_needs_no_more_rights_than_the_chart_gives() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let chart = chart();
+    let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    let mode = ["--set", "certificates.mode=secret,certificates.secretName=mine"];
+    helm_ok(&[&install[..], &mode].concat(), &server.kubeconfig());
+    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+
+    // As the pod would: the service account's token and nothing else.
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name);
+    let token = server.kubectl(&["create", "token", "draingate", "-n", "draingate"], "");
+    let kubeconfig = path("kubeconfig");
+    let mut config = objects(&read(&server.kubeconfig())).remove(0);
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path("tls.crt"), pair.cert.pem()).unwrap();
+    std::fs::write(path("tls.key"), pair.signing_key.serialize_pem()).unwrap();
+    let deployment = render(&mode[1..]);
+    let deployment = objects(&deployment).into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let arguments: Vec<String> =
+        serde_json::from_value(deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone()).unwrap();
+    let arguments = arguments.iter().map(|argument| argument.replace("/tls/", &format!("{}/", files.path().display())));
+    let log = path("log");
+    let child = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(arguments)
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .env("KUBECONFIG", &kubeconfig)
+        .env("POD_NAMESPACE", "draingate")
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let serving = Serving { child, log };
+    let policy = POLICY.replace("kind: DrainPolicy", "kind: ClusterDrainPolicy").replace(", namespace: draingate", "");
+    server.apply(POLICY);
+    server.apply(&policy);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let accepted = "{.status.conditions[?(@.type==\"Accepted\")].status}";
+    for kind in ["drainpolicy", "clusterdrainpolicy"] {
+        while field(&server, &[kind, "default"], accepted) != "True" {
+            let log = read(&serving.log);
+            assert!(std::time::Instant::now() < deadline, "{kind} has no condition: {log}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let log = read(&serving.log);
+    assert!(!log.to_lowercase().contains("forbidden"), "{log}");
+    let admin = log.lines().find_map(|line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        event["admin_listen"].as_str().map(str::to_owned)
+    });
+    let admin = admin.unwrap_or_else(|| panic!("{log}"));
+    let get = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(&admin).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: draingate\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/readyz").starts_with("HTTP/1.1 200"), "{}", get("/readyz"));
+    // The nodes were listed, too: a failed listing would count as too old.
+    assert!(get("/metrics").contains("draingate_native_sleep 1"), "{}", get("/metrics"));
 }

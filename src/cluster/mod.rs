@@ -11,7 +11,7 @@
 //!
 //! # Permissions
 //!
-//! All of them cluster-wide:
+//! Cluster-wide (`charts/draingate/templates/rbac.yaml` is compared with both tables):
 //!
 //! | group | resources | verbs | for |
 //! | --- | --- | --- | --- |
@@ -20,6 +20,15 @@
 //! | core | `nodes` | list | kubelet versions |
 //! | `draingate.dev` | `drainpolicies`, `clusterdrainpolicies` | list, watch | policies |
 //! | `draingate.dev` | `drainpolicies/status`, `clusterdrainpolicies/status` | patch | conditions |
+//!
+//! And where it makes its own certificates, the first by name, the others in its own namespace and, but for
+//! `create`, by name:
+//!
+//! | group | resources | verbs | for |
+//! | --- | --- | --- | --- |
+//! | `admissionregistration.k8s.io` | `mutatingwebhookconfigurations`, `validatingwebhookconfigurations` | get, list, watch, patch | the `caBundle` |
+//! | core | `secrets` | get, list, watch, create, update, patch | the CA |
+//! | `coordination.k8s.io` | `leases` | get, list, watch, create, update, patch | which replica writes |
 //!
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 

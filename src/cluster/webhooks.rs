@@ -294,8 +294,7 @@ mod tests {
     #[test]
     fn a_pod_is_asked_about_once_for_each_pass() {
         let (_, validating) = configurations(&options(FailurePolicy::Ignore));
-        let (_, by_default) =
-            configurations(&Options { default_mode: Mode::Audit, ..options(FailurePolicy::Ignore) });
+        let (_, by_default) = configurations(&Options { default_mode: Mode::Audit, ..options(FailurePolicy::Ignore) });
         let selects = |webhook: &ValidatingWebhook, mode: Option<&str>| {
             let selector = webhook.namespace_selector.as_ref().and_then(|s| s.match_expressions.as_ref()).unwrap();
             selector.iter().filter(|r| r.key == keys::MODE).all(|r| {

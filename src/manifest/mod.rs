@@ -179,9 +179,11 @@ impl Node {
         for token in pointer.split('/').skip(1) {
             let token = token.replace("~1", "/").replace("~0", "~");
             let next = match &node.children {
-                Children::Entries(entries) => {
-                    entries.iter().rev().find(|(key, _)| key.text == token).map(|(key, value)| (value, key.span.clone(), key.line))
-                }
+                Children::Entries(entries) => entries
+                    .iter()
+                    .rev()
+                    .find(|(key, _)| key.text == token)
+                    .map(|(key, value)| (value, key.span.clone(), key.line)),
                 Children::Items(items) => {
                     let item = token.parse::<usize>().ok().and_then(|index| items.get(index));
                     item.map(|item| (item, item.first_key(), item.line))

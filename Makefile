@@ -25,6 +25,7 @@ unit: ## Everything that needs no cluster
 e2e: ## Everything on a real API server, which is found or built first
 	@echo '== the real API server: found, or built once (about 5 minutes)'
 	@tests/cluster/parts > /dev/null
+	@tests/cluster/parts helm > /dev/null
 	@echo '== tests on the real API server'
 	$(CARGO) test --locked --test '*' -- real_
 

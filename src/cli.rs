@@ -48,6 +48,12 @@ call is bad.")]
   draingate webhooks --ca-file ca.crt | kubectl apply -f -
   draingate webhooks --ca-file ca.crt --url https://127.0.0.1:8443 | kubectl apply -f -")]
     Webhooks(WebhooksArgs),
+    /// Asks the installed webhooks as the API server would: by their Service, trusting their caBundle
+    #[command(after_help = "Example:
+  draingate ping        in a pod, or with KUBECONFIG where the Service's address can be reached
+
+Nothing comes of the question. Exit code: 0 all answered, 2 one did not.")]
+    Ping(PingArgs),
     /// Draws how each pod of a manifest stops, before and after admission
     #[command(after_help = "Examples:
   draingate explain deployment.yaml
@@ -307,4 +313,15 @@ pub enum ExplainFormat {
     Html,
     /// The timelines as data
     Json,
+}
+
+/// Arguments of `ping`.
+#[derive(Debug, Args)]
+pub struct PingArgs {
+    /// The name of both webhook configurations
+    #[arg(long, value_name = "NAME", default_value = "draingate")]
+    pub webhooks_name: String,
+    /// How long to go on trying, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub wait_seconds: u64,
 }

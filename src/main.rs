@@ -35,6 +35,11 @@ fn dispatch(command: Command) -> Result<u8> {
         }
         Command::Crd => print(&crd::yaml()?)?,
         Command::Webhooks(args) => print(&webhook_configurations(args)?)?,
+        Command::Ping(args) => {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            print(&runtime.block_on(run::ping(&args))?)?;
+        }
         Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
         Command::Codes { code: None, format } => print(&codes::list(format)?)?,
         Command::Helpers { format } => print(&helpers::list(format)?)?,

@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::cli::{HookFallback, ServeArgs};
-use crate::cluster::versions;
+use crate::cli::{HookFallback, PingArgs, ServeArgs};
 use crate::cluster::watch::{Cluster, Options};
+use crate::cluster::{ping as asks, versions};
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::offline;
@@ -139,12 +139,7 @@ async fn watch_cluster(
     readiness: Readiness,
     metrics: Arc<Metrics>,
 ) -> Result<ReadNamespace> {
-    let no_cluster = "no cluster to talk to: run in a pod, or set KUBECONFIG, or use --standalone";
-    let mut config = kube::Config::infer().await.context(no_cluster)?;
-    if config.proxy_url.take().is_some() {
-        info!("the proxy of the environment is not used: the API server is called directly");
-    }
-    let client = kube::Client::try_from(config).context(no_cluster)?;
+    let client = client().await?;
     let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
     let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
     let looked_at = Arc::clone(&cluster);
@@ -161,6 +156,37 @@ async fn watch_cluster(
         let cluster = Arc::clone(&cluster);
         Box::pin(async move { cluster.read_namespace(&name).await.map_err(|error| error.to_string()) })
     }))
+}
+
+/// A client of the API server of the pod's cluster, or of KUBECONFIG's.
+async fn client() -> Result<kube::Client> {
+    let no_cluster = "no cluster to talk to: run in a pod, or set KUBECONFIG (serve can do without: --standalone)";
+    let mut config = kube::Config::infer().await.context(no_cluster)?;
+    if config.proxy_url.take().is_some() {
+        info!("the proxy of the environment is not used: the API server is called directly");
+    }
+    kube::Client::try_from(config).context(no_cluster)
+}
+
+/// Asks the installed webhooks until all answer or the time is over; what to print.
+///
+/// # Errors
+/// The last one's silence.
+pub async fn ping(args: &PingArgs) -> Result<String> {
+    let client = client().await?;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(args.wait_seconds);
+    loop {
+        match asks::ping(&client, &args.webhooks_name).await {
+            Ok(answered) => {
+                let line = |one: &asks::Answered| {
+                    format!("{} answered {} in {:.0?}\n", one.at, one.webhooks.join(", "), one.taken)
+                };
+                return Ok(answered.iter().map(line).collect());
+            }
+            Err(error) if tokio::time::Instant::now() >= deadline => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
 }
 
 /// Drains after the first signal; the second ends the hold.

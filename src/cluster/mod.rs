@@ -7,10 +7,11 @@
 //! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
 //! 4. [`versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies.
+//! 6. [`ping`]: whether the webhooks answer, asked as the API server asks.
 //!
 //! # Permissions
 //!
-//! All of them cluster-wide:
+//! Cluster-wide (`charts/draingate/templates/rbac.yaml` is compared with both tables):
 //!
 //! | group | resources | verbs | for |
 //! | --- | --- | --- | --- |
@@ -20,9 +21,19 @@
 //! | `draingate.dev` | `drainpolicies`, `clusterdrainpolicies` | list, watch | policies |
 //! | `draingate.dev` | `drainpolicies/status`, `clusterdrainpolicies/status` | patch | conditions |
 //!
+//! And where it makes its own certificates, the first by name, the others in its own namespace and, but for
+//! `create`, by name:
+//!
+//! | group | resources | verbs | for |
+//! | --- | --- | --- | --- |
+//! | `admissionregistration.k8s.io` | `mutatingwebhookconfigurations`, `validatingwebhookconfigurations` | get, list, watch, patch | the `caBundle` |
+//! | core | `secrets` | get, list, watch, create, update, patch | the CA |
+//! | `coordination.k8s.io` | `leases` | get, list, watch, create, update, patch | which replica writes |
+//!
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 
 pub mod crd;
+pub mod ping;
 pub mod status;
 pub mod versions;
 pub mod watch;

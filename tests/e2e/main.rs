@@ -21,6 +21,7 @@ mod modes;
 mod neighbours;
 mod numbers;
 mod outages;
+mod ping;
 mod policies;
 mod templates;
 mod untouched;

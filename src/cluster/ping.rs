@@ -1,0 +1,148 @@
+//! Asks the webhooks as the API server would: by the ClusterIP of their Service, under its name, trusting their
+//! `caBundle` and nothing else. What it proves holds without DNS, as the API server needs none either.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use axum::http::{Request, Uri};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ServiceReference, ValidatingWebhookConfiguration, WebhookClientConfig,
+};
+use k8s_openapi::api::core::v1::Service;
+use kube::{Api, Client, Config};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::{Value, json};
+
+/// How long one connection or answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One endpoint that answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// The webhooks that are sent there.
+    pub webhooks: Vec<String>,
+    /// Its Service and path, or its URL.
+    pub at: String,
+    /// How long connecting and asking took.
+    pub taken: Duration,
+}
+
+/// Asks every endpoint of both configurations once.
+///
+/// # Errors
+/// The first that does not answer as a webhook should, and why.
+pub async fn ping(client: &Client, configurations: &str) -> Result<Vec<Answered>> {
+    let missing = |kind: &str| format!("cannot read the {kind} {configurations:?}");
+    let mutating: MutatingWebhookConfiguration =
+        Api::all(client.clone()).get(configurations).await.with_context(|| missing("MutatingWebhookConfiguration"))?;
+    let validating: ValidatingWebhookConfiguration = Api::all(client.clone())
+        .get(configurations)
+        .await
+        .with_context(|| missing("ValidatingWebhookConfiguration"))?;
+    let mutating = mutating.webhooks.into_iter().flatten().map(|webhook| (webhook.name, webhook.client_config));
+    let validating = validating.webhooks.into_iter().flatten().map(|webhook| (webhook.name, webhook.client_config));
+
+    let mut endpoints: BTreeMap<_, (WebhookClientConfig, Vec<String>)> = BTreeMap::new();
+    for (name, config) in mutating.chain(validating) {
+        let ca = config.ca_bundle.as_ref().map(|bundle| bundle.0.clone());
+        endpoints.entry((at(&config), ca)).or_insert_with(|| (config, Vec::new())).1.push(name);
+    }
+    ensure!(!endpoints.is_empty(), "the configurations {configurations:?} hold no webhook");
+    let mut answered = Vec::new();
+    for ((at, _), (config, webhooks)) in endpoints {
+        let started = Instant::now();
+        ask(client, &config).await.with_context(|| format!("{} at {at}", webhooks.join(", ")))?;
+        answered.push(Answered { webhooks, at, taken: started.elapsed() });
+    }
+    Ok(answered)
+}
+
+fn at(config: &WebhookClientConfig) -> String {
+    match (&config.service, &config.url) {
+        (Some(service), _) => {
+            format!("https://{}:{}{}", host(service), port(service), service.path.as_deref().unwrap_or_default())
+        }
+        (None, url) => url.clone().unwrap_or_default(),
+    }
+}
+
+/// The name that the API server sends and looks for in the certificate.
+fn host(service: &ServiceReference) -> String {
+    format!("{}.{}.svc", service.name, service.namespace)
+}
+
+fn port(service: &ServiceReference) -> i32 {
+    service.port.unwrap_or(443)
+}
+
+async fn ask(client: &Client, webhook: &WebhookClientConfig) -> Result<()> {
+    let (url, server_name) = match &webhook.service {
+        Some(service) => (resolve(client, service).await?, Some(host(service))),
+        None => (at(webhook), None),
+    };
+    let uri: Uri = url.parse().with_context(|| format!("not a URL: {url:?}"))?;
+    let path = uri.path().to_owned();
+    let mut config = Config::new(uri);
+    config.tls_server_name = server_name;
+    config.connect_timeout = Some(PATIENCE);
+    config.read_timeout = Some(PATIENCE);
+    config.root_cert = match &webhook.ca_bundle {
+        Some(bundle) => Some(certificates(&bundle.0)?),
+        None => None,
+    };
+    // The path is the request's; kube would put the configured one before it.
+    let mut parts = config.cluster_url.clone().into_parts();
+    parts.path_and_query = Some("/".parse()?);
+    config.cluster_url = Uri::from_parts(parts)?;
+
+    let review = review();
+    let request = Request::post(path).header("content-type", "application/json").body(serde_json::to_vec(&review)?)?;
+    let hint = match webhook.ca_bundle {
+        Some(_) => "the answer never came, or its certificate is not one that the caBundle trusts",
+        None => "there is no caBundle yet, so only the certificate authorities of the system are trusted",
+    };
+    let answer: Value = Client::try_from(config)?.request(request).await.context(hint)?;
+    let (asked, given) = (review.pointer("/request/uid"), answer.pointer("/response/uid"));
+    ensure!(given == asked, "the answer is no AdmissionReview for the question: {answer}");
+    ensure!(
+        answer.pointer("/response/allowed") == Some(&Value::Bool(true)),
+        "a pod in kube-system is not allowed: {answer}"
+    );
+    Ok(())
+}
+
+async fn resolve(client: &Client, reference: &ServiceReference) -> Result<String> {
+    let services: Api<Service> = Api::namespaced(client.clone(), &reference.namespace);
+    let service = services.get(&reference.name).await.context("cannot read the Service")?;
+    let address = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
+    let path = reference.path.as_deref().unwrap_or_default();
+    match address.parse() {
+        Ok(IpAddr::V4(address)) => Ok(format!("https://{address}:{}{path}", port(reference))),
+        Ok(IpAddr::V6(address)) => Ok(format!("https://[{address}]:{}{path}", port(reference))),
+        Err(_) => bail!("the Service has no ClusterIP but {address:?}"),
+    }
+}
+
+fn certificates(bundle: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(bundle)
+        .map(|certificate| certificate.map(|der| der.to_vec()))
+        .collect::<Result<_, _>>()
+        .context("the caBundle is not PEM")?;
+    ensure!(!certificates.is_empty(), "the caBundle holds no certificate");
+    Ok(certificates)
+}
+
+/// About a pod that is never touched, and marked as a dry run, so that nothing comes of it.
+fn review() -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "draingate-ping",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "namespace": "kube-system", "name": "ping", "operation": "CREATE", "dryRun": true,
+        "userInfo": {"username": "draingate ping"},
+        "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ping", "namespace": "kube-system"},
+            "spec": {"containers": [{"name": "ping", "image": "ping"}]}}}})
+}

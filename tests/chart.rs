@@ -1,0 +1,804 @@
+//! The chart: what is written from its schema, what must equal the binary, and what Helm and a real API server
+//! make of it.
+//!
+//! `BLESS=1 cargo test --test chart` writes the files that are compared here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/apiserver.rs"]
+mod apiserver;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use apiserver::ApiServer;
+use base64::Engine;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn chart() -> PathBuf {
+    root().join("charts/draingate")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Compares a file with what it should be, or writes it.
+fn bless(path: &Path, expected: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, expected).unwrap();
+    }
+    let now = std::fs::read_to_string(path).unwrap_or_default();
+    let differs = now.lines().zip(expected.lines()).find(|(now, expected)| now != expected);
+    assert!(
+        now == expected,
+        "{} is not up to date (BLESS=1 cargo test --test chart); it first differs at {differs:?}",
+        path.display()
+    );
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn run(command: &mut Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join();
+    output
+}
+
+fn draingate(arguments: &[&str], input: &str) -> Output {
+    run(Command::new(env!("CARGO_BIN_EXE_draingate")).args(arguments), input)
+}
+
+/// What `draingate` prints, which must succeed.
+fn printed(arguments: &[&str]) -> String {
+    let output = draingate(arguments, "");
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn objects(manifests: &str) -> Vec<Value> {
+    let parse = |document| draingate::manifest::parse(document).unwrap_or_else(|problem| panic!("{problem}"));
+    draingate::manifest::documents(manifests).iter().map(parse).filter(|object| !object.is_null()).collect()
+}
+
+// ---- Helm
+
+fn helm_path() -> &'static Path {
+    static HELM: OnceLock<PathBuf> = OnceLock::new();
+    HELM.get_or_init(|| {
+        let parts = Command::new(root().join("tests/cluster/parts")).args(["--quiet", "helm"]).output().unwrap();
+        assert!(parts.status.success(), "{}", text(&parts));
+        Path::new(String::from_utf8(parts.stdout).unwrap().trim()).join("helm")
+    })
+}
+
+/// Helm without anybody's settings and plugins.
+fn helm(arguments: &[&str], kubeconfig: &Path) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(helm_path());
+    for name in ["HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"] {
+        command.env(name, home.path().join(name));
+    }
+    run(command.env("KUBECONFIG", kubeconfig).args(arguments), "")
+}
+
+fn helm_ok(arguments: &[&str], kubeconfig: &Path) -> String {
+    let output = helm(arguments, kubeconfig);
+    assert!(output.status.success(), "helm {arguments:?}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const NOWHERE: &str = "/dev/null";
+
+/// The chart rendered as release `draingate` in namespace `draingate`, hooks too.
+fn render(values: &[&str]) -> String {
+    let chart = chart();
+    let mut arguments = vec!["template", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+    helm_ok(&arguments, Path::new(NOWHERE))
+}
+
+/// The values that change what is rendered.
+const MATRIX: [&[&str]; 9] = [
+    &[],
+    &["defaultMode=audit", "webhooks.enforceFailurePolicy=Fail", "webhooks.timeoutSeconds=9"],
+    &["defaultMode=warn", "holdSeconds=60", "priorityClassName=", "replicas=3"],
+    &["certificates.mode=cert-manager", "metrics.serviceMonitor.enabled=true"],
+    &[
+        "certificates.mode=cert-manager",
+        "certificates.certManager.issuerRef.name=corporate",
+        "certificates.certManager.issuerRef.kind=ClusterIssuer",
+    ],
+    &["certificates.mode=secret", "certificates.secretName=mine", "runAsUser=null", "crds.install=false"],
+    &[
+        "networkPolicy.enabled=true",
+        "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=watch",
+        "networkPolicy.apiServer[0].ipBlock.cidr=192.0.2.0/24",
+        "metrics.serviceMonitor.enabled=true",
+        "metrics.serviceMonitor.labels.release=prometheus",
+        "metrics.prometheusRule.enabled=true",
+        "metrics.prometheusRule.labels.release=prometheus",
+        "metrics.dashboard.enabled=true",
+        "metrics.dashboard.labels.folder=platform",
+    ],
+    &[
+        "fullnameOverride=gate",
+        "crds.keep=true",
+        "podDisruptionBudget.maxUnavailable=50%",
+        "image.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        "imagePullSecrets[0].name=registry",
+        "podAnnotations.team=platform",
+        "podLabels.team=platform",
+        "serviceAccount.annotations.team=platform",
+        "extraArgs[0]=--reload-seconds=20",
+        "extraEnv[0].name=RUST_LOG",
+        "extraEnv[0].value=debug",
+    ],
+    &[
+        "serviceAccount.create=false",
+        "serviceAccount.name=mine",
+        "rbac.create=false",
+        "podDisruptionBudget.enabled=false",
+        "nodeSelector.kubernetes\\.io/os=linux",
+        "tolerations[0].operator=Exists",
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key=gpu",
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator=DoesNotExist",
+        "topologySpreadConstraints[0].maxSkew=1",
+        "topologySpreadConstraints[0].topologyKey=kubernetes.io/hostname",
+        "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
+        "topologySpreadConstraints[0].labelSelector.matchLabels.app\\.kubernetes\\.io/name=draingate",
+    ],
+];
+
+// ---- Written from the schema
+
+/// Properties in the order of the file.
+#[derive(Default)]
+struct Properties(Vec<(String, Property)>);
+
+#[derive(Deserialize)]
+struct Property {
+    description: Option<String>,
+    default: Option<Value>,
+    #[serde(default)]
+    properties: Properties,
+    #[serde(rename = "additionalProperties")]
+    additional: Option<Value>,
+}
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Properties;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("properties")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
+                let mut all = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    all.push(entry);
+                }
+                Ok(Properties(all))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Every value and group of values, outermost first: its path, and what the schema says.
+fn walk<'a>(properties: &'a Properties, before: &str, see: &mut impl FnMut(&str, &'a Property)) {
+    for (name, property) in &properties.0 {
+        let path = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };
+        see(&path, property);
+        walk(&property.properties, &path, see);
+    }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().unwrap();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() <= width {
+            *line = format!("{line} {word}");
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// A default as a block of YAML after `name:`.
+fn block(value: &Value, indent: usize) -> String {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            let pad = " ".repeat(indent + 2);
+            fields.iter().map(|(name, value)| format!("\n{pad}{name}:{}", block(value, indent + 2))).collect()
+        }
+        other => format!(" {other}"),
+    }
+}
+
+#[test]
+fn values_and_their_table_are_written_from_the_schema() {
+    let schema = read(&chart().join("values.schema.json"));
+    let schema: Property = serde_json::from_str(&schema).unwrap();
+    let mut values = String::from("# Written from values.schema.json: BLESS=1 cargo test --test chart\n");
+    let mut table = String::from("| value | what it is | default |\n| --- | --- | --- |\n");
+    walk(&schema.properties, "", &mut |path, property| {
+        let description = property.description.as_deref().unwrap_or_else(|| panic!("{path} has no description"));
+        assert!(description.ends_with('.') && !description.contains('|'), "{path}: {description}");
+        let group = !property.properties.0.is_empty();
+        assert!(!group || property.additional == Some(json!(false)), "{path} takes any value");
+        if property.default.is_none() && !group {
+            assert_eq!(path, "global", "{path} has no default");
+            return;
+        }
+        let depth = path.matches('.').count() * 2;
+        let (pad, name) = (" ".repeat(depth), path.rsplit('.').next().unwrap());
+        if depth == 0 {
+            values.push('\n');
+        }
+        for line in wrapped(description, 110 - depth) {
+            writeln!(values, "{pad}# {line}").unwrap();
+        }
+        let default = property.default.as_ref().map(|default| block(default, depth)).unwrap_or_default();
+        writeln!(values, "{pad}{name}:{default}").unwrap();
+        if let Some(default) = &property.default {
+            writeln!(table, "| `{path}` | {description} | `{default}` |").unwrap();
+        }
+    });
+    assert_eq!(schema.additional, Some(json!(false)));
+    bless(&chart().join("values.yaml"), &values);
+
+    let readme = chart().join("README.md");
+    let now = read(&readme);
+    let (before, rest) = now.split_once("<!-- values -->").unwrap();
+    let (_, after) = rest.split_once("<!-- /values -->").unwrap();
+    bless(&readme, &format!("{before}<!-- values -->\n{table}<!-- /values -->{after}"));
+}
+
+#[test]
+fn crds_are_those_of_the_binary() {
+    let mut found = 0;
+    for document in printed(&["crd"]).split("---\n").filter(|document| !document.trim().is_empty()) {
+        let name = objects(document)[0]["spec"]["names"]["plural"].as_str().unwrap().to_owned();
+        bless(&chart().join(format!("files/crd-{name}.yaml")), document);
+        found += 1;
+    }
+    assert_eq!(
+        found,
+        std::fs::read_dir(chart().join("files"))
+            .unwrap()
+            .filter(|file| { file.as_ref().unwrap().file_name().to_str().unwrap().starts_with("crd-") })
+            .count()
+    );
+}
+
+// ---- Measures
+
+/// Every `draingate_...` name in a text.
+fn measures_in(text: &str) -> BTreeSet<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split(|c| !word(c)).filter(|name| name.starts_with("draingate_")).map(str::to_owned).collect()
+}
+
+/// What the server's own registry shows once everything has happened: a family without a member is not shown.
+fn measures_shown() -> BTreeSet<String> {
+    use draingate::cluster::watch::{Watch, WatchHealth};
+    use draingate::core::{finding::Code, mode::Mode};
+    use draingate::metrics::{
+        Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel,
+    };
+    use draingate::webhook::{admit::Outcome, admit::Webhook, review::Answer};
+
+    let metrics = Metrics::new();
+    metrics.connections.get_or_create(&PortLabel { port: "webhook" }).inc();
+    metrics.connections_closed.get_or_create(&ClosedLabels { port: "webhook", reason: Closed::idle }).inc();
+    metrics.handshake_failures.get_or_create(&HandshakeLabel { reason: Handshake::bad_certificate }).inc();
+    metrics.certificate_reloads.get_or_create(&ReloadLabel { result: Reload::kept }).inc();
+    metrics.shed.get_or_create(&ShedLabel { reason: Shed::in_flight }).inc();
+    let outcome = Outcome {
+        answer: Answer::default(),
+        mode: Mode::Audit,
+        verdict: None,
+        codes: vec![Code::GraceBudget],
+        skipped: Some("mirror pod"),
+    };
+    metrics.admitted(Webhook::Validate, &outcome);
+    metrics.observe(Webhook::Validate, Duration::from_millis(1));
+    metrics.world(&std::sync::RwLock::default());
+    let age = Some(Duration::from_secs(1));
+    metrics.watches(&[WatchHealth { watch: Watch::Services, synced: true, age, crd_missing: false, failures: 0 }]);
+    let text = metrics.render();
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    samples.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_measure_that_is_looked_at_exists() {
+    let shown = measures_shown();
+    let dashboard: Value = serde_json::from_str(&read(&chart().join("dashboards/draingate.json"))).unwrap();
+    let targets = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
+    let queries = targets.flatten().map(|target| target["expr"].as_str().unwrap().to_owned());
+    let alerts = objects(&read(&chart().join("files/alerts.yaml"))).remove(0);
+    let rules = alerts["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    let queries = queries.chain(rules.map(|rule| rule["expr"].as_str().unwrap().to_owned()));
+    let mut looked_at = BTreeSet::new();
+    for query in queries {
+        let names = measures_in(&query);
+        let unknown: Vec<_> = names.difference(&shown).collect();
+        assert!(unknown.is_empty(), "{unknown:?} in {query:?}; there are {shown:?}");
+        assert!(!names.is_empty() || query.contains("apiserver_admission_webhook_"), "{query}");
+        looked_at.extend(names);
+    }
+    // And the dashboard leaves nothing out: each measure is looked at by somebody.
+    let stem =
+        |name: &String| name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count").to_owned();
+    let looked_at: BTreeSet<_> = looked_at.iter().map(stem).collect();
+    let unseen: Vec<_> = shown.iter().map(stem).filter(|name| !looked_at.contains(name)).collect();
+    assert!(unseen.is_empty(), "nobody looks at {unseen:?}");
+}
+
+// ---- What Helm makes of it
+
+#[test]
+fn real_chart_is_lint_free_and_refuses_wrong_values() {
+    let chart = chart();
+    let chart = chart.to_str().unwrap();
+    for values in MATRIX {
+        let mut arguments = vec!["lint", "--strict", chart, "--namespace", "draingate"];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        helm_ok(&arguments, Path::new(NOWHERE));
+    }
+    for (value, complaint) in [
+        ("replica=3", "additional properties 'replica' not allowed"),
+        ("replicas=0", "/replicas"),
+        ("replicas=two", "got string, want integer"),
+        ("defaultMode=enforce", "'off', 'audit', 'warn'"),
+        ("webhooks.failurePolicy=Fail", "additional properties 'failurePolicy' not allowed"),
+        ("webhooks.timeoutSeconds=31", "/webhooks/timeoutSeconds"),
+        ("certificates.mode=manual", "'self-managed', 'cert-manager', 'secret'"),
+        ("certificates.mode=secret", "certificates.secretName is needed"),
+        ("certificates.caBundle=MIIB", "/certificates/caBundle"),
+        ("image.digest=latest", "/image/digest"),
+        ("priorityClassName=Über", "/priorityClassName"),
+    ] {
+        let output = helm(&["template", "draingate", chart, "--set", value], Path::new(NOWHERE));
+        assert!(!output.status.success() && text(&output).contains(complaint), "{value}: {}", text(&output));
+    }
+}
+
+#[test]
+fn real_webhooks_are_those_of_the_binary() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let files = tempfile::tempdir().unwrap();
+    let (ca, values) = (files.path().join("ca.crt"), files.path().join("values.yaml"));
+    std::fs::write(&ca, pem).unwrap();
+    let own_ca = json!({"certificates": {"mode": "secret", "secretName": "mine", "caBundle": pem}});
+    std::fs::write(&values, own_ca.to_string()).unwrap();
+    let chart = chart();
+    let compare = |helm_arguments: &[&str], arguments: &[&str]| {
+        let mut all = vec!["template", "draingate", chart.to_str().unwrap(), "--namespace", "tools"];
+        all.extend(["--show-only", "templates/webhooks.yaml"]);
+        all.extend(helm_arguments);
+        let ours = objects(&helm_ok(&all, Path::new(NOWHERE)));
+        let binary = objects(&printed(&[&["webhooks", "--namespace", "tools"], arguments].concat()));
+        assert_eq!(ours.len(), binary.len());
+        for (ours, binary) in ours.iter().zip(&binary) {
+            for field in ["kind", "apiVersion"] {
+                assert_eq!(ours[field], binary[field]);
+            }
+            assert_eq!(ours["metadata"]["name"], binary["metadata"]["name"]);
+            for (label, value) in binary["metadata"]["labels"].as_object().unwrap() {
+                assert_eq!(&ours["metadata"]["labels"][label], value);
+            }
+            assert_eq!(ours["webhooks"], binary["webhooks"], "{helm_arguments:?}");
+        }
+    };
+    compare(&[], &[]);
+    compare(&["--values", values.to_str().unwrap()], &["--ca-file", ca.to_str().unwrap()]);
+    compare(&["--set", "fullnameOverride=gate"], &["--name", "gate", "--service-name", "gate"]);
+    for policy in ["Ignore", "Fail"] {
+        let set = format!("webhooks.enforceFailurePolicy={policy},webhooks.timeoutSeconds=9");
+        let policy = policy.to_lowercase();
+        compare(&["--set", &set], &["--enforce-failure-policy", &policy, "--timeout-seconds", "9"]);
+    }
+    for mode in ["off", "audit", "warn"] {
+        compare(&["--set", &format!("defaultMode={mode}")], &["--default-mode", mode]);
+    }
+}
+
+#[test]
+fn real_check_finds_nothing_in_the_chart() {
+    let strict = ["check", "--fail-on", "warning", "--format", "json", "--namespace", "draingate"];
+    for as_written in [&[][..], &["--as-written"]] {
+        for hold in ["5", "10", "60"] {
+            // With its priority class it would be passed over; without, it is judged like any other.
+            let rendered = render(&["priorityClassName=", &format!("holdSeconds={hold}")]);
+            let output = draingate(&[&strict[..], as_written, &["-"]].concat(), &rendered);
+            assert!(output.status.success(), "{}", text(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(report["summary"]["judged"], 1, "{report}");
+            let results = report["results"].as_array().unwrap();
+            let result = results.iter().find(|result| result["kind"] == "Deployment").unwrap();
+            assert_eq!(result["findings"], json!([]), "{result}");
+            assert_eq!(result["verdict"], "pass", "{result}");
+        }
+    }
+    // Everywhere else only what needs no judgement.
+    for values in MATRIX {
+        let output = draingate(&[&strict[..], &["-"]].concat(), &render(values));
+        assert!(output.status.success(), "{values:?}: {}", text(&output));
+    }
+}
+
+#[test]
+fn real_roles_are_those_that_the_code_names() {
+    // The tables in src/cluster/mod.rs: group, resources, verbs, for.
+    let source = read(&root().join("src/cluster/mod.rs"));
+    let rows = source.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let rows = rows.map(|row| row.split(" | ").map(|cell| cell.replace('`', "")).collect::<Vec<_>>());
+    let mut named = BTreeSet::new();
+    for row in rows.filter(|row| row[0] != "group" && row[0] != "---") {
+        let group = if row[0] == "core" { String::new() } else { row[0].clone() };
+        for resource in row[1].split(", ") {
+            named.extend(row[2].split(", ").map(|verb| (group.clone(), resource.to_owned(), verb.to_owned())));
+        }
+    }
+    let permissions = |values: &[&str]| {
+        let mut all = BTreeSet::new();
+        for role in objects(&render(values)).iter().filter(|object| {
+            matches!(object["kind"].as_str(), Some("Role" | "ClusterRole"))
+                && !object["metadata"]["annotations"].is_object()
+        }) {
+            for rule in role["rules"].as_array().unwrap() {
+                let list = |field: &str| -> Vec<String> { serde_json::from_value(rule[field].clone()).unwrap() };
+                for group in list("apiGroups") {
+                    for resource in list("resources") {
+                        all.extend(list("verbs").into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
+                    }
+                }
+            }
+        }
+        all
+    };
+    let all = permissions(&[]);
+    assert_eq!(all.symmetric_difference(&named).collect::<Vec<_>>(), Vec::<&_>::new());
+    for values in ["certificates.mode=cert-manager", "certificates.mode=secret,certificates.secretName=mine"] {
+        let fewer = permissions(&[values]);
+        let given_up: BTreeSet<_> = all.difference(&fewer).map(|(_, resource, _)| resource.as_str()).collect();
+        let written = ["leases", "mutatingwebhookconfigurations", "secrets", "validatingwebhookconfigurations"];
+        assert_eq!(given_up, BTreeSet::from(written));
+    }
+}
+
+#[test]
+fn real_manifest_without_helm_is_the_chart() {
+    let note = "# Draingate for `kubectl apply --server-side -f`, without Helm: the chart with its default values.\n\
+        # Written by BLESS=1 cargo test --test chart.\n---\n\
+        apiVersion: v1\nkind: Namespace\nmetadata:\n  name: draingate\n";
+    let chart = chart();
+    let arguments = ["template", "draingate", chart.to_str().unwrap(), "--namespace", "draingate", "--no-hooks"];
+    let rendered = helm_ok(&arguments, Path::new(NOWHERE));
+    let ours = |line: &&str| !line.contains("managed-by: Helm") && !line.contains("helm.sh/chart:");
+    let mut manifest = rendered.lines().filter(ours).map(str::trim_end).collect::<Vec<_>>().join("\n");
+    while manifest.contains("\n\n---") {
+        manifest = manifest.replace("\n\n---", "\n---");
+    }
+    bless(&root().join("charts/draingate.yaml"), &format!("{note}{}\n", manifest.trim()));
+}
+
+// ---- On a real API server
+
+/// The CustomResourceDefinitions of others that the chart has objects for.
+fn foreign_crds() -> String {
+    let modules = [
+        (
+            "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+            "example/prometheus-operator-crd",
+            &["monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"],
+        ),
+        (
+            "github.com/cert-manager/cert-manager@v1.21.2",
+            "deploy/crds",
+            &["cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"],
+        ),
+    ];
+    let mut all = String::new();
+    for (module, folder, files) in modules {
+        let empty = tempfile::tempdir().unwrap();
+        let output =
+            Command::new("go").args(["mod", "download", "-json", module]).current_dir(empty.path()).output().unwrap();
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        let folder = Path::new(found["Dir"].as_str().unwrap_or_else(|| panic!("{found}"))).join(folder);
+        for file in files {
+            write!(all, "---\n{}\n", read(&folder.join(file))).unwrap();
+        }
+    }
+    all
+}
+
+#[test]
+fn real_manifests_are_accepted_to_the_letter() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let crds = format!("{}\n---\n{}", foreign_crds(), printed(&["crd"]));
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &crds);
+    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    let strict = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-f", "-"];
+    for values in MATRIX {
+        let rendered = render(values);
+        let answers = server.try_kubectl(&strict, &rendered).unwrap_or_else(|e| panic!("{values:?}: {e}"));
+        assert_eq!(answers.lines().count(), objects(&rendered).len(), "{values:?}: {answers}");
+    }
+    server.kubectl(&strict, &read(&root().join("charts/draingate.yaml")));
+    // The strictness itself: a field that does not exist is an error.
+    let wrong = render(&[]).replace("maxSurge: 1", "maxSurges: 1");
+    assert!(server.try_kubectl(&strict, &wrong).unwrap_err().contains("maxSurges"));
+}
+
+/// Everything that is stored, but for what comes and goes by itself.
+fn stored(server: &ApiServer) -> BTreeSet<String> {
+    let kinds = server.kubectl(&["api-resources", "--verbs=list", "-o", "name"], "");
+    let kinds: Vec<_> =
+        kinds.lines().filter(|kind| !kind.starts_with("events") && *kind != "componentstatuses").collect();
+    let lines = server.kubectl(&["get", &kinds.join(","), "-A", "-o", "name", "--ignore-not-found"], "");
+    // The API server makes and removes an APIService for each group by itself.
+    lines.lines().filter(|name| !name.starts_with("apiservice.")).map(str::to_owned).collect()
+}
+
+fn field(server: &ApiServer, what: &[&str], path: &str) -> String {
+    let path = format!("jsonpath={path}");
+    server.kubectl(&[&["get", "-n", "draingate"], what, &["-o", &path]].concat(), "")
+}
+
+/// The chart of the commit that first had one.
+fn first_chart(folder: &Path) -> PathBuf {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", text(&output));
+        output.stdout
+    };
+    let commits = git(&["log", "--diff-filter=A", "--format=%H", "--", "charts/draingate/Chart.yaml"]);
+    let commits = String::from_utf8(commits).unwrap();
+    let first = commits.lines().last().expect("the history has the commit that first had a chart");
+    let archive = folder.join("first.tar");
+    std::fs::write(&archive, git(&["archive", first, "charts/draingate"])).unwrap();
+    let tar = Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(folder).status().unwrap();
+    assert!(tar.success());
+    folder.join("charts/draingate")
+}
+
+/// The `caBundle` that [`live_for_a_while`] writes.
+fn live_ca() -> &'static str {
+    static CA: OnceLock<String> = OnceLock::new();
+    CA.get_or_init(|| {
+        let certificate = rcgen::generate_simple_self_signed(["draingate".to_owned()]).unwrap().cert;
+        base64::engine::general_purpose::STANDARD.encode(certificate.pem())
+    })
+}
+
+/// Writes what Draingate writes beside Helm.
+fn live_for_a_while(server: &ApiServer) {
+    let patch = |what: &[&str], how: &str, patch: Value| {
+        let by = ["-n", "draingate", how, "--field-manager=draingate", "-p", &patch.to_string()];
+        server.kubectl(&[&["patch"], what, &by[..]].concat(), "");
+    };
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        let count = field(server, &[kind, "draingate"], "{.webhooks[*].name}").split(' ').count();
+        let bundle = |index| json!({"op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": live_ca()});
+        patch(&[kind, "draingate"], "--type=json", (0..count).map(bundle).collect());
+    }
+    patch(&["secret", "draingate-ca"], "--type=merge", json!({"data": {"ca.crt": "bGl2ZQ=="}}));
+    patch(&["lease", "draingate-ca"], "--type=merge", json!({"spec": {"holderIdentity": "draingate-0"}}));
+}
+
+/// That Helm left alone what [`live_for_a_while`] wrote.
+fn lives_on(server: &ApiServer) {
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        let bundles = field(server, &[kind, "draingate"], "{.webhooks[*].clientConfig.caBundle}");
+        let names = field(server, &[kind, "draingate"], "{.webhooks[*].name}");
+        assert_eq!(bundles.split(' ').count(), names.split(' ').count());
+        assert!(bundles.split(' ').all(|bundle| bundle == live_ca()), "{kind}: {bundles}");
+    }
+    assert_eq!(field(server, &["secret", "draingate-ca"], "{.data.ca\\.crt}"), "bGl2ZQ==");
+    assert_eq!(field(server, &["lease", "draingate-ca"], "{.spec.holderIdentity}"), "draingate-0");
+}
+
+const POLICY: &str = "apiVersion: draingate.dev/v1alpha1\nkind: DrainPolicy\n\
+    metadata: {name: default, namespace: draingate}\nspec: {budget: {safetyMarginSeconds: 7}}\n";
+
+#[test]
+fn real_a_release_is_upgraded_rolled_back_and_gone_without_a_trace() {
+    let server = ApiServer::start();
+    let (kubeconfig, files) = (server.kubeconfig(), tempfile::tempdir().unwrap());
+    let (first, current) = (first_chart(files.path()), chart());
+    let (first, current) = (first.to_str().unwrap(), current.to_str().unwrap());
+    let release = |arguments: &[&str]| helm_ok(&[arguments, &["--namespace", "draingate"]].concat(), &kubeconfig);
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let before = stored(&server);
+    // Helm 4 applies on the server; Helm 3 merges by itself, as does `--server-side=false`.
+    for server_side in ["--server-side=true", "--server-side=false"] {
+        release(&["install", "draingate", first, server_side]);
+        live_for_a_while(&server);
+        server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+        server.apply(POLICY);
+
+        release(&["upgrade", "draingate", current, server_side, "--set", "webhooks.timeoutSeconds=7"]);
+        lives_on(&server);
+        let timeout =
+            || field(&server, &["validatingwebhookconfiguration", "draingate"], "{.webhooks[0].timeoutSeconds}");
+        assert_eq!(timeout(), "7");
+        release(&["rollback", "draingate", "1", server_side]);
+        lives_on(&server);
+        assert_eq!(timeout(), "5");
+        assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
+
+        release(&["upgrade", "draingate", current, server_side]);
+        lives_on(&server);
+        release(&["uninstall", "draingate", "--wait"]);
+        let after = stored(&server);
+        assert_eq!(after.symmetric_difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "{server_side}");
+    }
+
+    // Policies outlive the release where that was asked for, and the next one takes them over.
+    release(&["install", "draingate", current, "--set", "crds.keep=true"]);
+    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.apply(POLICY);
+    release(&["uninstall", "draingate", "--wait"]);
+    let left: Vec<_> = stored(&server).difference(&before).cloned().collect();
+    let kept = ["clusterdrainpolicies.draingate.dev", "drainpolicies.draingate.dev"];
+    let kept = kept.map(|name| format!("customresourcedefinition.apiextensions.k8s.io/{name}"));
+    let policy = "drainpolicy.draingate.dev/default".to_owned();
+    assert_eq!(left, [&kept[..], &[policy]].concat());
+    release(&["install", "draingate", current]);
+    assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
+}
+
+#[test]
+fn real_with_nobody_there_only_enforce_under_fail_is_held_up() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let chart = chart();
+    let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    helm_ok(&[&install[..], &["--set", "webhooks.enforceFailurePolicy=Fail"]].concat(), &server.kubeconfig());
+    // There is no network of Services here: a closed port of this machine stands for a Service without endpoints.
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        let count = field(&server, &[kind, "draingate"], "{.webhooks[*].name}").split(' ').count();
+        let away = json!({"url": "https://127.0.0.1:1/"});
+        let away = |index| json!({"op": "replace", "path": format!("/webhooks/{index}/clientConfig"), "value": away});
+        let patch = (0..count).map(away).collect::<Value>().to_string();
+        server.kubectl(&["patch", kind, "draingate", "--type=json", "-p", &patch], "");
+    }
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {generateName: web-}\nspec:\n  automountServiceAccountToken: false\n  \
+        containers: [{name: app, image: app, ports: [{containerPort: 80}]}]\n";
+    let create = |namespace: &str| server.try_kubectl(&["create", "-n", namespace, "-f", "-"], pod);
+    let namespace = |name: &str, mode: &str| {
+        let _ = server.try_kubectl(&["create", "namespace", name], "");
+        let label = format!("draingate.dev/mode={mode}");
+        server.kubectl(&["label", "namespace", name, &label], "");
+    };
+    for mode in ["enforce", "off", "audit", "warn", "inject", "nonsense"] {
+        namespace(mode, mode);
+    }
+    namespace("kube-system", "enforce");
+    namespace("draingate", "enforce");
+    // The API server takes a moment to use a changed configuration.
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let refused = loop {
+        match create("enforce") {
+            Err(problem) => break problem,
+            Ok(_) => assert!(std::time::Instant::now() < deadline, "pods of enforce namespaces are let through"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(refused.contains("failed calling webhook \"enforce.draingate.dev\""), "{refused}");
+    for open in ["default", "off", "audit", "warn", "inject", "nonsense", "kube-system", "draingate"] {
+        create(open).unwrap_or_else(|problem| panic!("{open}: {problem}"));
+    }
+    // The way out of docs/install.md.
+    server.kubectl(&["delete", "validatingwebhookconfiguration", "draingate"], "");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while let Err(problem) = create("enforce") {
+        assert!(std::time::Instant::now() < deadline, "{problem}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A process that ends with the test.
+struct Serving {
+    child: std::process::Child,
+    log: PathBuf,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn real_serve_needs_no_more_rights_than_the_chart_gives() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let chart = chart();
+    let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    let mode = ["--set", "certificates.mode=secret,certificates.secretName=mine"];
+    helm_ok(&[&install[..], &mode].concat(), &server.kubeconfig());
+    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+
+    // As the pod would: the service account's token and nothing else.
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name);
+    let token = server.kubectl(&["create", "token", "draingate", "-n", "draingate"], "");
+    let kubeconfig = path("kubeconfig");
+    let mut config = objects(&read(&server.kubeconfig())).remove(0);
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path("tls.crt"), pair.cert.pem()).unwrap();
+    std::fs::write(path("tls.key"), pair.signing_key.serialize_pem()).unwrap();
+    let deployment = render(&mode[1..]);
+    let deployment = objects(&deployment).into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let arguments: Vec<String> =
+        serde_json::from_value(deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone()).unwrap();
+    let arguments = arguments.iter().map(|argument| argument.replace("/tls/", &format!("{}/", files.path().display())));
+    let log = path("log");
+    let child = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(arguments)
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .env("KUBECONFIG", &kubeconfig)
+        .env("POD_NAMESPACE", "draingate")
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let serving = Serving { child, log };
+    let policy = POLICY.replace("kind: DrainPolicy", "kind: ClusterDrainPolicy").replace(", namespace: draingate", "");
+    server.apply(POLICY);
+    server.apply(&policy);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let accepted = "{.status.conditions[?(@.type==\"Accepted\")].status}";
+    for kind in ["drainpolicy", "clusterdrainpolicy"] {
+        while field(&server, &[kind, "default"], accepted) != "True" {
+            let log = read(&serving.log);
+            assert!(std::time::Instant::now() < deadline, "{kind} has no condition: {log}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let log = read(&serving.log);
+    assert!(!log.to_lowercase().contains("forbidden"), "{log}");
+    let admin = log.lines().find_map(|line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        event["admin_listen"].as_str().map(str::to_owned)
+    });
+    let admin = admin.unwrap_or_else(|| panic!("{log}"));
+    let get = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(&admin).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: draingate\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/readyz").starts_with("HTTP/1.1 200"), "{}", get("/readyz"));
+    // The nodes were listed, too: a failed listing would count as too old.
+    assert!(get("/metrics").contains("draingate_native_sleep 1"), "{}", get("/metrics"));
+}

@@ -145,6 +145,9 @@ pub struct ServeArgs {
     /// Draingate's own namespace, which it never touches
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "draingate")]
     pub own_namespace: String,
+    /// This replica's name, for the lease and in Events
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    pub pod_name: Option<String>,
     /// The mode of namespaces without the label draingate.dev/mode
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = default_mode_parser())]
     pub default_mode: Mode,

@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::cluster::watch::WatchHealth;
@@ -52,6 +53,7 @@ pub struct Metrics {
     watch_age_seconds: Family<WatchLabel, Gauge<f64, AtomicU64>>,
     watch_failures: Family<WatchLabel, Gauge>,
     policies_crd_missing: Gauge,
+    events: Family<ToldLabel, Counter>,
 }
 
 impl Metrics {
@@ -109,8 +111,13 @@ impl Metrics {
             "1 where the API server does not know a policy kind, which counts as no policies",
             policies_crd_missing.clone(),
         );
+        let events = Family::default();
+        registry.register("events", "Events for workloads, by what came of them", events.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which Draingate this is", build);
         Arc::new(Self {
             registry,
+            events,
             admissions,
             findings,
             skipped,
@@ -152,6 +159,11 @@ impl Metrics {
     /// Adds a request's duration.
     pub fn observe(&self, webhook: Webhook, taken: Duration) {
         self.request_seconds.get_or_create(&WebhookLabel { webhook: webhook.as_str() }).observe(taken.as_secs_f64());
+    }
+
+    /// Counts an Event that was due.
+    pub fn told(&self, result: Told) {
+        self.events.get_or_create(&ToldLabel { result }).inc();
     }
 
     /// Takes the measures of what is known.
@@ -227,6 +239,24 @@ struct PolicyLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WatchLabel {
     watch: &'static str,
+}
+
+/// What came of an Event.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ToldLabel {
+    result: Told,
+}
+
+/// What came of an Event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "label values are written as the variants are named")]
+pub enum Told {
+    /// The API server has it.
+    written,
+    /// The API server did not take it.
+    failed,
+    /// Too many were waiting.
+    dropped,
 }
 
 /// Which port a connection belongs to.

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::cli::{HookFallback, PingArgs, ServeArgs};
 use crate::cluster::watch::{Cluster, Options};
-use crate::cluster::{ping as asks, versions};
+use crate::cluster::{events, ping as asks, versions};
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::offline;
@@ -21,7 +21,7 @@ use crate::serve::limits::Limits;
 use crate::serve::listen::Server;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
-use crate::webhook::router::{ReadNamespace, Webhooks, router};
+use crate::webhook::router::{ReadNamespace, Tell, Webhooks, router};
 
 /// How often the caches are asked whether they are filled, and the measures of the watches are taken.
 const LOOK: Duration = Duration::from_millis(200);
@@ -44,18 +44,23 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
-    let read_namespace = if args.standalone {
+    let (mut read_namespace, mut tell) = (None, None);
+    if args.standalone {
         readiness.caches(true);
         metrics.world(&world);
-        None
     } else {
-        Some(watch_cluster(&args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics)).await?)
-    };
+        let client = client().await?;
+        let replica = args.pod_name.clone().unwrap_or_else(|| "draingate".to_owned());
+        tell = Some(Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell);
+        let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics));
+        read_namespace = Some(cluster);
+    }
 
     let limits = Limits::default();
     let webhooks = Webhooks {
         world,
         read_namespace,
+        tell,
         metrics: Arc::clone(&metrics),
         body: (limits.max_body_bytes, limits.body_timeout),
     };
@@ -133,13 +138,13 @@ fn world(args: &ServeArgs) -> Result<World> {
 }
 
 /// Starts the watches; the answer reads one namespace live.
-async fn watch_cluster(
+fn watch_cluster(
+    client: kube::Client,
     args: &ServeArgs,
     world: Arc<RwLock<World>>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
-) -> Result<ReadNamespace> {
-    let client = client().await?;
+) -> ReadNamespace {
     let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
     let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
     let looked_at = Arc::clone(&cluster);
@@ -152,10 +157,10 @@ async fn watch_cluster(
             metrics.world(&world);
         }
     });
-    Ok(Arc::new(move |name| {
+    Arc::new(move |name| {
         let cluster = Arc::clone(&cluster);
         Box::pin(async move { cluster.read_namespace(&name).await.map_err(|error| error.to_string()) })
-    }))
+    })
 }
 
 /// A client of the API server of the pod's cluster, or of KUBECONFIG's.

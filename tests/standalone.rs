@@ -287,6 +287,7 @@ async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
         let _ = draingate::offline::add(&mut world, document, None);
     }
     let webhooks = Webhooks {
+        tell: None,
         world: Arc::new(std::sync::RwLock::new(world)),
         read_namespace: None,
         metrics: draingate::metrics::Metrics::new(),

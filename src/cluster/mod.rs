@@ -7,7 +7,8 @@
 //! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
 //! 4. [`versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies.
-//! 6. [`ping`]: whether the webhooks answer, asked as the API server asks.
+//! 6. [`events`]: Events on the workloads whose pods were injected or rejected.
+//! 7. [`ping`]: whether the webhooks answer, asked as the API server asks.
 //!
 //! # Permissions
 //!
@@ -20,6 +21,8 @@
 //! | core | `nodes` | list | kubelet versions |
 //! | `draingate.dev` | `drainpolicies`, `clusterdrainpolicies` | list, watch | policies |
 //! | `draingate.dev` | `drainpolicies/status`, `clusterdrainpolicies/status` | patch | conditions |
+//! | core | `events` | create | what happened, on the workload |
+//! | `apps` | `deployments` | get | the workload above a ReplicaSet |
 //!
 //! And where it makes its own certificates, the first by name, the others in its own namespace and, but for
 //! `create`, by name:
@@ -33,6 +36,7 @@
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 
 pub mod crd;
+pub mod events;
 pub mod ping;
 pub mod status;
 pub mod versions;

@@ -122,9 +122,16 @@ pub struct Judgement<'a> {
     pub findings: Vec<Finding>,
     /// Another controller's pod: told, never injected or rejected.
     pub told_only: bool,
+    record: Option<Record>,
 }
 
 impl Judgement<'_> {
+    /// What an earlier round injected into the pod as it stands, in words.
+    pub fn injected(&self) -> Option<String> {
+        let record = self.record.as_ref()?;
+        difference(&self.standing.clone().without(Some(record)), &self.standing)
+    }
+
     /// The outcome in one word.
     pub fn verdict(&self) -> Verdict {
         match () {
@@ -207,8 +214,8 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
         sleep: context.sleep(),
         undone,
     });
-    let Case { settings, standing, told_only, .. } = case;
-    Judgement { skipped: None, settings, standing, pod, budget, required, plan, patch, findings, told_only }
+    let Case { settings, standing, told_only, record, .. } = case;
+    Judgement { skipped: None, settings, standing, pod, budget, required, plan, patch, findings, told_only, record }
 }
 
 /// Only the patch, for the mutating webhook: it says nothing, so nothing else is worked out.
@@ -221,7 +228,7 @@ pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> Patch {
 }
 
 fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
-    let Case { settings, standing, told_only, .. } = case;
+    let Case { settings, standing, told_only, record, .. } = case;
     let budget = Budget::of(&standing);
     Judgement {
         skipped: Some(skip),
@@ -234,6 +241,7 @@ fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
         patch: Patch::default(),
         findings: Vec::new(),
         told_only,
+        record,
     }
 }
 

@@ -202,6 +202,9 @@ pub struct OwnerReference<'a> {
     /// The owner's name.
     #[serde(borrow, default)]
     pub name: Text<'a>,
+    /// Which of all that had this name.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
     #[serde(default)]
     controller: Option<bool>,
 }
@@ -566,15 +569,16 @@ impl<'a> Subject<'a> {
         self.pod.spec.os.as_ref().is_some_and(|os| os.name.as_str() == "windows")
     }
 
-    /// The workload whose manifest a person would edit: `its Deployment`; `None` for the object itself.
-    ///
-    /// A ReplicaSet whose name ends in the pod's template hash was made by a Deployment.
+    /// The kind of the workload whose manifest a person would edit; `None` for the object itself.
     pub fn edited_in(&self) -> Option<&str> {
         let owner = self.controller.as_ref()?;
-        let hash = self.pod.metadata.labels.get(keys::POD_TEMPLATE_HASH);
-        match (owner.kind.as_str(), hash) {
-            ("ReplicaSet", Some(hash)) if owner.name.ends_with(hash) => Some("Deployment"),
-            (kind, _) => Some(kind),
-        }
+        Some(self.deployment().map_or(owner.kind.as_str(), |_| "Deployment"))
+    }
+
+    /// The name of the Deployment that made the pod's ReplicaSet: the ReplicaSet's ends in the template's hash.
+    pub fn deployment(&self) -> Option<&str> {
+        let owner = self.controller.as_ref().filter(|owner| owner.kind.as_str() == "ReplicaSet")?;
+        let hash = self.pod.metadata.labels.get(keys::POD_TEMPLATE_HASH)?;
+        owner.name.strip_suffix(hash)?.strip_suffix('-')
     }
 }

@@ -41,12 +41,51 @@ pub struct Outcome {
     pub codes: Vec<crate::core::finding::Code>,
     /// Why the subject was passed over.
     pub skipped: Option<&'static str>,
+    /// What its workload should be told; never for a dry run.
+    pub story: Option<Story>,
 }
 
 impl Outcome {
     fn allow(mode: Mode) -> Outcome {
-        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None }
+        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None, story: None }
     }
+}
+
+/// What happened to a workload's pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// In one word.
+    pub happening: Happening,
+    /// Where.
+    pub namespace: String,
+    /// In words, with the numbers.
+    pub text: String,
+    /// Whose pod it was.
+    pub workload: Workload,
+}
+
+/// What can happen to a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Happening {
+    /// It got hooks or a longer grace.
+    Injected,
+    /// It was turned away.
+    Rejected,
+}
+
+/// A pod's controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// For example `apps/v1`.
+    pub api_version: String,
+    /// For example `ReplicaSet`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// The Deployment above it.
+    pub deployment: Option<String>,
 }
 
 /// The kind to look at, where this webhook has anything to do with the request.
@@ -91,6 +130,9 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
             let view = if kind == Kind::Pod && mode.injects() { View::Final } else { View::AsAdmitted };
             let judgement = judge::judge(&subject, &context, view);
             let mut outcome = validated(&subject, &judgement, mode, namespace);
+            if !review.dry_run && view == View::Final {
+                outcome.story = story(&subject, &judgement, &outcome, namespace);
+            }
             if let (Err(unknown), None) = (label, &judgement.skipped) {
                 outcome.answer.warnings.insert(0, speech::unknown_mode(namespace, unknown));
             }
@@ -114,5 +156,23 @@ fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &s
         verdict: Some(judgement.verdict()),
         codes: judgement.findings.iter().map(|finding| finding.code).collect(),
         skipped: judgement.skipped.as_ref().map(|skip| skip.as_str()),
+        story: None,
     }
+}
+
+/// What to tell the pod's workload; nothing where there is none.
+fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace: &str) -> Option<Story> {
+    let owner = subject.controller.as_ref().filter(|owner| !owner.uid.is_empty())?;
+    let (happening, text) = match &outcome.answer.denial {
+        Some(denial) => (Happening::Rejected, denial.clone()),
+        None => (Happening::Injected, format!("its pods get {}", judgement.injected()?)),
+    };
+    let workload = Workload {
+        api_version: owner.api_version.to_string(),
+        kind: owner.kind.to_string(),
+        name: owner.name.to_string(),
+        uid: owner.uid.to_string(),
+        deployment: subject.deployment().map(str::to_owned),
+    };
+    Some(Story { happening, namespace: namespace.to_owned(), text, workload })
 }

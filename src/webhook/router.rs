@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use tracing::{debug, info, warn};
 
-use super::admit::{self, Outcome, Webhook};
+use super::admit::{self, Outcome, Story, Webhook};
 use super::review::{Answer, Review};
 use crate::core::judge::Verdict;
 use crate::core::mode::Mode;
@@ -26,6 +26,9 @@ use crate::serve::body::read_body;
 pub type ReadNamespace =
     Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<BTreeMap<String, String>>, String>> + Send + Sync>;
 
+/// Takes what a workload should be told, and returns at once.
+pub type Tell = Arc<dyn Fn(Story) + Send + Sync>;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Webhooks {
@@ -33,6 +36,8 @@ pub struct Webhooks {
     pub world: Arc<RwLock<World>>,
     /// For a namespace that the watch has not seen; `None` without a cluster.
     pub read_namespace: Option<ReadNamespace>,
+    /// Tells a workload what happened to its pod; `None` where nobody is to be told.
+    pub tell: Option<Tell>,
     /// Counted here.
     pub metrics: Arc<Metrics>,
     /// The most bytes of a body, and the time for it to arrive.
@@ -85,11 +90,14 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
     let review = Review::decode(body).map_err(Failure::Bad)?;
     let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
     know_namespace(webhook, app, &review.namespace, deadline).await?;
-    let outcome = {
+    let mut outcome = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         admit::admit(webhook, kind, &review, &world).map_err(Failure::Bad)?
     };
     report(webhook, app, &review, kind.as_str(), &outcome);
+    if let (Some(tell), Some(story)) = (&app.tell, outcome.story.take()) {
+        tell(story);
+    }
     Ok(respond(&review, &outcome.answer))
 }
 

@@ -1,0 +1,195 @@
+//! Events on the workloads whose pods were injected or rejected, so that `kubectl describe` tells the story where
+//! people look for it.
+//!
+//! One for a workload, not one for each of its pods: the pods of a rollout, and a controller that tries again and
+//! again, are told once in [`REPEAT`]. Telling never holds an answer up: what does not fit into the queue is dropped
+//! and counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{ApiResource, DynamicObject, PostParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::metrics::{Metrics, Told};
+use crate::webhook::admit::{Happening, Story};
+
+/// The same is told about the same workload at most this often.
+const REPEAT: Duration = Duration::from_secs(600);
+/// Workloads that are remembered; beyond it the oldest are forgotten.
+const REMEMBERED: usize = 4096;
+/// Stories that wait to be told.
+const QUEUE: usize = 256;
+/// Between two Events: at most five a second.
+const PAUSE: Duration = Duration::from_millis(200);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// The longest note that the API server takes, in bytes.
+const NOTE_LIMIT: usize = 1000;
+
+/// Starts telling; what it gives takes a story and returns at once.
+pub fn start(client: Client, replica: String, metrics: Arc<Metrics>) -> impl Fn(Story) + Send + Sync + 'static {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(tell(Teller { client, replica }, receiver, Arc::clone(&metrics)));
+    move |story| {
+        if sender.try_send(story).is_err() {
+            metrics.told(Told::dropped);
+        }
+    }
+}
+
+async fn tell(teller: Teller, mut stories: mpsc::Receiver<Story>, metrics: Arc<Metrics>) {
+    let mut memory = Memory::default();
+    while let Some(story) = stories.recv().await {
+        if !memory.is_news(&story, Instant::now()) {
+            continue;
+        }
+        let told = timeout(ANSWER_LIMIT, teller.tell(&story)).await;
+        metrics.told(match told {
+            Ok(Ok(())) => Told::written,
+            Ok(Err(error)) => {
+                debug!(%error, namespace = story.namespace, workload = story.workload.name, "an Event was not written");
+                Told::failed
+            }
+            Err(_) => Told::failed,
+        });
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+struct Teller {
+    client: Client,
+    replica: String,
+}
+
+impl Teller {
+    async fn tell(&self, story: &Story) -> kube::Result<()> {
+        let event = self.event(story, self.owner(story).await);
+        Api::namespaced(self.client.clone(), &story.namespace).create(&PostParams::default(), &event).await?;
+        Ok(())
+    }
+
+    /// The Deployment above a ReplicaSet, where it can be read; else the controller itself.
+    async fn owner(&self, story: &Story) -> ObjectReference {
+        let controller = &story.workload;
+        let mut reference = ObjectReference {
+            api_version: Some(controller.api_version.clone()),
+            kind: Some(controller.kind.clone()),
+            name: Some(controller.name.clone()),
+            namespace: Some(story.namespace.clone()),
+            uid: Some(controller.uid.clone()),
+            ..ObjectReference::default()
+        };
+        let Some(name) = &controller.deployment else { return reference };
+        let deployment = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &story.namespace, &deployment);
+        if let Ok(found) = api.get_metadata(name).await {
+            reference.kind = Some(deployment.kind);
+            reference.name = Some(name.clone());
+            reference.uid = found.metadata.uid;
+        }
+        reference
+    }
+
+    fn event(&self, story: &Story, involved_object: ObjectReference) -> Event {
+        let now = Time(Timestamp::now());
+        let (type_, reason) = match story.happening {
+            Happening::Injected => ("Normal", "DrainInjected"),
+            Happening::Rejected => ("Warning", "DrainRejected"),
+        };
+        let mut note = story.text.clone();
+        note.truncate((0..=NOTE_LIMIT).rev().find(|&end| note.is_char_boundary(end)).unwrap_or(0));
+        Event {
+            metadata: ObjectMeta {
+                generate_name: Some("draingate-".into()),
+                namespace: Some(story.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            involved_object,
+            reason: Some(reason.into()),
+            message: Some(note),
+            type_: Some(type_.into()),
+            count: Some(1),
+            first_timestamp: Some(now.clone()),
+            last_timestamp: Some(now),
+            source: Some(EventSource { component: Some("draingate".into()), host: None }),
+            reporting_component: Some("draingate".into()),
+            reporting_instance: Some(self.replica.clone()),
+            ..Event::default()
+        }
+    }
+}
+
+/// What was told lately.
+#[derive(Default)]
+struct Memory {
+    told: HashMap<(String, Happening), Instant>,
+}
+
+impl Memory {
+    fn is_news(&mut self, story: &Story, now: Instant) -> bool {
+        let workload = &story.workload;
+        // A rollout makes a new ReplicaSet: its name's Deployment is told of once all the same.
+        let about = workload.deployment.as_ref().map(|name| format!("{}/{name}", story.namespace));
+        let key = (about.unwrap_or_else(|| workload.uid.clone()), story.happening);
+        if self.told.get(&key).is_some_and(|&then| now.duration_since(then) < REPEAT) {
+            return false;
+        }
+        if self.told.len() >= REMEMBERED {
+            let oldest = self.told.iter().min_by_key(|(_, then)| **then).map(|(key, _)| key.clone());
+            oldest.map(|key| self.told.remove(&key));
+        }
+        self.told.insert(key, now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::admit::Workload;
+
+    fn story(uid: &str, deployment: Option<&str>, happening: Happening) -> Story {
+        let workload = Workload {
+            api_version: "apps/v1".into(),
+            kind: "ReplicaSet".into(),
+            name: "shop-1".into(),
+            uid: uid.into(),
+            deployment: deployment.map(str::to_owned),
+        };
+        Story { happening, namespace: "shop".into(), text: String::new(), workload }
+    }
+
+    #[test]
+    fn the_same_is_told_once_in_a_while() {
+        let (mut memory, start) = (Memory::default(), Instant::now());
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let pod = story("1", Some("shop"), Happening::Injected);
+        assert!(memory.is_news(&pod, start));
+        assert!(!memory.is_news(&pod, later(599)));
+        assert!(!memory.is_news(&story("2", Some("shop"), Happening::Injected), later(1)), "the next ReplicaSet");
+        assert!(memory.is_news(&story("1", Some("shop"), Happening::Rejected), later(1)));
+        assert!(memory.is_news(&story("3", None, Happening::Injected), later(1)));
+        assert!(memory.is_news(&pod, later(600)));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_forgets_the_oldest() {
+        let (mut memory, start) = (Memory::default(), Instant::now());
+        for number in 0..=REMEMBERED {
+            let at = start + Duration::from_millis(number as u64);
+            assert!(memory.is_news(&story(&number.to_string(), None, Happening::Injected), at));
+        }
+        assert_eq!(memory.told.len(), REMEMBERED);
+        let end = start + Duration::from_secs(10);
+        assert!(!memory.is_news(&story("1", None, Happening::Injected), end));
+        assert!(memory.is_news(&story("0", None, Happening::Injected), end));
+    }
+}

@@ -88,7 +88,7 @@ pub fn parse(document: &Document) -> Result<Value, Problem> {
 /// # Errors
 /// Where it is not YAML, with the place in the file.
 pub fn parse_with_places(document: &Document) -> Result<Node, Problem> {
-    match plain::places(document.text) {
+    match plain::read(document.text) {
         Some(node) => Ok(node),
         None => read(document),
     }
@@ -240,6 +240,9 @@ fn range(location: Location) -> Range<usize> {
 impl plain::Build for Node {
     fn scalar(_: Value, at: plain::At) -> Self {
         Node { span: at.bytes, line: at.line, children: Children::None }
+    }
+    fn literal(_: String) -> Option<Self> {
+        None
     }
     fn list(items: Vec<Self>, at: plain::At) -> Self {
         Node { span: at.bytes, line: at.line, children: Children::Items(items) }

@@ -1,20 +1,22 @@
-//! The short way through a document: what nearly every manifest is made of, straight from the parser's events.
+//! The short way through a document: what nearly every manifest is made of, straight from its bytes.
 //!
-//! It knows maps with text keys, lists, quoted text, and plain scalars that can only mean one thing. At the first
-//! thing that takes more knowledge (an anchor, a tag, a merge, a key given twice, a float, anything broken) it gives
-//! up, and the full reader decides. So it may be slow there, and never different.
+//! It knows ASCII text, block maps and lists, flow ones on one line, quoted text without escapes, literal blocks, and
+//! plain scalars that can only mean one thing. At the first thing that takes more knowledge (an anchor, a tag, a merge,
+//! a key given twice, a float, a line that goes on, anything broken) it gives up, and the full reader decides. So it
+//! may be of no help there, and is never different: the tests compare the two.
 
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::Value;
 
 /// Beyond it the full reader's own limits apply.
 const DEPTH: usize = 64;
 
-/// What is built from the events: values, or places.
+/// What is built: values, or places.
 pub(super) trait Build: Sized {
     fn scalar(value: Value, at: At) -> Self;
+    /// A literal block; none where its place is left to the full reader.
+    fn literal(text: String) -> Option<Self>;
     fn list(items: Vec<Self>, at: At) -> Self;
     fn map(entries: Vec<(Key, Self)>, at: At) -> Self;
 }
@@ -23,19 +25,6 @@ pub(super) trait Build: Sized {
 pub(super) struct At {
     pub(super) bytes: Range<usize>,
     pub(super) line: usize,
-}
-
-impl At {
-    /// Of a scalar, without the blanks after it.
-    fn without_blanks(&mut self, document: &str) {
-        let text = document.get(self.bytes.clone()).unwrap_or_default();
-        self.bytes.end -= text.len() - text.trim_end().len();
-    }
-
-    /// Of a collection's start, without the blanks after it.
-    fn only_bracket(&mut self) {
-        self.bytes.end = self.bytes.end.min(self.bytes.start + 1);
-    }
 }
 
 /// A key of a map.
@@ -48,6 +37,9 @@ impl Build for Value {
     fn scalar(value: Value, _: At) -> Self {
         value
     }
+    fn literal(text: String) -> Option<Self> {
+        Some(Value::String(text))
+    }
     fn list(items: Vec<Self>, _: At) -> Self {
         Value::Array(items)
     }
@@ -56,75 +48,315 @@ impl Build for Value {
     }
 }
 
-/// The document's value; none where it is not plain.
-pub(super) fn read(text: &str) -> Option<Value> {
-    build(text)
+/// The document's value or places; none where it is not plain.
+pub(super) fn read<T: Build>(text: &str) -> Option<T> {
+    if !text.bytes().all(|b| matches!(b, b'\n' | b' '..=b'~')) {
+        return None;
+    }
+    let mut reader = Reader { text, at: 0, line: 1, depth: 0 };
+    let column = reader.next_line()?;
+    let root = reader.block(column, reader.at)?;
+    reader.next_line().is_none().then_some(root)
 }
 
-/// The document's places; none where it is not plain, or not ASCII: the parser counts characters.
-pub(super) fn places<T: Build>(text: &str) -> Option<T> {
-    if text.is_ascii() { build(text) } else { None }
+/// A cursor; between two entries of a block it stands on the first character of the next line that has content.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+    depth: usize,
 }
 
-fn build<T: Build>(document: &str) -> Option<T> {
-    let mut open: Vec<Open<T>> = Vec::new();
-    let mut root = None;
-    for event in Parser::new_from_str(document) {
-        let (event, span) = event.ok()?;
-        let one_line = span.start.line() == span.end.line();
-        let mut at = At { bytes: span.start.index()..span.end.index(), line: span.start.line() };
-        let done = match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
-            Event::DocumentStart(_) if root.is_none() => continue,
-            Event::Scalar(text, style, 0, None) if one_line || is_block(style) => {
-                if one_line {
-                    at.without_blanks(document);
-                }
-                if let Some(Open::Map(.., key @ None)) = open.last_mut() {
-                    if !is_key(&text, style) {
-                        return None;
-                    }
-                    *key = Some(Key { text: text.into_owned(), at });
-                    continue;
-                }
-                T::scalar(scalar(&text, style)?, at)
-            }
-            Event::MappingStart(0, None) if open.len() < DEPTH && takes_value(&open) => {
-                at.only_bracket();
-                open.push(Open::Map(at, Vec::new(), None));
-                continue;
-            }
-            Event::SequenceStart(0, None) if open.len() < DEPTH && takes_value(&open) => {
-                at.only_bracket();
-                open.push(Open::List(at, Vec::new()));
-                continue;
-            }
-            Event::MappingEnd | Event::SequenceEnd => match open.pop()? {
-                Open::Map(at, entries, _) if all_differ(&entries) => T::map(entries, at),
-                Open::List(at, items) => T::list(items, at),
-                Open::Map(..) => return None,
-            },
-            _ => return None,
-        };
-        match open.last_mut() {
-            Some(Open::List(_, items)) => items.push(done),
-            Some(Open::Map(_, entries, key)) => entries.push((key.take()?, done)),
-            None if root.is_none() => root = Some(done),
-            None => return None,
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.byte(self.at)
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    fn rest(&self) -> &str {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        rest.find('\n').map_or(rest, |end| rest.get(..end).unwrap_or_default())
+    }
+
+    fn blanks(&mut self) {
+        while self.peek() == Some(b' ') {
+            self.at += 1;
         }
     }
-    root
+
+    fn at_line_end(&self) -> bool {
+        matches!(self.peek(), None | Some(b'\n'))
+    }
+
+    /// Goes to the content of the next line that has any, from a line's start; gives its column.
+    fn next_line(&mut self) -> Option<usize> {
+        loop {
+            let start = self.at;
+            self.blanks();
+            match self.peek()? {
+                b'\n' => {}
+                b'#' => self.at += self.rest().len(),
+                _ => return Some(self.at - start),
+            }
+            self.at += 1;
+            self.line += 1;
+        }
+    }
+
+    /// Ends a line: blanks and a comment may follow. Then goes on to the next content; its column, none at the end.
+    fn end_line(&mut self) -> Option<Option<usize>> {
+        let value_end = self.at;
+        self.blanks();
+        if self.peek() == Some(b'#') && self.at > value_end {
+            self.at += self.rest().len();
+        }
+        if !self.at_line_end() {
+            return None;
+        }
+        self.at += 1;
+        self.line += 1;
+        Some(self.next_line())
+    }
+
+    fn here(&self, length: usize) -> At {
+        At { bytes: self.at..self.at + length, line: self.line }
+    }
+
+    /// A block map or list whose entries begin at `column`, said to begin at `begin`. Stops at the first line of a
+    /// smaller column.
+    fn block<T: Build>(&mut self, column: usize, begin: usize) -> Option<T> {
+        self.depth += 1;
+        let at = At { bytes: begin..begin, line: self.line };
+        let built = match (self.peek()?, self.byte(self.at + 1)) {
+            _ if self.depth > DEPTH => return None,
+            (b'-', Some(b' ')) => T::list(self.block_list(column)?, at),
+            _ => T::map(self.block_map(column)?, at),
+        };
+        self.depth -= 1;
+        Some(built)
+    }
+
+    fn block_list<T: Build>(&mut self, column: usize) -> Option<Vec<T>> {
+        let mut items = Vec::new();
+        loop {
+            if self.peek() != Some(b'-') || self.byte(self.at + 1) != Some(b' ') {
+                return None;
+            }
+            let dash = self.at;
+            self.at += 1;
+            self.blanks();
+            let inner = column + self.at - dash;
+            let next = if self.key_length().is_some() {
+                items.push(self.block(inner, self.at)?);
+                self.column()
+            } else {
+                let (item, next) = self.value(column)?;
+                items.push(item);
+                next
+            };
+            match next {
+                Some(next) if next == column && self.peek() == Some(b'-') => {}
+                Some(next) if next > column => return None,
+                _ => return Some(items),
+            }
+        }
+    }
+
+    fn block_map<T: Build>(&mut self, column: usize) -> Option<Vec<(Key, T)>> {
+        let mut entries = Vec::new();
+        loop {
+            let key = self.key()?;
+            self.blanks();
+            let (value, next) = if self.at_line_end() || self.peek() == Some(b'#') {
+                let inner = self.end_line()??;
+                let list_of_the_same = inner == column && self.rest().starts_with("- ");
+                if inner <= column && !list_of_the_same {
+                    return None;
+                }
+                // The full reader lets a list in its key's column begin at its first item.
+                let to_item = self.rest().bytes().skip(1).take_while(|&b| b == b' ').count() + 1;
+                let begin = self.at + if list_of_the_same { to_item } else { 0 };
+                // A scalar on a line of its own is left to the full reader.
+                let value = self.block(inner, begin)?;
+                (value, self.column())
+            } else {
+                self.value(column)?
+            };
+            entries.push((key, value));
+            match next {
+                Some(next) if next == column => {}
+                Some(next) if next > column => return None,
+                _ => break,
+            }
+        }
+        all_differ(&entries).then_some(entries)
+    }
+
+    /// The column of where the cursor stands, on a line's first content; none at the end.
+    fn column(&self) -> Option<usize> {
+        self.peek()?;
+        let before = self.text.get(..self.at)?;
+        Some(self.at - before.rfind('\n').map_or(0, |newline| newline + 1))
+    }
+
+    /// The length of a key that begins here, with its quotes; none where there is none with its colon.
+    fn key_length(&self) -> Option<usize> {
+        let rest = self.rest();
+        let length = match rest.bytes().next()? {
+            quote @ (b'"' | b'\'') => quoted_length(rest, quote)?,
+            _ => rest.bytes().take_while(|&b| is_word(b)).count(),
+        };
+        let mut after = rest.bytes().skip(length);
+        (length > 0 && after.next() == Some(b':') && matches!(after.next(), None | Some(b' '))).then_some(length)
+    }
+
+    /// A key and its colon.
+    fn key(&mut self) -> Option<Key> {
+        let length = self.key_length()?;
+        let at = self.here(length);
+        let Value::String(text) = inline(self.text.get(at.bytes.clone())?)? else { return None };
+        self.at += length + 1;
+        Some(Key { text, at })
+    }
+
+    /// A value that begins on this line, inside a block at `column`; then the next line's column.
+    fn value<T: Build>(&mut self, column: usize) -> Option<(T, Option<usize>)> {
+        let value = match self.peek()? {
+            b'[' | b'{' => self.flow()?,
+            b'|' => return self.literal(column),
+            quote @ (b'"' | b'\'') => {
+                let length = quoted_length(self.rest(), quote)?;
+                self.scalar(length)?
+            }
+            _ => {
+                let rest = self.rest();
+                let text = rest.find(" #").map_or(rest, |comment| rest.get(..comment).unwrap_or_default());
+                let text = text.trim_end_matches(' ');
+                if text.contains(": ") || text.ends_with(':') {
+                    return None;
+                }
+                self.scalar(text.len())?
+            }
+        };
+        let next = self.end_line()?;
+        Some((value, next))
+    }
+
+    fn scalar<T: Build>(&mut self, length: usize) -> Option<T> {
+        let at = self.here(length);
+        let value = inline(self.text.get(at.bytes.clone())?)?;
+        self.at += length;
+        Some(T::scalar(value, at))
+    }
+
+    /// A flow map or list, or a scalar inside one.
+    fn flow<T: Build>(&mut self) -> Option<T> {
+        let at = self.here(1);
+        let open = self.peek()?;
+        if !matches!(open, b'[' | b'{') {
+            let rest = self.rest();
+            let length = match open {
+                b'"' | b'\'' => quoted_length(rest, open)?,
+                _ => rest.bytes().take_while(|&b| is_word(b) || matches!(b, b'=' | b'+' | b':')).count(),
+            };
+            let colon = self.text.get(self.at..self.at + length)?.bytes().last() == Some(b':');
+            return if colon { None } else { self.scalar(length) };
+        }
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return None;
+        }
+        let close = open + 2;
+        self.at += 1;
+        self.blanks();
+        let (mut items, mut entries) = (Vec::new(), Vec::new());
+        while self.peek()? != close {
+            if !(items.is_empty() && entries.is_empty()) {
+                if self.peek()? != b',' {
+                    return None;
+                }
+                self.at += 1;
+                self.blanks();
+            }
+            if open == b'{' {
+                let key = self.key()?;
+                self.blanks();
+                entries.push((key, self.flow()?));
+            } else {
+                items.push(self.flow()?);
+            }
+            self.blanks();
+        }
+        self.at += 1;
+        self.depth -= 1;
+        if open == b'[' {
+            return Some(T::list(items, at));
+        }
+        all_differ(&entries).then(|| T::map(entries, at))
+    }
+
+    /// A literal block (`|` or `|-`) inside a block at `column`; then the next line's column.
+    fn literal<T: Build>(&mut self, column: usize) -> Option<(T, Option<usize>)> {
+        let strip = match self.rest() {
+            "|" => false,
+            "|-" => true,
+            _ => return None,
+        };
+        self.at += self.rest().len() + 1;
+        self.line += 1;
+        let first = self.text.get(self.at..)?.split('\n').next()?;
+        let indent = first.len() - first.trim_start_matches(' ').len();
+        if indent <= column || indent == first.len() {
+            return None;
+        }
+        let (mut text, mut blank, mut end) = (String::new(), 0, self.at);
+        while self.at < self.text.len() {
+            let whole = self.rest();
+            let length = whole.len();
+            let content = whole.trim_start_matches(' ');
+            if whole.is_empty() {
+                blank += 1;
+            } else if length - content.len() < indent {
+                // Blanks alone, and comments beside the text, are left to the full reader.
+                if content.is_empty() || content.starts_with('#') {
+                    return None;
+                }
+                break;
+            } else {
+                text.extend(std::iter::repeat_n('\n', blank));
+                text.push_str(whole.get(indent..)?);
+                text.push('\n');
+                (blank, end) = (0, self.at + length);
+            }
+            self.at += length + 1;
+            self.line += 1;
+        }
+        if self.text.get(end..)?.is_empty() {
+            return None;
+        }
+        if strip {
+            text.pop();
+        }
+        let next = self.next_line();
+        Some((T::literal(text)?, next))
+    }
 }
 
-enum Open<T> {
-    /// With the key whose value comes next.
-    Map(At, Vec<(Key, T)>, Option<Key>),
-    List(At, Vec<T>),
+/// Of a quoted text with nothing to unescape, with its quotes.
+fn quoted_length(text: &str, quote: u8) -> Option<usize> {
+    let inner = text.get(1..)?;
+    let end = inner.bytes().position(|b| b == quote)?;
+    let escapes = inner.get(..end)?.contains('\\') && quote == b'"';
+    let doubled = quote == b'\'' && inner.as_bytes().get(end + 1) == Some(&b'\'');
+    (!escapes && !doubled).then_some(end + 2)
 }
 
-/// Whether a collection may begin here: not in the place of a key.
-fn takes_value<T>(open: &[Open<T>]) -> bool {
-    !matches!(open.last(), Some(Open::Map(.., None)))
+/// What a key, or a word inside a flow collection, is made of.
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-')
 }
 
 fn all_differ<T>(entries: &[(Key, T)]) -> bool {
@@ -133,19 +365,8 @@ fn all_differ<T>(entries: &[(Key, T)]) -> bool {
     keys.windows(2).all(|pair| pair.first() != pair.last())
 }
 
-fn is_block(style: ScalarStyle) -> bool {
-    matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
-}
-
-fn is_key(text: &str, style: ScalarStyle) -> bool {
-    text != "<<" && matches!(scalar(text, style), Some(Value::String(_)))
-}
-
-/// A scalar that can be only one thing in YAML 1.1 and 1.2 alike.
-fn scalar(text: &str, style: ScalarStyle) -> Option<Value> {
-    if style != ScalarStyle::Plain {
-        return Some(Value::String(text.to_owned()));
-    }
+/// A scalar on one line that can be only one thing in YAML 1.1 and 1.2 alike.
+fn inline(text: &str) -> Option<Value> {
     match text {
         "true" => return Some(Value::Bool(true)),
         "false" => return Some(Value::Bool(false)),
@@ -153,24 +374,28 @@ fn scalar(text: &str, style: ScalarStyle) -> Option<Value> {
         _ => {}
     }
     let first = text.bytes().next()?;
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if matches!(digits.bytes().next(), Some(b'1'..=b'9')) && digits.len() <= 18 {
-        if let Ok(number) = text.parse::<i64>() {
-            return Some(Value::from(number));
-        }
+    if matches!(first, b'"' | b'\'') {
+        return text.get(1..text.len() - 1).map(Value::from);
     }
-    let is_text = match first {
-        b'/' => true,
-        b'a'..=b'z' | b'A'..=b'Z' => !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)),
+    let dashless = text.trim_start_matches('-');
+    if let (Some(b'1'..=b'9'), ..=18, Ok(number)) = (dashless.bytes().next(), text.len(), text.parse::<i64>()) {
+        return Some(Value::from(number));
+    }
+    let is_text = match dashless.bytes().next()? {
+        b'/' => first == b'/',
+        b'a'..=b'z' | b'A'..=b'Z' => !WORDS.iter().any(|word| dashless.eq_ignore_ascii_case(word)),
         // `100m`, `128Mi`: letters that no number has, in any base or notation.
-        b'0'..=b'9' => text.bytes().any(|b| matches!(b.to_ascii_lowercase(), b'g'..=b'n' | b'p'..=b'w' | b'y' | b'z')),
+        b'0'..=b'9' => {
+            let marks = |b: u8| matches!(b.to_ascii_lowercase(), b'g'..=b'n' | b'p'..=b'w' | b'y' | b'z');
+            first != b'-' && text.bytes().any(marks)
+        }
         _ => false,
     };
     is_text.then(|| Value::String(text.to_owned()))
 }
 
-/// What some version of YAML reads as something else than text.
-const WORDS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"];
+/// What some version of YAML, or a reader of numbers, takes for something else than text.
+const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -186,14 +411,44 @@ mod tests {
         let mut files: Vec<_> = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
-        texts.flat_map(|text| documents(&text).iter().map(|d| d.text.to_owned()).collect::<Vec<_>>()).collect()
+        let found = texts.flat_map(|text| documents(&text).iter().map(|d| d.text.to_owned()).collect::<Vec<_>>());
+        found.chain([OTHER_HABITS.to_owned()]).collect()
     }
+
+    /// Lists in their key's column, literal blocks, quoted keys, comments everywhere.
+    const OTHER_HABITS: &str = "# head
+kind: Deployment # what it is
+spec:
+
+  template:
+    spec:
+      containers:
+      - name: app
+        \"image\": 'a:1'   # pinned
+        args:
+        - --listen=:8080
+        # between
+        -  -c
+        - |
+          first
+            second
+
+          third
+        env: [{name: A, value: \"\"}, {name: 'B', value: 'b c'}]
+      -   name: other
+          limits: { cpu: 100m , memory: 1Gi }
+          empty: {}
+          none: []
+    text: |-
+      one
+status: {a: [1, [2, -3]], x: [sh, -c, \"sleep 10\"]}
+";
 
     fn same(text: &str) -> Result<bool, TestCaseError> {
         for document in documents(text) {
-            let Some(value) = read(document.text) else { return Ok(false) };
+            let Some(value) = read::<Value>(document.text) else { return Ok(false) };
             prop_assert_eq!(Ok(value), full(&document), "{:?}", document.text);
-            if let Some(places) = places::<Node>(document.text) {
+            if let Some(places) = read::<Node>(document.text) {
                 prop_assert_eq!(Ok(places), full(&document), "{:?}", document.text);
             }
         }
@@ -203,6 +458,7 @@ mod tests {
     #[test]
     fn most_of_the_cases_are_plain() {
         let corpus = corpus();
+        assert!(read::<Value>(OTHER_HABITS).is_some());
         let plain = corpus.iter().filter(|text| same(text).unwrap()).count();
         assert!(corpus.len() > 100 && plain * 10 > corpus.len() * 9, "{plain} of {}", corpus.len());
     }

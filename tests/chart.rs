@@ -292,6 +292,13 @@ fn crds_are_those_of_the_binary() {
     );
 }
 
+#[test]
+fn the_chart_is_of_the_version_of_the_binary() {
+    let about = objects(&read(&chart().join("Chart.yaml"))).remove(0);
+    assert_eq!(about["appVersion"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+}
+
 // ---- Measures
 
 /// Every `draingate_...` name in a text.
@@ -460,6 +467,21 @@ fn real_check_finds_nothing_in_the_chart() {
     for values in MATRIX {
         let output = draingate(&[&strict[..], &["-"]].concat(), &render(values));
         assert!(output.status.success(), "{values:?}: {}", text(&output));
+    }
+}
+
+#[test]
+#[ignore = "until serve makes its own certificates (--ca-secret)"]
+fn real_arguments_are_those_of_the_binary() {
+    for values in MATRIX {
+        for object in objects(&render(values)) {
+            let template = if object["kind"] == "Pod" { &object } else { &object["spec"]["template"] };
+            for container in template["spec"]["containers"].as_array().into_iter().flatten() {
+                let arguments: Vec<String> = serde_json::from_value(container["args"].clone()).unwrap();
+                let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(["--help"]).collect();
+                printed(&arguments);
+            }
+        }
     }
 }
 

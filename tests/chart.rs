@@ -312,7 +312,7 @@ fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
     use draingate::core::{finding::Code, mode::Mode};
     use draingate::metrics::{
-        Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel,
+        Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel, Told,
     };
     use draingate::webhook::{admit::Outcome, admit::Webhook, review::Answer};
 
@@ -328,7 +328,9 @@ fn measures_shown() -> BTreeSet<String> {
         verdict: None,
         codes: vec![Code::GraceBudget],
         skipped: Some("mirror pod"),
+        story: None,
     };
+    metrics.told(Told::written);
     metrics.admitted(Webhook::Validate, &outcome);
     metrics.observe(Webhook::Validate, Duration::from_millis(1));
     metrics.world(&std::sync::RwLock::default());

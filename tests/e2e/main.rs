@@ -16,6 +16,7 @@ mod random_pod;
 
 mod cases;
 mod denials;
+mod events;
 mod layers;
 mod modes;
 mod neighbours;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{HOPELESS, Lab, SERVER, Space, settles, stop};
+use crate::lab::{HOPELESS, Lab, SERVER, Setup, Space, settles, stop};
 
 /// The pod that serves, with an error that a raised grace would mend.
 const SHORT: &str = "{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {terminationGracePeriodSeconds: 20, \
@@ -168,4 +168,17 @@ fn real_pods_that_run_are_left_alone() {
     assert_eq!(answer.warnings, Vec::<String>::new());
     assert_eq!(answer.accepted()["spec"]["containers"][0]["image"], "app:2");
     lab.delete(&pod).accepted();
+}
+
+#[test]
+fn real_a_default_mode_is_for_namespaces_without_the_label() {
+    let arguments = &["--default-mode", "warn"];
+    let lab = Lab::start(Setup { webhooks: arguments, serve: arguments, ..Setup::default() });
+    let unlabelled = lab.namespace("");
+    assert!(unlabelled.warnings(HOPELESS)[0].starts_with("would be rejected: "));
+    assert_eq!(unlabelled.stop_of(SERVER), stop([], 30));
+    // The label wins, and so does what is never touched.
+    assert_eq!(lab.namespace("off").warnings(HOPELESS), Vec::<String>::new());
+    assert_eq!(lab.namespace("enforce").create(HOPELESS).code, 403);
+    assert_eq!(lab.existing("kube-system").warnings(HOPELESS), Vec::<String>::new());
 }

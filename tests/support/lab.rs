@@ -73,6 +73,8 @@ pub fn runtime() -> &'static tokio::runtime::Runtime {
 pub struct Setup {
     /// More arguments of `draingate webhooks`.
     pub webhooks: &'static [&'static str],
+    /// More arguments of `draingate serve`.
+    pub serve: &'static [&'static str],
     /// How late everything that the API server says reaches Draingate; its own questions come at once.
     pub lag: Duration,
 }
@@ -87,6 +89,7 @@ pub struct Lab {
     client: Client,
     port: u16,
     admin_port: u16,
+    arguments: &'static [&'static str],
     gate: Mutex<Option<Gate>>,
 }
 
@@ -121,7 +124,7 @@ impl Lab {
             if setup.lag.is_zero() { api.kubeconfig() } else { lagging(&api.kubeconfig(), &files, setup.lag) };
         let (port, admin_port) = (free_port(), free_port());
         let (kubectl, gate) = (kubectl_path(), Mutex::new(None));
-        let lab = Lab { server, files, kubeconfig, kubectl, client, port, admin_port, gate };
+        let lab = Lab { server, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
 
         lab.kubectl_ok(&["apply", "-f", "-"], &draingate(&["crd"]));
         lab.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=20s", "crd", "--all"], "");
@@ -139,7 +142,7 @@ impl Lab {
     pub fn serve(&self) {
         let mut gate = self.gate.lock().unwrap();
         assert!(gate.is_none(), "draingate runs already");
-        *gate = Some(Gate::start(&self.files, &self.kubeconfig, self.port, self.admin_port));
+        *gate = Some(Gate::start(&self.files, &self.kubeconfig, [self.port, self.admin_port], self.arguments));
         drop(gate);
         eventually("draingate is ready", || (self.admin("/readyz").0 == 200).then_some(()));
     }
@@ -540,7 +543,7 @@ kill -s KILL %1
 wait"#;
 
 impl Gate {
-    fn start(files: &Path, kubeconfig: &Path, port: u16, admin_port: u16) -> Gate {
+    fn start(files: &Path, kubeconfig: &Path, [port, admin_port]: [u16; 2], arguments: &[&str]) -> Gate {
         let log = std::fs::File::options().create(true).append(true).open(files.join("serve.log")).unwrap();
         let mut keeper = Command::new("bash")
             .args(["-c", KEEPER, "keeper", env!("CARGO_BIN_EXE_draingate"), "serve"])
@@ -550,6 +553,7 @@ impl Gate {
             .arg("--tls-key")
             .arg(files.join("tls.key"))
             .args(["--hold-seconds", "1", "--log-format", "text"])
+            .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -127,15 +128,19 @@ pub struct ServeArgs {
     /// Where to write the certificate of the ephemeral CA that --standalone makes
     #[arg(long, value_name = "FILE", requires = "standalone")]
     pub ca_out: Option<PathBuf>,
-    /// The certificate's further names, besides localhost and the loopback addresses; repeatable
-    #[arg(long, value_name = "NAME", requires = "standalone")]
+    /// A further name of a certificate of its own making; repeatable
+    #[arg(long, value_name = "NAME", conflicts_with = "tls_cert")]
     pub tls_name: Vec<String>,
-    /// The TLS certificate chain, PEM; read again when the file changes
+    /// The TLS certificate chain, PEM; read again when the file changes. Without it, in a cluster, Draingate makes
+    /// and rotates its own
     #[arg(long, value_name = "FILE", requires = "tls_key", env = "DRAINGATE_TLS_CERT")]
     pub tls_cert: Option<PathBuf>,
     /// The TLS private key, PEM; read again when the file changes
     #[arg(long, value_name = "FILE", requires = "tls_cert", env = "DRAINGATE_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+    /// Certificates of its own making, in a cluster
+    #[command(flatten)]
+    pub own: OwnCertificates,
     /// Where the API server calls
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
@@ -166,6 +171,33 @@ pub struct ServeArgs {
     /// Logs as JSON or as text; text where standard error is a terminal
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
+}
+
+/// What `serve` needs to know to make its own certificates.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Certificates of its own making, in a cluster")]
+pub struct OwnCertificates {
+    /// The Service that the API server calls, in Draingate's own namespace
+    #[arg(long, value_name = "NAME", default_value = "draingate")]
+    pub service_name: String,
+    /// The name of both webhook configurations, whose caBundle is kept right
+    #[arg(long, value_name = "NAME", default_value = "draingate")]
+    pub webhooks_name: String,
+    /// The Secret of the CA, in Draingate's own namespace
+    #[arg(long, value_name = "NAME", default_value = "draingate-ca")]
+    pub ca_secret: String,
+    /// The lease that says which replica writes, in Draingate's own namespace
+    #[arg(long, value_name = "NAME", default_value = "draingate-ca")]
+    pub lease: String,
+    /// How long a CA is valid; the next one takes over when a third of it is left
+    #[arg(long, value_name = "TIME", default_value = "365d", value_parser = humantime::parse_duration)]
+    pub ca_lifetime: Duration,
+    /// How long a serving certificate is valid; the next one is issued when a third of it is left
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
+    pub leaf_lifetime: Duration,
+    /// How long a next CA is made known before it issues: until every API server trusts it
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub ca_settle: Duration,
 }
 
 /// Arguments of `check`.

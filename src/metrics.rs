@@ -37,6 +37,13 @@ pub struct Metrics {
     pub handshake_failures: Family<HandshakeLabel, Counter>,
     /// When the certificate in use stops being valid, in seconds since 1970.
     pub certificate_not_after: Gauge<i64>,
+    /// When the CA that issues now stops being valid, in seconds since 1970; 0 where there is none of ours.
+    pub ca_not_after: Gauge<i64>,
+    /// CAs that this replica let take over.
+    pub ca_rotations: Counter<u64, AtomicU64>,
+    /// 1 on the replica that writes the CA and the caBundle.
+    pub leader: Gauge<i64>,
+    bundle_writes: Family<BundleLabel, Counter>,
     /// Looks at changed certificate files, by what came of them.
     pub certificate_reloads: Family<ReloadLabel, Counter>,
     /// Requests answered with 429, by reason.
@@ -77,6 +84,18 @@ impl Metrics {
             "When the certificate in use stops being valid, in seconds since 1970",
             certificate_not_after.clone(),
         );
+        let ca_not_after = Gauge::default();
+        registry.register(
+            "ca_not_after_seconds",
+            "When the CA that issues now stops being valid, in seconds since 1970",
+            ca_not_after.clone(),
+        );
+        let ca_rotations = Counter::default();
+        registry.register("ca_rotations", "CAs that this replica let take over", ca_rotations.clone());
+        let leader = Gauge::default();
+        registry.register("leader", "1 on the replica that writes the CA and the caBundle", leader.clone());
+        let bundle_writes = Family::default();
+        registry.register("ca_bundle_writes", "Writes of the caBundle, by what came of them", bundle_writes.clone());
         let certificate_reloads = Family::default();
         registry.register("certificate_reloads", "Looks at changed certificate files", certificate_reloads.clone());
         let shed = Family::default();
@@ -132,6 +151,10 @@ impl Metrics {
             connections_closed,
             handshake_failures,
             certificate_not_after,
+            ca_not_after,
+            ca_rotations,
+            leader,
+            bundle_writes,
             certificate_reloads,
             shed,
             panics,
@@ -159,6 +182,11 @@ impl Metrics {
     /// Adds a request's duration.
     pub fn observe(&self, webhook: Webhook, taken: Duration) {
         self.request_seconds.get_or_create(&WebhookLabel { webhook: webhook.as_str() }).observe(taken.as_secs_f64());
+    }
+
+    /// Counts a write of the caBundle.
+    pub fn bundle_written(&self, result: BundleWrite) {
+        self.bundle_writes.get_or_create(&BundleLabel { result }).inc();
     }
 
     /// Counts an Event that was due.
@@ -239,6 +267,22 @@ struct PolicyLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WatchLabel {
     watch: &'static str,
+}
+
+/// What came of writing the caBundle.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BundleLabel {
+    result: BundleWrite,
+}
+
+/// What came of writing the caBundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "label values are written as the variants are named")]
+pub enum BundleWrite {
+    /// The API server has it.
+    written,
+    /// The API server did not take it.
+    failed,
 }
 
 /// What came of an Event.

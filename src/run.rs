@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::cli::{HookFallback, PingArgs, ServeArgs};
+use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::watch::{Cluster, Options};
-use crate::cluster::{events, ping as asks, versions};
+use crate::cluster::{certificates, events, ping as asks, versions};
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::offline;
@@ -40,7 +40,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     let admin_listener = bind(args.admin_listen, "admin").await?;
     let (listen, admin_listen) = (listener.local_addr()?, admin_listener.local_addr()?);
     let drain = Drain::new();
-    let readiness = Readiness::new(certificate, drain.clone());
+    let readiness = Readiness::new(Arc::clone(&certificate), drain.clone());
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
@@ -50,7 +50,14 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         metrics.world(&world);
     } else {
         let client = client().await?;
-        let replica = args.pod_name.clone().unwrap_or_else(|| "draingate".to_owned());
+        // Two processes of one name would both hold the lease.
+        let replica =
+            args.pod_name.clone().unwrap_or_else(|| format!("draingate-{}-{admin_listen}", std::process::id()));
+        if args.tls_cert.is_none() {
+            let (client, options) = (client.clone(), own_certificates(&args, replica.clone()));
+            let keep = certificates::keep(client, options, certificate, Arc::clone(&metrics), drain.clone());
+            tokio::spawn(keep);
+        }
         tell = Some(Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell);
         let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics));
         read_namespace = Some(cluster);
@@ -99,6 +106,7 @@ async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> 
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for the {what} port"))
 }
 
+/// What new handshakes show: from files, made once for `--standalone`, or none yet, where a cluster keeps it.
 fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCertificate>> {
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
         let files = FileCertificate::load(certificate, key, Arc::clone(metrics))?;
@@ -107,12 +115,18 @@ fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCe
         return Ok(current);
     }
     if !args.standalone {
-        bail!("a certificate is needed: --tls-cert and --tls-key (or --standalone, which makes an ephemeral one)");
+        let OwnCertificates { ca_lifetime, leaf_lifetime, .. } = args.own;
+        if leaf_lifetime.is_zero() || leaf_lifetime > ca_lifetime / 3 {
+            bail!(
+                "--leaf-lifetime must be from a second to a third of --ca-lifetime, or a CA would end before its certificates"
+            );
+        }
+        return Ok(CurrentCertificate::none_yet());
     }
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(args.tls_name.iter().cloned());
     let made = ephemeral(&names)?;
-    metrics.certificate_not_after.set(made.current.validity().not_after);
+    metrics.certificate_not_after.set(made.current.validity().map_or(0, |validity| validity.not_after));
     match &args.ca_out {
         Some(path) => {
             std::fs::write(path, &made.ca_pem).with_context(|| format!("cannot write {}", path.display()))?;
@@ -121,6 +135,21 @@ fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCe
         None => warn!("the ephemeral CA's certificate is not written anywhere: --ca-out FILE makes it usable"),
     }
     Ok(made.current)
+}
+
+/// What a cluster needs to know to keep this replica's certificates.
+fn own_certificates(args: &ServeArgs, identity: String) -> certificates::Options {
+    let own = &args.own;
+    certificates::Options {
+        namespace: args.own_namespace.clone(),
+        service: own.service_name.clone(),
+        names: args.tls_name.clone(),
+        secret: own.ca_secret.clone(),
+        lease: own.lease.clone(),
+        webhooks: own.webhooks_name.clone(),
+        identity,
+        durations: certificates::Durations { ca: own.ca_lifetime, leaf: own.leaf_lifetime, settle: own.ca_settle },
+    }
 }
 
 /// What is known before any watch.

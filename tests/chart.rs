@@ -312,7 +312,8 @@ fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
     use draingate::core::{finding::Code, mode::Mode};
     use draingate::metrics::{
-        Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel, Told,
+        BundleWrite, Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed,
+        ShedLabel, Told,
     };
     use draingate::webhook::{admit::Outcome, admit::Webhook, review::Answer};
 
@@ -331,6 +332,7 @@ fn measures_shown() -> BTreeSet<String> {
         story: None,
     };
     metrics.told(Told::written);
+    metrics.bundle_written(BundleWrite::written);
     metrics.admitted(Webhook::Validate, &outcome);
     metrics.observe(Webhook::Validate, Duration::from_millis(1));
     metrics.world(&std::sync::RwLock::default());
@@ -473,7 +475,6 @@ fn real_check_finds_nothing_in_the_chart() {
 }
 
 #[test]
-#[ignore = "until serve makes its own certificates (--ca-secret)"]
 fn real_arguments_are_those_of_the_binary() {
     for values in MATRIX {
         for object in objects(&render(values)) {

@@ -111,7 +111,7 @@ async fn a_pair_that_is_not_good_leaves_the_old_one_in_use() {
     new.write(directory.path());
     files.look();
     assert_eq!(client.shown().await, new.der, "the good pair");
-    let not_after = u64::try_from(files.current().validity().not_after).unwrap();
+    let not_after = u64::try_from(files.current().validity().unwrap().not_after).unwrap();
     assert_eq!(server.sample("draingate_certificate_not_after_seconds"), not_after);
     assert_eq!(not_after, 4_102_444_800, "the year 2100");
 }

@@ -8,7 +8,8 @@
 //! 4. [`versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies.
 //! 6. [`events`]: Events on the workloads whose pods were injected or rejected.
-//! 7. [`ping`]: whether the webhooks answer, asked as the API server asks.
+//! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
+//! 8. [`ping`]: whether the webhooks answer, asked as the API server asks.
 //!
 //! # Permissions
 //!
@@ -35,6 +36,7 @@
 //!
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 
+pub mod certificates;
 pub mod crd;
 pub mod events;
 pub mod ping;

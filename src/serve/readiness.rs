@@ -46,8 +46,8 @@ impl Readiness {
         [
             (inner.bound.load(Ordering::Relaxed), "bound: the webhook's port is not bound yet"),
             (
-                inner.certificate.validity().contains(SystemTime::now()),
-                "certificate: the serving certificate is not valid at this time",
+                inner.certificate.validity().is_some_and(|validity| validity.contains(SystemTime::now())),
+                "certificate: there is no serving certificate that is valid at this time",
             ),
             (inner.caches.load(Ordering::Relaxed), "caches: the cluster's objects are not read yet"),
             (inner.drain.phase() == Phase::Serving, "draining: the server is ending"),

@@ -15,6 +15,7 @@ mod lab;
 mod random_pod;
 
 mod cases;
+mod certificates;
 mod denials;
 mod events;
 mod layers;

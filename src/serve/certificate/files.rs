@@ -119,7 +119,7 @@ impl FileCertificate {
                 self.metrics.certificate_not_after.set(pair.validity.not_after);
                 tracing::info!(file = %self.certificate.display(), not_after = pair.validity.not_after,
                     "a new certificate is in use");
-                self.current.pair.store(Arc::new(pair));
+                self.current.pair.store(Some(Arc::new(pair)));
                 *seen = Seen { bytes, told: None };
             }
             Err(fault) => {
@@ -141,7 +141,7 @@ impl FileCertificate {
         }
         let pair = Pair::from_pem(&bytes.certificate, &bytes.key)?;
         let now = SystemTime::now();
-        if !pair.validity.contains(now) && self.current.validity().contains(now) {
+        if !pair.validity.contains(now) && self.current.validity().is_some_and(|present| present.contains(now)) {
             let reason = "it is not valid at this time, and the present one is".to_owned();
             return Err(Fault { part: Part::Certificate, reason, remedy: "write one that is, or set the clock" });
         }

@@ -1,8 +1,10 @@
 //! The certificate in use, which may be exchanged while connections are open.
 //!
-//! [`FileCertificate`] keeps it in step with two files; [`ephemeral`](fn@ephemeral) makes one in memory.
+//! [`FileCertificate`] keeps it in step with two files; [`ephemeral`](fn@ephemeral) makes one in memory; an
+//! [`Authority`] issues those of a cluster, which [`crate::cluster::certificates`] keeps.
 //! A handshake takes whatever is current, so an exchange touches no open connection.
 
+mod authority;
 mod ephemeral;
 mod files;
 mod pair;
@@ -10,12 +12,13 @@ mod pair;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-pub use ephemeral::{Ephemeral, EphemeralError, ephemeral};
+pub use authority::{Authority, AuthorityError, Leaf};
+pub use ephemeral::{Ephemeral, ephemeral};
 pub use files::{FileCertificate, StartError};
 use pair::Pair;
 
@@ -44,24 +47,30 @@ fn unix_seconds(time: SystemTime) -> i64 {
 /// The certificate that new handshakes show.
 #[derive(Debug)]
 pub struct CurrentCertificate {
-    pair: ArcSwap<Pair>,
+    pair: ArcSwapOption<Pair>,
 }
 
 impl CurrentCertificate {
     fn new(pair: Pair) -> Arc<Self> {
-        Arc::new(Self { pair: ArcSwap::from_pointee(pair) })
+        Arc::new(Self { pair: ArcSwapOption::from_pointee(pair) })
+    }
+
+    /// None yet: handshakes fail until there is one.
+    #[must_use]
+    pub fn none_yet() -> Arc<Self> {
+        Arc::new(Self { pair: ArcSwapOption::empty() })
     }
 
     /// The validity of the certificate in use now.
     #[must_use]
-    pub fn validity(&self) -> Validity {
-        self.pair.load().validity
+    pub fn validity(&self) -> Option<Validity> {
+        self.pair.load().as_ref().map(|pair| pair.validity)
     }
 }
 
 impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.pair.load().key))
+        self.pair.load().as_ref().map(|pair| Arc::clone(&pair.key))
     }
 }
 

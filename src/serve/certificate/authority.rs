@@ -1,0 +1,139 @@
+//! A certificate authority: makes itself, is read back from PEM, issues serving certificates.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::pair::Pair;
+use super::{CurrentCertificate, Validity};
+
+/// Certificates are valid from so long ago, for clocks that are behind.
+const BACKDATED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A CA (ECDSA P-256) with its key.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its certificate.
+    pub certificate_pem: String,
+    /// From when until when it is valid.
+    pub validity: Validity,
+}
+
+impl fmt::Debug for Authority {
+    // By hand, so that no key can ever be in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("validity", &self.validity).finish_non_exhaustive()
+    }
+}
+
+/// A serving certificate that an [`Authority`] issued, with its key.
+#[derive(Debug)]
+pub struct Leaf(Pair);
+
+impl Leaf {
+    /// From when until when it is valid.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.0.validity
+    }
+
+    /// Lets new handshakes show it.
+    pub fn show(self, current: &CurrentCertificate) {
+        current.pair.store(Some(Arc::new(self.0)));
+    }
+
+    /// As the first certificate.
+    #[must_use]
+    pub fn current(self) -> Arc<CurrentCertificate> {
+        CurrentCertificate::new(self.0)
+    }
+}
+
+/// A certificate could not be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// One of the names is no DNS name and no IP address, or there is none.
+    #[error("cannot make a certificate for the names {names:?}: {reason}; give DNS names or IP addresses")]
+    Names {
+        /// The names given.
+        names: Vec<String>,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The keys or signatures could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Signing(#[from] rcgen::Error),
+    /// What was read or made is no usable pair. The text never holds any of the key.
+    #[error("not a usable certificate and key: {0}")]
+    Unusable(String),
+}
+
+impl Authority {
+    /// Makes one that is valid from a day before `now` until `valid_for` after it.
+    ///
+    /// # Errors
+    /// When no key or signature can be made.
+    pub fn generate(common_name: &str, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = dated(CertificateParams::default(), common_name, now, valid_for);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&key)?;
+        Authority::from_pem(&certificate.pem(), &key.serialize_pem())
+    }
+
+    /// Reads one back.
+    ///
+    /// # Errors
+    /// When either is not whole, or they do not belong together.
+    pub fn from_pem(certificate: &str, key: &str) -> Result<Authority, AuthorityError> {
+        let pair = Pair::from_pem(certificate.as_bytes(), key.as_bytes())
+            .map_err(|fault| AuthorityError::Unusable(fault.reason))?;
+        let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?;
+        Ok(Authority { issuer, certificate_pem: certificate.to_owned(), validity: pair.validity })
+    }
+
+    /// Its key, as PEM.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// Issues a serving certificate for `names`: DNS names and IP addresses. Its key is nowhere but in it.
+    ///
+    /// # Errors
+    /// When a name is neither, or there is none.
+    pub fn issue(&self, names: &[String], now: SystemTime, valid_for: Duration) -> Result<Leaf, AuthorityError> {
+        let unusable = |reason: String| AuthorityError::Names { names: names.to_vec(), reason };
+        if names.is_empty() {
+            return Err(unusable("there is none".to_owned()));
+        }
+        let params = CertificateParams::new(names).map_err(|error| unusable(error.to_string()))?;
+        let mut params = dated(params, "Draingate webhook", now, valid_for);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let leaf = params.signed_by(&key, &self.issuer)?;
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let pair = Pair::from_der(vec![leaf.der().clone()], key);
+        pair.map(Leaf).map_err(|fault| AuthorityError::Unusable(fault.reason))
+    }
+}
+
+/// Sets the common name and the dates, which would be placeholders and the year 4096.
+fn dated(mut params: CertificateParams, common_name: &str, now: SystemTime, valid_for: Duration) -> CertificateParams {
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(BACKDATED);
+    let now = date_time_ymd(1970, 1, 1) + since_1970;
+    params.not_before = now - BACKDATED;
+    params.not_after = now + valid_for;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+}

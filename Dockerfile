@@ -1,0 +1,20 @@
+# Draingate's image: a static binary, nobody's shell. image/build makes the same without a daemon.
+FROM rust:1.95-slim AS build
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
+COPY src src
+COPY docs docs
+RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')" \
+    && mkdir -p /out/tmp && chmod 1777 /out/tmp && cp target/*/release/draingate /out/draingate
+
+FROM scratch
+ARG VERSION
+LABEL org.opencontainers.image.title="draingate" \
+      org.opencontainers.image.description="Makes Kubernetes pods stop without dropping work" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=build /out/tmp /tmp
+COPY --from=build /out/draingate /draingate
+USER 65532:65532
+ENTRYPOINT ["/draingate"]

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit e2e fmt
+.PHONY: help demo test lint unit e2e node soak fmt
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -11,7 +11,7 @@ help: ## Shows this list
 demo: ## One story on a real API server: audit, inject, enforce (KEEP=1 leaves it running)
 	@demo/run
 
-test: lint unit e2e ## All tests: format, lints, unit, property, TLS, and the real API server
+test: lint unit e2e node ## All tests: format, lints, unit, property, TLS, the real API server, the real node
 
 lint: ## Format and lints
 	@echo '== format and lints'
@@ -20,7 +20,7 @@ lint: ## Format and lints
 
 unit: ## Everything that needs no cluster
 	@echo '== tests without a cluster'
-	$(CARGO) test --locked --lib --bins --test '*' -- --skip real_
+	$(CARGO) test --locked --lib --bins --test '*' -- --skip real_ --skip node_
 
 e2e: ## Everything on a real API server, which is found or built first
 	@echo '== the real API server: found, or built once (about 5 minutes)'
@@ -28,6 +28,16 @@ e2e: ## Everything on a real API server, which is found or built first
 	@tests/cluster/parts helm > /dev/null
 	@echo '== tests on the real API server'
 	$(CARGO) test --locked --test '*' -- real_
+
+node: ## The chart and the image on a real node (as root; left out otherwise)
+	@if [ "$$(id -u)" != 0 ]; then echo '== the real node: left out, it needs root'; exit 0; fi; \
+	echo '== the real node: its parts are found, or built once (about 5 minutes), the image is built'; \
+	tests/cluster/parts etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy > /dev/null && \
+	tests/cluster/parts helm > /dev/null && \
+	$(CARGO) test --locked --test node -- node_ --test-threads 1
+
+soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
+	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture
 
 fmt: ## Formats the code
 	$(CARGO) fmt

@@ -41,6 +41,15 @@ pub enum Command {
 Policies, Namespaces and Services among the files count. Exit code: 0 clean, 1 findings, 2 the input or the
 call is bad.")]
     Check(CheckArgs),
+    /// Judges the pods that run in a cluster: which would lose work today, which namespaces could go to enforce
+    #[command(after_help = "Examples:
+  draingate scan                                 every namespace, as its pods stand
+  draingate scan -n shop --for-mode enforce      what enforce would reject there, after injection
+  draingate scan --format json | jq '.results[] | select(.verdict == \"fail\")'
+
+Reads with your own rights, and writes nothing: get namespaces; list pods, services, namespaces, nodes,
+drainpolicies and clusterdrainpolicies. Exit code: 0 clean, 1 findings, 2 the cluster cannot be read.")]
+    Scan(ScanArgs),
     /// Prints the CustomResourceDefinitions of DrainPolicy and ClusterDrainPolicy
     #[command(after_help = "Example:\n  draingate crd | kubectl apply -f -")]
     Crd,
@@ -111,9 +120,9 @@ fn code_parser() -> impl TypedValueParser<Value = Code> {
         .try_map(|text| Code::ALL.into_iter().find(|code| code.as_str() == text).ok_or("no such code"))
 }
 
-fn default_mode_parser() -> impl TypedValueParser<Value = Mode> {
-    PossibleValuesParser::new(Mode::DEFAULTS.map(Mode::as_str))
-        .try_map(|text| Mode::DEFAULTS.into_iter().find(|mode| mode.as_str() == text).ok_or("no such mode"))
+fn mode_parser(modes: &'static [Mode]) -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(modes.iter().map(|mode| mode.as_str()))
+        .try_map(|text| modes.iter().copied().find(|mode| mode.as_str() == text).ok_or("no such mode"))
 }
 
 /// Arguments of `serve`.
@@ -154,7 +163,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "NAME", env = "POD_NAME")]
     pub pod_name: Option<String>,
     /// The mode of namespaces without the label draingate.dev/mode
-    #[arg(long, value_name = "MODE", default_value = "off", value_parser = default_mode_parser())]
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
     /// What to inject where a node or the API server is older than 1.30 and has no native sleep
     #[arg(long, value_enum, default_value_t = HookFallback::None)]
@@ -227,6 +236,32 @@ pub struct CheckArgs {
     /// The Kubernetes version to assume, for example 1.29; one with the native sleep where absent
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
+}
+
+/// Arguments of `scan`.
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Only this namespace
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// What admission would do in this mode with the pods that come next, instead of the pods as they stand
+    #[arg(long, value_name = "MODE", value_parser = mode_parser(&Mode::ALL))]
+    pub for_mode: Option<Mode>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+    /// The least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub fail_on: FailOn,
+    /// Draingate's own namespace, which it never touches
+    #[arg(long, value_name = "NAMESPACE", default_value = "draingate")]
+    pub own_namespace: String,
+    /// The mode of namespaces without the label draingate.dev/mode
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
+    pub default_mode: Mode,
+    /// How many objects are read at once
+    #[arg(long, value_name = "COUNT", hide = true)]
+    pub page_size: Option<usize>,
 }
 
 /// What `check` writes.
@@ -305,7 +340,7 @@ pub struct WebhooksArgs {
     #[arg(long, value_enum, default_value_t = FailurePolicy::Ignore)]
     pub enforce_failure_policy: FailurePolicy,
     /// The mode of namespaces without the label draingate.dev/mode; give `serve` the same
-    #[arg(long, value_name = "MODE", default_value = "off", value_parser = default_mode_parser())]
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
     /// How long the API server waits for an answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=30))]

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod offline;
 pub mod report;
 pub mod run;
+pub mod scan;
 pub mod serve;
 pub mod telemetry;
 pub mod webhook;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::{check, codes, explain, helpers, run, telemetry};
+use draingate::{check, codes, explain, helpers, run, scan, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,16 +29,17 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Check(args) => return check::run::run(&args),
         Command::Serve(args) => {
             let _log = telemetry::init(args.log_format);
-            // kube's client takes the process's default provider.
-            let _ = rustls::crypto::ring::default_provider().install_default();
             tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))?;
         }
         Command::Crd => print(&crd::yaml()?)?,
         Command::Webhooks(args) => print(&webhook_configurations(args)?)?,
         Command::Ping(args) => {
-            let _ = rustls::crypto::ring::default_provider().install_default();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             print(&runtime.block_on(run::ping(&args))?)?;
+        }
+        Command::Scan(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            return runtime.block_on(async { scan::run(run::client().await?, &args).await });
         }
         Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
         Command::Codes { code: None, format } => print(&codes::list(format)?)?,

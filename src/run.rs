@@ -193,7 +193,9 @@ fn watch_cluster(
 }
 
 /// A client of the API server of the pod's cluster, or of KUBECONFIG's.
-async fn client() -> Result<kube::Client> {
+pub async fn client() -> Result<kube::Client> {
+    // kube's client takes the process's default provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let no_cluster = "no cluster to talk to: run in a pod, or set KUBECONFIG (serve can do without: --standalone)";
     let mut config = kube::Config::infer().await.context(no_cluster)?;
     if config.proxy_url.take().is_some() {

@@ -1,5 +1,7 @@
 //! The result of one object as machines read it: version 1 of the JSON. Fields are only ever added.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -61,13 +63,16 @@ pub struct ObjectResult {
     /// Where it was read.
     pub source: Source,
     /// For example `Deployment`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
     /// `pass`, `fixed`, `fail` or `skipped`.
     pub verdict: &'static str,
+    /// How many running pods it has; of `scan` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods: Option<usize>,
     /// Why it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
@@ -203,7 +208,8 @@ impl ObjectResult {
         };
         ObjectResult {
             source,
-            kind: subject.kind.as_str(),
+            kind: subject.kind.as_str().into(),
+            pods: None,
             namespace: namespace.to_owned(),
             name: subject.name.to_string(),
             verdict: judgement.verdict().as_str(),

@@ -25,5 +25,6 @@ mod numbers;
 mod outages;
 mod ping;
 mod policies;
+mod scan;
 mod templates;
 mod untouched;

@@ -27,7 +27,17 @@ use self::health::Health;
 use self::live::LiveReads;
 use super::status;
 use crate::core::policy::PolicyKind;
-use crate::core::world::World;
+use crate::core::world::{SleepSupport, World};
+
+/// How hooks can wait on this cluster, asked once.
+///
+/// # Errors
+/// Why the versions cannot be read.
+pub async fn read_sleep_support(client: &Client) -> Result<SleepSupport, String> {
+    nodes::ask(client, false)
+        .await
+        .map_err(|trouble| format!("the versions of the nodes cannot be read: {}", trouble.problem))
+}
 
 /// What the installation decides about the watches.
 #[derive(Clone, Copy, Debug, Default)]

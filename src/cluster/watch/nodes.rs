@@ -36,8 +36,8 @@ struct NodeInfo {
     kubelet_version: String,
 }
 
-struct Trouble {
-    problem: String,
+pub(super) struct Trouble {
+    pub(super) problem: String,
     /// The API server did answer: it is not just away.
     refused: bool,
 }
@@ -99,7 +99,7 @@ fn tell(support: &SleepSupport) {
     }
 }
 
-async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<SleepSupport, Trouble> {
+pub(super) async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<SleepSupport, Trouble> {
     let server = timeout(ANSWER_LIMIT, client.apiserver_version()).await??.git_version;
     let api: Api<Object<NotUsed, NodeStatus>> = Api::all_with(client.clone(), &ApiResource::erase::<Node>(&()));
     let mut params = ListParams::default().limit(PAGE);

@@ -1,0 +1,128 @@
+//! Pods by the workload that owns them, the worst first.
+
+use std::collections::BTreeMap;
+
+use crate::core::judge::{self, Judgement, View};
+use crate::core::mode::Mode;
+use crate::core::subject::{Kind, Subject};
+use crate::core::world::World;
+use crate::report::result::{ObjectResult, Source};
+
+/// A workload's pods.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Of the worst of its pods, under the workload's kind and name.
+    pub(super) result: ObjectResult,
+    /// All of them.
+    pub(super) pods: usize,
+    /// Those with an error, or that would be turned away.
+    pub(super) bad: usize,
+}
+
+/// A namespace's count of workloads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) workloads: usize,
+    /// Those of which `enforce` would turn a pod away.
+    pub(super) rejected: usize,
+}
+
+/// What is known so far.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// By namespace, kind and name.
+    workloads: BTreeMap<(String, String, String), (Group, bool)>,
+    /// Pods seen, and those that were judged.
+    pub(super) pods: usize,
+    pub(super) judged: usize,
+}
+
+/// How bad a result is: errors before warnings.
+fn weight(result: &ObjectResult) -> (usize, usize) {
+    let of = |severity| result.findings.iter().filter(|finding| finding.severity == severity).count();
+    (of("error"), of("warning"))
+}
+
+impl Groups {
+    /// Judges a running pod and puts it to its workload. `for_mode`: as admission would in that mode, instead of as
+    /// the pod stands.
+    ///
+    /// # Errors
+    /// Why the pod cannot be read.
+    pub(super) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), String> {
+        let subject = Subject::parse(Kind::Pod, json)?;
+        let namespace = subject.namespace.as_deref().unwrap_or("default").to_owned();
+        let context = world.context(&namespace);
+        let admitted = judge::judge(&subject, &context, View::AsAdmitted);
+        let rejected = judge::rejects(Mode::Enforce, &subject, &admitted);
+        let standing;
+        let shown = match for_mode {
+            Some(mode) if mode.injects() => &admitted,
+            _ => {
+                standing = judge::judge(&subject, &context, View::AsWritten);
+                &standing
+            }
+        };
+        self.pods += 1;
+        self.judged += usize::from(shown.skipped.is_none());
+        let (kind, name) = workload(&subject);
+        let bad = if for_mode == Some(Mode::Enforce) { rejected } else { shown.errors().next().is_some() };
+        let result = result(&subject, shown, &namespace, &kind, &name);
+        let key = (namespace, kind, name);
+        match self.workloads.get_mut(&key) {
+            Some((group, any_rejected)) => {
+                group.pods += 1;
+                group.bad += usize::from(bad);
+                *any_rejected |= rejected;
+                if weight(&result) > weight(&group.result) {
+                    group.result = result;
+                }
+            }
+            None => {
+                self.workloads.insert(key, (Group { result, pods: 1, bad: usize::from(bad) }, rejected));
+            }
+        }
+        Ok(())
+    }
+
+    /// Of each namespace with workloads that are judged.
+    pub(super) fn namespaces(&self) -> BTreeMap<String, Tally> {
+        let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+        for ((namespace, ..), (group, rejected)) in &self.workloads {
+            if group.result.verdict != "skipped" {
+                let tally = tallies.entry(namespace.clone()).or_default();
+                tally.workloads += 1;
+                tally.rejected += usize::from(*rejected);
+            }
+        }
+        tallies
+    }
+
+    /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
+    pub(super) fn worst_first(self) -> Vec<Group> {
+        let mut groups: Vec<Group> = self.workloads.into_values().map(|(group, _)| group).collect();
+        groups.sort_by_cached_key(|group| {
+            let (errors, warnings) = weight(&group.result);
+            std::cmp::Reverse((group.bad > 0, errors.min(1), group.bad, errors, warnings, group.pods))
+        });
+        groups
+    }
+}
+
+/// Kind and name of what a person would edit.
+fn workload(subject: &Subject) -> (String, String) {
+    match (&subject.controller, subject.deployment()) {
+        (_, Some(deployment)) => ("Deployment".to_owned(), deployment.to_owned()),
+        (Some(owner), None) => (owner.kind.to_string(), owner.name.to_string()),
+        (None, None) => ("Pod".to_owned(), subject.name.to_string()),
+    }
+}
+
+fn result(subject: &Subject, judgement: &Judgement, namespace: &str, kind: &str, name: &str) -> ObjectResult {
+    let file = format!("cluster/{namespace}/{kind}/{name}");
+    let source = Source { file, document: 0, line: 1 };
+    let mut result = ObjectResult::new(source, namespace, subject, judgement, |_| 1);
+    result.kind = kind.to_owned().into();
+    result.name = name.to_owned();
+    result
+}

@@ -1,0 +1,239 @@
+//! The `scan` command: the same judgement over a running cluster.
+//!
+//! Pods are read page by page and forgotten; what stays is a line for each workload.
+
+mod group;
+mod read;
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anstream::AutoStream;
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use kube::Client;
+
+use self::group::{Group, Groups};
+use self::read::Reader;
+use crate::check::file::{Judged, JudgedFile};
+use crate::check::run::{CLEAN, FINDINGS};
+use crate::cli::{CheckFormat, FailOn, ScanArgs};
+use crate::cluster::watch::read_sleep_support;
+use crate::core::mode::Mode;
+use crate::core::world::World;
+use crate::manifest::Place;
+use crate::report::Format;
+use crate::report::github::Github;
+use crate::report::json::Json;
+use crate::report::junit::Junit;
+use crate::report::result::Summary;
+use crate::report::sarif::Sarif;
+
+const BOLD: &str = "\u{1b}[1m";
+const RED: &str = "\u{1b}[1;31m";
+const YELLOW: &str = "\u{1b}[33m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// Scans; gives the exit code.
+///
+/// # Errors
+/// What of the cluster cannot be read, and why.
+pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
+    let reader = Reader::new(client.clone(), args.namespace.clone(), args.page_size);
+    let bar = bar();
+    bar.set_message("reading namespaces, Services and policies");
+    let mut world = reader.world().await?;
+    world.own_namespace = Some(args.own_namespace.clone());
+    world.default_mode = args.default_mode;
+    match read_sleep_support(&client).await {
+        Ok(support) => world.sleep = support,
+        Err(problem) => bar.suspend(|| {
+            let _ = writeln!(io::stderr(), "draingate: {problem}; the native sleep is taken for known");
+        }),
+    }
+    bar.set_message("reading pods");
+    let mut groups = Groups::default();
+    let mut problems = Vec::new();
+    let known = reader
+        .each("/api/v1", "pods", true, |item, remaining| {
+            if is_over(item) {
+                return Ok(());
+            }
+            if let Err(problem) = groups.add(item, &world, args.for_mode) {
+                problems.push(problem);
+            }
+            bar.set_message(format!("{} pods judged, {remaining} to come", groups.pods));
+            bar.tick();
+            Ok(())
+        })
+        .await?;
+    bar.finish_and_clear();
+    if !known {
+        bail!("the API server knows no pods");
+    }
+    for problem in &problems {
+        writeln!(io::stderr(), "draingate: a pod cannot be read: {problem}")?;
+    }
+    report(groups, &world, args)
+}
+
+/// A pod that has ended, or is being ended, has nothing more to lose.
+fn is_over(item: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Pod<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
+        #[serde(default, borrow)]
+        status: Status<'a>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        #[serde(borrow)]
+        deletion_timestamp: Option<std::borrow::Cow<'a, str>>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    struct Status<'a> {
+        #[serde(borrow)]
+        phase: Option<std::borrow::Cow<'a, str>>,
+    }
+    serde_json::from_str::<Pod>(item).is_ok_and(|pod| {
+        pod.metadata.deletion_timestamp.is_some() || matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    })
+}
+
+fn report(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
+    let namespaces = groups.namespaces();
+    let (pods, judged) = (groups.pods, groups.judged);
+    let groups = groups.worst_first();
+    let mut summary = Summary { objects: groups.len(), ..Summary::default() };
+    for group in &groups {
+        summary.count(&group.result);
+    }
+    let mut out = AutoStream::auto(io::stdout().lock());
+    match format(args.format) {
+        Some(mut format) => {
+            let mut text = format.head();
+            for group in groups {
+                let file = file(group);
+                let written = format.text(&file);
+                text.push_str(&format.add(&file, written));
+            }
+            text.push_str(&format.tail(&summary, 0));
+            // What machines read goes out byte by byte.
+            io::stdout().lock().write_all(text.as_bytes())?;
+        }
+        None => {
+            let mut text = String::new();
+            for group in &groups {
+                tell(&mut text, group, args.for_mode);
+            }
+            if args.for_mode.is_none_or(|mode| mode == Mode::Enforce) {
+                text.push_str(&format!("{BOLD}In enforce{PLAIN}\n"));
+                for (name, tally) in &namespaces {
+                    let mode = world.namespace(name).map_or(Ok(args.default_mode), |n| n.mode(args.default_mode));
+                    let mode = mode.unwrap_or(Mode::Warn);
+                    let verdict = match (mode, tally.rejected) {
+                        (Mode::Enforce, 0) => "enforced".to_owned(),
+                        (_, 0) => "ready: no workload would be rejected".to_owned(),
+                        (_, rejected) => format!(
+                            "{rejected} of {} would be rejected",
+                            count(tally.workloads, "workload", "workloads")
+                        ),
+                    };
+                    let _ = writeln!(text, "  {name:<32} {:<8} {verdict}", mode.as_str());
+                }
+                text.push('\n');
+            }
+            let Summary { errors, warnings, .. } = summary;
+            let _ = writeln!(
+                text,
+                "{} of {} judged in {}, {}, {}",
+                count(judged, "pod", "pods"),
+                pods,
+                count(namespaces.len(), "namespace", "namespaces"),
+                count(errors, "error", "errors"),
+                count(warnings, "warning", "warnings"),
+            );
+            out.write_all(text.as_bytes())?;
+        }
+    }
+    let failed = match args.fail_on {
+        FailOn::Error => summary.errors > 0,
+        FailOn::Warning => summary.errors + summary.warnings > 0,
+    };
+    Ok(if failed { FINDINGS } else { CLEAN })
+}
+
+fn format(format: CheckFormat) -> Option<Box<dyn Format>> {
+    Some(match format {
+        CheckFormat::Human => return None,
+        CheckFormat::Json => Box::new(Json::default()),
+        CheckFormat::Sarif => Box::new(Sarif::default()),
+        CheckFormat::Junit => Box::new(Junit::default()),
+        CheckFormat::Github => Box::new(Github::default()),
+    })
+}
+
+/// A workload as the formats know a file: one object, without a text to point at.
+fn file(group: Group) -> JudgedFile<'static> {
+    let mut result = group.result;
+    result.pods = Some(group.pods);
+    let nowhere = Place { span: 0..0, line: 1, exact: false };
+    let count = result.findings.len();
+    let mut summary = Summary { objects: 1, ..Summary::default() };
+    summary.count(&result);
+    JudgedFile {
+        name: result.source.file.clone(),
+        documents: Vec::new(),
+        objects: vec![Judged { result, places: vec![nowhere; count], edits: vec![None; count], document: 0 }],
+        problems: Vec::new(),
+        summary,
+    }
+}
+
+/// A workload with findings, for people.
+fn tell(out: &mut String, group: &Group, for_mode: Option<Mode>) {
+    let result = &group.result;
+    if result.findings.is_empty() {
+        return;
+    }
+    let (colour, word) = if group.bad > 0 { (RED, "error") } else { (YELLOW, "warning") };
+    let pods = match (group.bad, for_mode) {
+        (0, _) => count(group.pods, "pod", "pods"),
+        (bad, Some(Mode::Enforce)) => format!("{bad} of {} would be rejected", count(group.pods, "pod", "pods")),
+        (bad, _) => format!("{bad} of {}", count(group.pods, "pod", "pods")),
+    };
+    let _ = writeln!(
+        out,
+        "{colour}{word}{PLAIN} {BOLD}{} {}/{}{PLAIN} ({pods})",
+        result.kind, result.namespace, result.name
+    );
+    for finding in &result.findings {
+        let _ = writeln!(out, "  {} [{}]", finding.message, finding.code);
+        for line in &finding.detail {
+            let _ = writeln!(out, "    {line}");
+        }
+        if let Some(fix) = &finding.fix {
+            let _ = writeln!(out, "    fix: {fix}");
+        }
+    }
+    out.push('\n');
+}
+
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,129 @@
+//! The cluster, page by page: never more of it in memory than one page and what a judgement needs.
+
+use anyhow::{Context, Result, bail};
+use axum::http::Request;
+use kube::Client;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::core::world::World;
+use crate::offline;
+
+/// The largest page that is asked for.
+const PAGE: usize = 500;
+
+/// Reads lists from the API server.
+pub(super) struct Reader {
+    pub(super) client: Client,
+    /// Only this namespace; all where absent.
+    pub(super) namespace: Option<String>,
+    pub(super) page: usize,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+    #[serde(default)]
+    metadata: ListMetadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMetadata {
+    #[serde(rename = "continue", default)]
+    token: String,
+    #[serde(default)]
+    remaining_item_count: Option<usize>,
+}
+
+impl Reader {
+    pub(super) fn new(client: Client, namespace: Option<String>, page: Option<usize>) -> Reader {
+        Reader { client, namespace, page: page.unwrap_or(PAGE) }
+    }
+
+    /// Every object of a list, as its JSON stands there; `each` also gets how many are still to come, where the API
+    /// server says so. False where the API server does not know the resource.
+    pub(super) async fn each(
+        &self,
+        group: &str,
+        resource: &str,
+        namespaced: bool,
+        mut each: impl FnMut(&str, usize) -> Result<()>,
+    ) -> Result<bool> {
+        let place = match &self.namespace {
+            Some(namespace) if namespaced => format!("{group}/namespaces/{namespace}/{resource}"),
+            _ => format!("{group}/{resource}"),
+        };
+        let mut token = String::new();
+        loop {
+            let following = if token.is_empty() { String::new() } else { format!("&continue={}", encoded(&token)) };
+            let text = match self.get(&format!("{place}?limit={}{following}", self.page)).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),
+                Err(kube::Error::Api(status)) if status.code == 410 => {
+                    bail!(
+                        "reading {resource} took so long that the API server forgot the list's beginning; try again, \
+                        or one namespace at a time"
+                    )
+                }
+                other => other.with_context(|| format!("cannot list {resource}"))?,
+            };
+            let page: Page =
+                serde_json::from_str(&text).with_context(|| format!("the list of {resource} cannot be read"))?;
+            let count = page.items.len();
+            let remaining = page.metadata.remaining_item_count.unwrap_or(0);
+            for (index, item) in page.items.iter().enumerate() {
+                each(item.get(), remaining + count - index - 1)?;
+            }
+            if page.metadata.token.is_empty() {
+                return Ok(true);
+            }
+            token = page.metadata.token;
+        }
+    }
+
+    async fn get(&self, path: &str) -> kube::Result<String> {
+        let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
+        self.client.request_text(request).await
+    }
+
+    /// Namespaces, Services and policies, and whether hooks can use the native sleep.
+    pub(super) async fn world(&self) -> Result<World> {
+        let mut world = World::default();
+        match &self.namespace {
+            Some(name) => {
+                let text = self.get(&format!("/api/v1/namespaces/{name}")).await;
+                let text = text.with_context(|| format!("cannot read namespace {name}"))?;
+                add(&mut world, &text, "v1", "Namespace")?;
+            }
+            None => {
+                self.each("/api/v1", "namespaces", false, |item, _| add(&mut world, item, "v1", "Namespace")).await?;
+            }
+        }
+        self.each("/api/v1", "services", true, |item, _| add(&mut world, item, "v1", "Service")).await?;
+        let group = "/apis/draingate.dev/v1alpha1";
+        for (resource, kind, namespaced) in
+            [("drainpolicies", "DrainPolicy", true), ("clusterdrainpolicies", "ClusterDrainPolicy", false)]
+        {
+            self.each(group, resource, namespaced, |item, _| add(&mut world, item, "draingate.dev/v1alpha1", kind))
+                .await?;
+        }
+        Ok(world)
+    }
+}
+
+/// Adds an object of a list, where objects do not say what they are. A policy that cannot be read counts as such.
+fn add(world: &mut World, item: &str, api_version: &str, kind: &str) -> Result<()> {
+    let mut object: Value = serde_json::from_str(item).with_context(|| format!("a {kind} cannot be read"))?;
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("apiVersion".into(), api_version.into());
+        fields.insert("kind".into(), kind.into());
+    }
+    let _ = offline::add(world, &object, None);
+    Ok(())
+}
+
+fn encoded(token: &str) -> String {
+    percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,300 @@
+//! Draingate on a real node: the chart, the image and the kubelet, as a person would install them.
+//!
+//! Needs root (containers); the names begin with `node_`, by which `make node` picks them. The node has no way out
+//! of its network: what asks its API server runs inside, as this same program started there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use axum::http::Request;
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A node that ends with the test.
+struct Node {
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = script("node").arg("down").arg(self.folder.path()).status();
+    }
+}
+
+fn script(name: &str) -> Command {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster").join(name))
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", text(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Draingate's image, built once.
+fn image() -> &'static Path {
+    static IMAGE: OnceLock<PathBuf> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let image = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("draingate.tar");
+        run(Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("image/build")).arg(&image));
+        image
+    })
+}
+
+impl Node {
+    /// With Draingate's image in its containerd.
+    fn up() -> Node {
+        let node = Node { folder: tempfile::tempdir().unwrap() };
+        run(script("node").arg("up").arg(node.folder.path()));
+        run(script("node").arg("load").arg(node.folder.path()).arg(image()));
+        node
+    }
+
+    /// A command inside.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+        let mut command = script("node");
+        command.arg("exec").arg(self.folder.path()).arg(program.as_ref()).args(arguments);
+        command
+    }
+
+    fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let kubectl = parts().join("kubectl");
+        let output = self.command(kubectl, arguments).stdin(Stdio::null()).output().unwrap();
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(text(&output))
+        }
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> String {
+        self.try_kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    }
+
+    fn apply(&self, object: &Value) -> Result<String, String> {
+        let file = self.folder.path().join("object.json");
+        std::fs::write(&file, object.to_string()).unwrap();
+        self.try_kubectl(&["apply", "-f", file.to_str().unwrap()])
+    }
+
+    fn helm(&self, arguments: &[&str]) -> String {
+        let mut all = arguments.to_vec();
+        all.extend(["--namespace", "draingate", "--timeout", "120s"]);
+        run(&mut self.command(helm(), &all))
+    }
+
+    /// Installs or upgrades the chart, and waits until it runs.
+    fn release(&self, verb: &str, values: &[&str]) {
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/draingate");
+        let mut arguments = vec![verb, "draingate", chart, "--wait", "--set", "image.pullPolicy=Never"];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        if verb == "install" {
+            arguments.push("--create-namespace");
+        }
+        self.helm(&arguments);
+    }
+
+    /// A namespace in a mode.
+    fn namespace(&self, name: &str, mode: &str) {
+        let labels = json!({"draingate.dev/mode": mode});
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+        self.apply(&object).unwrap();
+    }
+
+    /// Sends pods to be admitted (dry runs) from inside, at a steady rate, while `meanwhile` goes on; then all that
+    /// were sent and what became of those that failed.
+    fn admissions(&self, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<String>) {
+        let this = std::env::current_exe().unwrap();
+        let mut load = self.command(this, &["--ignored", "--exact", "inside_admissions", "--nocapture"]);
+        load.env("DRAINGATE_ADMISSIONS", format!("{count} {rate}"));
+        let load = load.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        meanwhile();
+        let output = load.wait_with_output().unwrap();
+        let said = text(&output);
+        let line = said.lines().find_map(|line| line.split_once("admissions: ")).unwrap_or_else(|| panic!("{said}"));
+        let result: Value = serde_json::from_str(line.1).unwrap();
+        let failed = result["failed"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
+        (result["sent"].as_u64().unwrap(), failed.collect())
+    }
+}
+
+fn parts() -> &'static Path {
+    static PARTS: OnceLock<PathBuf> = OnceLock::new();
+    PARTS.get_or_init(|| run(&mut script("parts")).trim().into())
+}
+
+fn helm() -> &'static Path {
+    static HELM: OnceLock<PathBuf> = OnceLock::new();
+    HELM.get_or_init(|| Path::new(run(script("parts").arg("helm")).trim()).join("helm"))
+}
+
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+fn pod_spec(hook: &Value) -> Value {
+    let command = json!(["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]);
+    let mut app = json!({"name": "app", "image": "localhost/shell:1", "imagePullPolicy": "Never", "command": command,
+        "ports": [{"containerPort": 8080}]});
+    if !hook.is_null() {
+        app["lifecycle"] = json!({"preStop": hook});
+    }
+    json!({"containers": [app]})
+}
+
+fn deployment(name: &str, hook: &Value) -> Value {
+    let labels = json!({"app": name});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"replicas": 2, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod_spec(hook)}}})
+}
+
+/// Not a test: the sender that [`Node::admissions`] starts inside the node's network.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "started by the other tests"]
+async fn inside_admissions() {
+    let task = std::env::var("DRAINGATE_ADMISSIONS").expect("started by the other tests");
+    let (count, rate) = task.split_once(' ').unwrap();
+    let (count, rate): (u32, u32) = (count.parse().unwrap(), rate.parse().unwrap());
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut config = kube::Config::infer().await.unwrap();
+    config.proxy_url = None;
+    let client = kube::Client::try_from(config).unwrap();
+    let start = Instant::now();
+    let send = |number: u32| {
+        let client = client.clone();
+        async move {
+            // Steady: each has its moment, and none is sent before it.
+            tokio::time::sleep_until((start + Duration::from_secs(1) * number / rate).into()).await;
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": pod_spec(&Value::Null),
+                "metadata": {"name": format!("load-{number}"), "namespace": "shop"}});
+            let request =
+                Request::post("/api/v1/namespaces/shop/pods?dryRun=All").header("content-type", "application/json");
+            match client.request::<Value>(request.body(pod.to_string().into_bytes()).unwrap()).await {
+                Err(error) => Some(error.to_string()),
+                Ok(pod) if pod.pointer("/spec/containers/0/lifecycle/preStop/sleep/seconds") == Some(&json!(10)) => {
+                    None
+                }
+                Ok(_) => Some("let in, not injected".to_owned()),
+            }
+        }
+    };
+    let answers = futures::stream::iter(0..count).map(send).buffer_unordered(16);
+    let failed: Vec<String> = answers.filter_map(|answer| async { answer }).collect().await;
+    println!("admissions: {}", json!({"sent": count, "failed": failed, "seconds": start.elapsed().as_secs_f64()}));
+}
+
+#[test]
+fn node_a_release_is_installed_used_changed_and_gone() {
+    let node = Node::up();
+    let before = leftovers(&node);
+    node.release("install", &["webhooks.enforceFailurePolicy=Fail"]);
+    let ready = "-o=jsonpath={.status.readyReplicas}";
+    assert_eq!(node.kubectl(&["-n", "draingate", "get", "deployment", "draingate", ready]), "2");
+    node.namespace("shop", "enforce");
+
+    // Injected, and it runs: the kubelet takes the hook.
+    node.apply(&deployment("web", &Value::Null)).unwrap();
+    node.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s"]);
+    let hooks = "-o=jsonpath={.items[*].spec.containers[0].lifecycle.preStop.sleep.seconds}";
+    assert_eq!(node.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", hooks]), "10 10");
+    // Rejected, with the reason where a person looks for it.
+    let hopeless = json!({"exec": {"command": ["sleep", "3600"]}});
+    let mut bare = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bad", "namespace": "shop"}});
+    bare["spec"] = pod_spec(&hopeless);
+    let refusal = node.apply(&bare).unwrap_err();
+    assert!(refusal.contains("[grace-budget]") && refusal.contains("fix: "), "{refusal}");
+    node.apply(&deployment("bad", &hopeless)).unwrap();
+    eventually("the Deployment is told", || {
+        let events = node.kubectl(&["-n", "shop", "get", "events", "-o", "jsonpath={range .items[*]}{.reason} {end}"]);
+        (events.contains("DrainRejected") && events.contains("DrainInjected")).then_some(())
+    });
+
+    assert!(node.helm(&["test", "draingate"]).contains("Succeeded"));
+    node.release("upgrade", &["webhooks.enforceFailurePolicy=Fail", "holdSeconds=5"]);
+    assert!(node.apply(&bare).is_err());
+    node.helm(&["rollback", "draingate", "1", "--wait"]);
+    assert!(node.apply(&bare).is_err());
+    node.helm(&["uninstall", "draingate", "--wait"]);
+    // Nothing is left, not even what would hold pods up.
+    node.apply(&bare).unwrap();
+    node.kubectl(&["delete", "namespace", "draingate", "shop", "--grace-period=1"]);
+    eventually("nothing is left", || (leftovers(&node) == before).then_some(()));
+}
+
+/// What an installation could leave behind, cluster-wide.
+fn leftovers(node: &Node) -> String {
+    let kinds = "crd,mutatingwebhookconfiguration,validatingwebhookconfiguration,clusterrole,clusterrolebinding,namespace,\
+        priorityclass,apiservice";
+    let mut lines: Vec<String> = node.kubectl(&["get", kinds, "-o", "name"]).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+/// `rounds` rollouts of both replicas, one after the other.
+fn roll(node: &Node, rounds: u32) {
+    for _ in 0..rounds {
+        node.kubectl(&["-n", "draingate", "rollout", "restart", "deployment/draingate"]);
+        node.kubectl(&["-n", "draingate", "rollout", "status", "deployment/draingate", "--timeout=120s"]);
+    }
+}
+
+#[test]
+fn node_replicas_are_rolled_and_no_admission_fails() {
+    let node = Node::up();
+    node.release("install", &["webhooks.enforceFailurePolicy=Fail"]);
+    node.namespace("shop", "enforce");
+    let (sent, failed) = node.admissions(3_000, 150, || roll(&node, 2));
+    println!("{sent} admissions while both replicas were rolled twice, {} failed", failed.len());
+    assert_eq!(failed, Vec::<String>::new(), "of {sent}");
+}
+
+#[test]
+#[ignore = "some 20 minutes: make soak"]
+fn node_soak_of_rollouts_and_rotations() {
+    let node = Node::up();
+    // Certificates live so short that a rotation's old CA is forgotten before the list of trusted ones is full.
+    let arguments = "extraArgs={--ca-settle=1s,--leaf-lifetime=12s}";
+    node.release("install", &["webhooks.enforceFailurePolicy=Fail", arguments]);
+    node.namespace("shop", "enforce");
+    let (sent, failed) = node.admissions(24_000, 120, || roll(&node, 10));
+    println!("{sent} admissions while both replicas were rolled 10 times, {} failed", failed.len());
+    assert_eq!(failed, Vec::<String>::new(), "of {sent}");
+
+    let bundle = || {
+        let path = "-o=jsonpath={.webhooks[0].clientConfig.caBundle}";
+        node.kubectl(&["get", "mutatingwebhookconfiguration", "draingate", path])
+    };
+    let issuing =
+        || node.kubectl(&["-n", "draingate", "get", "secret", "draingate-ca", "-o=jsonpath={.data.ca\\.crt}"]);
+    let (sent, failed) = node.admissions(72_000, 120, || {
+        let mut seen = std::collections::BTreeSet::new();
+        for turn in 0..100 {
+            let (value, before) = (format!("draingate.dev/rotate=turn-{turn}"), issuing());
+            // A bundle begins with the CA that issues.
+            let first = |bundle: &str| bundle.get(..400).map(str::to_owned);
+            node.kubectl(&["-n", "draingate", "annotate", "--overwrite", "secret", "draingate-ca", &value]);
+            eventually("the next CA issues", || (first(&issuing()) != first(&before)).then_some(()));
+            seen.insert(bundle());
+        }
+        println!("100 rotations, {} different bundles", seen.len());
+    });
+    println!("{sent} admissions while the CA was rotated 100 times, {} failed", failed.len());
+    assert_eq!(failed, Vec::<String>::new(), "of {sent}");
+}

@@ -21,6 +21,7 @@ use crate::serve::limits::Limits;
 use crate::serve::listen::Server;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
+use crate::webhook::changes::Changes;
 use crate::webhook::router::{ReadNamespace, Tell, Webhooks, router};
 
 /// How often the caches are asked whether they are filled, and the measures of the watches are taken.
@@ -44,7 +45,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
-    let (mut read_namespace, mut tell) = (None, None);
+    let (mut read_namespace, mut tell, mut changes) = (None, None, None);
     if args.standalone {
         readiness.caches(true);
         metrics.world(&world);
@@ -58,6 +59,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             let keep = certificates::keep(client, options, certificate, Arc::clone(&metrics), drain.clone());
             tokio::spawn(keep);
         }
+        changes = Some(Arc::new(Changes::new(client.clone())));
         tell = Some(Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell);
         let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics));
         read_namespace = Some(cluster);
@@ -68,6 +70,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         world,
         read_namespace,
         tell,
+        changes,
         metrics: Arc::clone(&metrics),
         body: (limits.max_body_bytes, limits.body_timeout),
     };

@@ -288,6 +288,7 @@ async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
     }
     let webhooks = Webhooks {
         tell: None,
+        changes: None,
         world: Arc::new(std::sync::RwLock::new(world)),
         read_namespace: None,
         metrics: draingate::metrics::Metrics::new(),

@@ -24,6 +24,7 @@
 //! | `draingate.dev` | `drainpolicies/status`, `clusterdrainpolicies/status` | patch | conditions |
 //! | core | `events` | create | what happened, on the workload |
 //! | `apps` | `deployments` | get | the workload above a ReplicaSet |
+//! | core | `pods` | list | what a change of a label or a policy would reject |
 //!
 //! And where it makes its own certificates, the first by name, the others in its own namespace and, but for
 //! `create`, by name:

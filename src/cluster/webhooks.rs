@@ -12,6 +12,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 
+use super::crd;
 use crate::core::keys;
 use crate::core::mode::Mode;
 
@@ -108,6 +109,16 @@ pub fn configurations(options: &Options) -> (MutatingWebhookConfiguration, Valid
                 Objects::Templates,
                 FailurePolicy::Ignore,
             ),
+            ValidatingWebhook {
+                side_effects: "None".into(),
+                ..validate(
+                    options,
+                    "changes.draingate.dev",
+                    mode_in(&[Mode::Enforce]),
+                    Objects::Changes,
+                    FailurePolicy::Ignore,
+                )
+            },
         ]),
     };
     (mutating, validating)
@@ -192,16 +203,18 @@ fn namespaces(options: &Options, mut mode: Vec<LabelSelectorRequirement>) -> Lab
 enum Objects {
     Pods,
     Templates,
+    /// What judgements depend on: labels of namespaces, and policies.
+    Changes,
 }
 
 impl Objects {
     fn rules(self) -> Vec<RuleWithOperations> {
         let rule = |group: &str, resources: &[&str], operations: &[&str]| RuleWithOperations {
             api_groups: Some(vec![group.into()]),
-            api_versions: Some(vec!["v1".into()]),
+            api_versions: Some(vec![if group == crd::GROUP { crd::VERSION } else { "v1" }.into()]),
             operations: Some(operations.iter().map(|&operation| operation.into()).collect()),
             resources: Some(resources.iter().map(|&resource| resource.into()).collect()),
-            scope: Some("Namespaced".into()),
+            scope: Some(if matches!(self, Objects::Changes) { "*" } else { "Namespaced" }.into()),
         };
         match self {
             Objects::Pods => vec![rule("", &["pods"], &["CREATE"])],
@@ -209,6 +222,10 @@ impl Objects {
                 rule("", &["replicationcontrollers", "podtemplates"], &["CREATE", "UPDATE"]),
                 rule("apps", &["deployments", "replicasets", "statefulsets", "daemonsets"], &["CREATE", "UPDATE"]),
                 rule("batch", &["jobs", "cronjobs"], &["CREATE", "UPDATE"]),
+            ],
+            Objects::Changes => vec![
+                rule("", &["namespaces"], &["UPDATE"]),
+                rule(crd::GROUP, &["drainpolicies", "clusterdrainpolicies"], &["CREATE", "UPDATE", "DELETE"]),
             ],
         }
     }
@@ -221,6 +238,7 @@ impl Objects {
                 ("not-a-mirror-pod", NOT_A_MIRROR_POD),
             ],
             Objects::Templates => &[("no-controller", NO_CONTROLLER), ("template-changed", TEMPLATE_CHANGED)],
+            Objects::Changes => &[("label-changed", LABEL_CHANGED)],
         };
         let condition =
             |&(name, expression): &(&str, &str)| MatchCondition { name: name.into(), expression: expression.into() };
@@ -236,6 +254,10 @@ const NOT_SYSTEM_CRITICAL: &str = "!has(object.spec) || !has(object.spec.priorit
 
 const NOT_A_MIRROR_POD: &str = "!has(object.metadata.annotations) || \
     !('kubernetes.io/config.mirror' in object.metadata.annotations)";
+
+const LABEL_CHANGED: &str = "request.kind.kind != 'Namespace' || ['draingate.dev/mode', 'draingate.dev/profile'].exists(key, \
+    (has(object.metadata.labels) && key in object.metadata.labels ? object.metadata.labels[key] : '') != \
+    (has(oldObject.metadata.labels) && key in oldObject.metadata.labels ? oldObject.metadata.labels[key] : ''))";
 
 const NO_CONTROLLER: &str = "!has(object.metadata.ownerReferences) || \
     !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)";
@@ -287,6 +309,7 @@ mod tests {
                 ("enforce.draingate.dev", Some("Fail")),
                 ("pods.draingate.dev", Some("Ignore")),
                 ("templates.draingate.dev", Some("Ignore")),
+                ("changes.draingate.dev", Some("Ignore")),
             ]
         );
     }
@@ -317,7 +340,10 @@ mod tests {
             for mode in ["audit", "warn", "inject", "unknown"] {
                 assert_eq!(asked(Some(mode)), told, "{mode}");
             }
-            assert_eq!(asked(Some("enforce")), ["enforce.draingate.dev", "templates.draingate.dev"]);
+            assert_eq!(
+                asked(Some("enforce")),
+                ["enforce.draingate.dev", "templates.draingate.dev", "changes.draingate.dev"]
+            );
         }
     }
 }

@@ -64,7 +64,7 @@ impl Namespace {
 }
 
 /// The policies of one kind in one place, those that win first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct PolicySet {
     readable: Vec<Policy>,
     unreadable: Vec<UnreadablePolicy>,
@@ -147,6 +147,33 @@ impl World {
         if let Some(services) = self.services.get_mut(namespace) {
             services.remove(name);
         }
+    }
+
+    /// A copy of all that concerns these namespaces.
+    #[must_use]
+    pub fn excerpt(&self, namespaces: &[String]) -> World {
+        fn some<V: Clone>(all: &HashMap<String, V>, names: &[String]) -> HashMap<String, V> {
+            names.iter().filter_map(|name| Some((name.clone(), all.get(name)?.clone()))).collect()
+        }
+        World {
+            namespaces: some(&self.namespaces, namespaces),
+            cluster_policies: self.cluster_policies.clone(),
+            policies: some(&self.policies, namespaces),
+            services: some(&self.services, namespaces),
+            sleep: self.sleep.clone(),
+            own_namespace: self.own_namespace.clone(),
+            default_mode: self.default_mode,
+        }
+    }
+
+    /// The namespaces in which pods may be rejected.
+    pub fn enforced(&self) -> Vec<String> {
+        let never = |name: &str| name == "kube-system" || self.own_namespace.as_deref() == Some(name);
+        let all = self.namespaces.iter();
+        let enforced = all.filter(|(name, n)| n.mode(self.default_mode) == Ok(Mode::Enforce) && !never(name));
+        let mut names: Vec<String> = enforced.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// How many policies were read, and how many could not be.

@@ -10,31 +10,31 @@ use crate::report::result::{ObjectResult, Source};
 
 /// A workload's pods.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// Of the worst of its pods, under the workload's kind and name.
-    pub(super) result: ObjectResult,
+    pub(crate) result: ObjectResult,
     /// All of them.
-    pub(super) pods: usize,
+    pub(crate) pods: usize,
     /// Those with an error, or that would be turned away.
-    pub(super) bad: usize,
+    pub(crate) bad: usize,
 }
 
 /// A namespace's count of workloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) workloads: usize,
+pub(crate) struct Tally {
+    pub(crate) workloads: usize,
     /// Those of which `enforce` would turn a pod away.
-    pub(super) rejected: usize,
+    pub(crate) rejected: usize,
 }
 
 /// What is known so far.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     /// By namespace, kind and name.
     workloads: BTreeMap<(String, String, String), (Group, bool)>,
     /// Pods seen, and those that were judged.
-    pub(super) pods: usize,
-    pub(super) judged: usize,
+    pub(crate) pods: usize,
+    pub(crate) judged: usize,
 }
 
 /// How bad a result is: errors before warnings.
@@ -49,7 +49,7 @@ impl Groups {
     ///
     /// # Errors
     /// Why the pod cannot be read.
-    pub(super) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), String> {
+    pub(crate) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), String> {
         let subject = Subject::parse(Kind::Pod, json)?;
         let namespace = subject.namespace.as_deref().unwrap_or("default").to_owned();
         let context = world.context(&namespace);
@@ -86,7 +86,7 @@ impl Groups {
     }
 
     /// Of each namespace with workloads that are judged.
-    pub(super) fn namespaces(&self) -> BTreeMap<String, Tally> {
+    pub(crate) fn namespaces(&self) -> BTreeMap<String, Tally> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         for ((namespace, ..), (group, rejected)) in &self.workloads {
             if group.result.verdict != "skipped" {
@@ -99,7 +99,7 @@ impl Groups {
     }
 
     /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
-    pub(super) fn worst_first(self) -> Vec<Group> {
+    pub(crate) fn worst_first(self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.workloads.into_values().map(|(group, _)| group).collect();
         groups.sort_by_cached_key(|group| {
             let (errors, warnings) = weight(&group.result);

@@ -2,8 +2,8 @@
 //!
 //! Pods are read page by page and forgotten; what stays is a line for each workload.
 
-mod group;
-mod read;
+pub(crate) mod group;
+pub(crate) mod read;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -79,7 +79,7 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
 }
 
 /// A pod that has ended, or is being ended, has nothing more to lose.
-fn is_over(item: &str) -> bool {
+pub(crate) fn is_over(item: &str) -> bool {
     #[derive(serde::Deserialize)]
     struct Pod<'a> {
         #[serde(borrow)]

@@ -14,11 +14,13 @@ use crate::offline;
 const PAGE: usize = 500;
 
 /// Reads lists from the API server.
-pub(super) struct Reader {
-    pub(super) client: Client,
+pub(crate) struct Reader {
+    pub(crate) client: Client,
     /// Only this namespace; all where absent.
-    pub(super) namespace: Option<String>,
-    pub(super) page: usize,
+    pub(crate) namespace: Option<String>,
+    pub(crate) page: usize,
+    /// No more objects of a list than this.
+    pub(crate) most: usize,
 }
 
 #[derive(Deserialize)]
@@ -39,13 +41,13 @@ struct ListMetadata {
 }
 
 impl Reader {
-    pub(super) fn new(client: Client, namespace: Option<String>, page: Option<usize>) -> Reader {
-        Reader { client, namespace, page: page.unwrap_or(PAGE) }
+    pub(crate) fn new(client: Client, namespace: Option<String>, page: Option<usize>) -> Reader {
+        Reader { client, namespace, page: page.unwrap_or(PAGE), most: usize::MAX }
     }
 
     /// Every object of a list, as its JSON stands there; `each` also gets how many are still to come, where the API
     /// server says so. False where the API server does not know the resource.
-    pub(super) async fn each(
+    pub(crate) async fn each(
         &self,
         group: &str,
         resource: &str,
@@ -56,7 +58,7 @@ impl Reader {
             Some(namespace) if namespaced => format!("{group}/namespaces/{namespace}/{resource}"),
             _ => format!("{group}/{resource}"),
         };
-        let mut token = String::new();
+        let (mut token, mut read) = (String::new(), 0);
         loop {
             let following = if token.is_empty() { String::new() } else { format!("&continue={}", encoded(&token)) };
             let text = match self.get(&format!("{place}?limit={}{following}", self.page)).await {
@@ -76,7 +78,8 @@ impl Reader {
             for (index, item) in page.items.iter().enumerate() {
                 each(item.get(), remaining + count - index - 1)?;
             }
-            if page.metadata.token.is_empty() {
+            read += count;
+            if page.metadata.token.is_empty() || read >= self.most {
                 return Ok(true);
             }
             token = page.metadata.token;
@@ -89,7 +92,7 @@ impl Reader {
     }
 
     /// Namespaces, Services and policies, and whether hooks can use the native sleep.
-    pub(super) async fn world(&self) -> Result<World> {
+    pub(crate) async fn world(&self) -> Result<World> {
         let mut world = World::default();
         match &self.namespace {
             Some(name) => {

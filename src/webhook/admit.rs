@@ -96,7 +96,7 @@ pub fn concerns(webhook: Webhook, review: &Review) -> Option<Kind> {
         (_, Kind::Pod, _) | (Webhook::Mutate, ..) => None,
         (Webhook::Validate, _, Operation::Create) => Some(kind),
         (Webhook::Validate, _, Operation::Update) => review.template_changed(kind).then_some(kind),
-        (Webhook::Validate, _, Operation::Other) => None,
+        (Webhook::Validate, _, Operation::Delete | Operation::Other) => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`speech`] words the answer.
 
 pub mod admit;
+pub mod changes;
 pub mod review;
 pub mod router;
 pub mod speech;

@@ -9,6 +9,7 @@ use base64::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::core::policy::PolicyKind;
 use crate::core::subject::Kind;
 use crate::core::text::{Text, quote};
 
@@ -22,6 +23,10 @@ pub struct Review<'a> {
     pub uid: Text<'a>,
     /// The object's kind, where it carries a pod.
     pub kind: Option<Kind>,
+    /// What of the world the object is, where it is one of its parts.
+    pub change: Option<Change>,
+    /// The object's name; empty before it has one.
+    pub name: Text<'a>,
     /// What is being done.
     pub operation: Operation,
     /// Empty for objects without one.
@@ -34,6 +39,26 @@ pub struct Review<'a> {
     pub old_object: Option<&'a RawValue>,
 }
 
+/// An object on which judgements depend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A Namespace.
+    Namespace,
+    /// A DrainPolicy or ClusterDrainPolicy.
+    Policy(PolicyKind),
+}
+
+impl Change {
+    fn of(group: &str, kind: &str) -> Option<Change> {
+        match (group, kind) {
+            ("", "Namespace") => Some(Change::Namespace),
+            ("draingate.dev", "DrainPolicy") => Some(Change::Policy(PolicyKind::DrainPolicy)),
+            ("draingate.dev", "ClusterDrainPolicy") => Some(Change::Policy(PolicyKind::ClusterDrainPolicy)),
+            _ => None,
+        }
+    }
+}
+
 /// What is being done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -42,7 +67,9 @@ pub enum Operation {
     Create,
     /// UPDATE
     Update,
-    /// DELETE, CONNECT and what may come.
+    /// DELETE
+    Delete,
+    /// CONNECT and what may come.
     #[serde(other)]
     Other,
 }
@@ -68,6 +95,8 @@ struct Request<'a> {
     #[serde(borrow)]
     sub_resource: Option<Text<'a>>,
     operation: Operation,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
     #[serde(borrow)]
     namespace: Option<Text<'a>>,
     dry_run: Option<bool>,
@@ -111,6 +140,8 @@ impl<'a> Review<'a> {
         Ok(Review {
             uid: request.uid,
             kind: Kind::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
+            change: Change::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
+            name: request.name.unwrap_or_default(),
             operation: request.operation,
             namespace: request.namespace.unwrap_or_default(),
             dry_run: request.dry_run.unwrap_or(false),

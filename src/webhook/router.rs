@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tracing::{debug, info, warn};
 
 use super::admit::{self, Outcome, Story, Webhook};
+use super::changes::{self, Changes};
 use super::review::{Answer, Review};
 use crate::core::judge::Verdict;
 use crate::core::mode::Mode;
@@ -36,6 +37,8 @@ pub struct Webhooks {
     pub world: Arc<RwLock<World>>,
     /// For a namespace that the watch has not seen; `None` without a cluster.
     pub read_namespace: Option<ReadNamespace>,
+    /// Looks at running pods when a label or a policy changes; `None` without a cluster.
+    pub changes: Option<Arc<Changes>>,
     /// Tells a workload what happened to its pod; `None` where nobody is to be told.
     pub tell: Option<Tell>,
     /// Counted here.
@@ -88,6 +91,17 @@ async fn handle(
 
 async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u8]) -> Result<Response, Failure> {
     let review = Review::decode(body).map_err(Failure::Bad)?;
+    if let (Webhook::Validate, Some(change), Some(changes)) = (webhook, review.change, &app.changes) {
+        let prospect = {
+            let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+            changes::prospect(change, &review, &world)
+        };
+        let warnings = match prospect {
+            Some(prospect) => changes.warnings(&prospect, deadline.budget()).await,
+            None => Vec::new(),
+        };
+        return Ok(respond(&review, &Answer { warnings, ..Answer::default() }));
+    }
     let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
     know_namespace(webhook, app, &review.namespace, deadline).await?;
     let mut outcome = {

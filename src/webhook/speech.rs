@@ -124,7 +124,7 @@ fn cut(mut text: String) -> String {
 
 /// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any. A code stays
 /// with the word before it: the API server drops a line that was there before.
-fn wrap(text: &str) -> Vec<String> {
+pub(super) fn wrap(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut length = 0;

@@ -16,6 +16,7 @@ mod random_pod;
 
 mod cases;
 mod certificates;
+mod changes;
 mod denials;
 mod events;
 mod layers;

@@ -1,0 +1,152 @@
+//! What a change of a namespace's labels, or of a policy, would mean for the pods that run already: told as warnings,
+//! as Pod Security Admission does. It never holds anything up: few at a time, few pods, little time, and no error.
+
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::review::{Change, Operation, Review};
+use super::speech;
+use crate::core::mode::Mode;
+use crate::core::policy::PolicyKind;
+use crate::core::world::World;
+use crate::offline;
+use crate::scan::group::Groups;
+use crate::scan::read::Reader;
+
+/// The most pods that are looked at, and for how long: Pod Security Admission's own bounds.
+const PODS: usize = 3000;
+const TIME: Duration = Duration::from_secs(1);
+/// The most changes that are looked at at once.
+const AT_ONCE: usize = 2;
+/// The most workloads that are told one by one.
+const TOLD: usize = 8;
+
+/// Looks at running pods on behalf of changes.
+pub struct Changes {
+    client: Client,
+    turns: Semaphore,
+}
+
+/// The world as it will be, and where to look.
+#[derive(Debug)]
+pub struct Prospect {
+    world: World,
+    namespaces: Vec<String>,
+}
+
+/// What will be, where the change makes anything that `enforce` could reject; nothing to tell elsewhere.
+pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospect> {
+    let object = review.object.or(review.old_object)?;
+    let mut object: Value = serde_json::from_str(object.get()).ok()?;
+    let namespaces = match change {
+        Change::Namespace => vec![review.name.to_string()],
+        Change::Policy(PolicyKind::DrainPolicy) => vec![review.namespace.to_string()],
+        Change::Policy(PolicyKind::ClusterDrainPolicy) => world.enforced(),
+    };
+    let mut world = world.excerpt(&namespaces);
+    match (change, review.operation) {
+        (Change::Policy(kind), Operation::Delete) => {
+            let namespace = if kind == PolicyKind::DrainPolicy { review.namespace.as_str() } else { "" };
+            world.remove_policy(kind, namespace, &review.name);
+        }
+        _ => {
+            // The object itself does not always say what it is.
+            let (version, kind) = match change {
+                Change::Namespace => ("v1", "Namespace"),
+                Change::Policy(kind) => ("draingate.dev/v1alpha1", kind.as_str()),
+            };
+            let fields = object.as_object_mut()?;
+            fields.insert("apiVersion".into(), version.into());
+            fields.insert("kind".into(), kind.into());
+            // A policy that cannot be read counts as one: its status says so.
+            let _ = offline::add(&mut world, &object, Some(&review.namespace));
+        }
+    }
+    let enforced = world.enforced();
+    let namespaces: Vec<String> = namespaces.into_iter().filter(|name| enforced.contains(name)).collect();
+    (!namespaces.is_empty()).then_some(Prospect { world, namespaces })
+}
+
+impl Changes {
+    /// Reads pods with `client`.
+    pub fn new(client: Client) -> Changes {
+        Changes { client, turns: Semaphore::new(AT_ONCE) }
+    }
+
+    /// What to tell, within `limit`.
+    pub async fn warnings(&self, prospect: &Prospect, limit: Duration) -> Vec<String> {
+        let Ok(_turn) = self.turns.try_acquire() else {
+            return vec!["draingate did not look at the running pods: other changes are being looked at".to_owned()];
+        };
+        let mut groups = Groups::default();
+        let looked = timeout(limit.min(TIME), self.look(prospect, &mut groups)).await;
+        let mut warnings = told(groups, &prospect.namespaces);
+        match looked {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => warnings.push(format!("draingate looked at the first {PODS} pods only")),
+            Err(_) => warnings.push("draingate had no time to look at all running pods".to_owned()),
+            Ok(Err(error)) => {
+                warnings.extend(speech::wrap(&format!("draingate could not look at the running pods: {error:#}")));
+            }
+        }
+        warnings
+    }
+
+    /// Whether all pods were seen.
+    async fn look(&self, prospect: &Prospect, groups: &mut Groups) -> anyhow::Result<bool> {
+        for namespace in &prospect.namespaces {
+            let mut reader = Reader::new(self.client.clone(), Some(namespace.clone()), None);
+            reader.most = PODS.saturating_sub(groups.pods).max(1);
+            reader
+                .each("/api/v1", "pods", true, |pod, _| {
+                    if groups.pods < PODS && !crate::scan::is_over(pod) {
+                        // One that cannot be read is none of this change's business.
+                        let _ = groups.add(pod, &prospect.world, Some(Mode::Enforce));
+                    }
+                    Ok(())
+                })
+                .await?;
+            if groups.pods >= PODS {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// `web (and 2 other pods): grace budget short by 12 s`, after a line with the counts.
+fn told(groups: Groups, namespaces: &[String]) -> Vec<String> {
+    let all: usize = groups.namespaces().values().map(|tally| tally.workloads).sum();
+    let rejected: Vec<_> = groups.worst_first().into_iter().filter(|group| group.bad > 0).collect();
+    if rejected.is_empty() {
+        return Vec::new();
+    }
+    let place = match namespaces {
+        [one] => format!("in {one}"),
+        more => format!("in {} namespaces", more.len()),
+    };
+    let mut warnings = speech::wrap(&format!(
+        "draingate would reject the next pods of {} of {all} running workloads {place}:",
+        rejected.len()
+    ));
+    for group in rejected.iter().take(TOLD) {
+        let result = &group.result;
+        let others = match group.bad - 1 {
+            0 => String::new(),
+            1 => " (and 1 other pod)".to_owned(),
+            n => format!(" (and {n} other pods)"),
+        };
+        let error = result.findings.iter().find(|finding| finding.severity == "error");
+        let reason = error.map_or(String::new(), |finding| format!(": {} [{}]", finding.message, finding.code));
+        warnings.extend(speech::wrap(&format!("{} {}/{}{others}{reason}", result.kind, result.namespace, result.name)));
+    }
+    if rejected.len() > TOLD {
+        warnings
+            .push(format!("and {} more workloads: draingate scan --for-mode enforce shows all", rejected.len() - TOLD));
+    }
+    warnings
+}

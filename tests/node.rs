@@ -111,8 +111,8 @@ impl Node {
     }
 
     /// Sends pods to be admitted (dry runs) from inside, at a steady rate, while `meanwhile` goes on; then all that
-    /// were sent and what became of those that failed.
-    fn admissions(&self, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<String>) {
+    /// were sent, and those that failed.
+    fn admissions(&self, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<Failure>) {
         let this = std::env::current_exe().unwrap();
         let mut load = self.command(this, &["--ignored", "--exact", "inside_admissions", "--nocapture"]);
         load.env("DRAINGATE_ADMISSIONS", format!("{count} {rate}"));
@@ -122,9 +122,22 @@ impl Node {
         let said = text(&output);
         let line = said.lines().find_map(|line| line.split_once("admissions: ")).unwrap_or_else(|| panic!("{said}"));
         let result: Value = serde_json::from_str(line.1).unwrap();
-        let failed = result["failed"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
-        (result["sent"].as_u64().unwrap(), failed.collect())
+        let failed = result["failed"].as_array().unwrap().iter();
+        let failure = |one: &Value| Failure { sent: one[0].as_f64().unwrap(), reason: one[1].to_string() };
+        (result["sent"].as_u64().unwrap(), failed.map(failure).collect())
     }
+}
+
+/// An admission that failed.
+#[derive(Debug, PartialEq)]
+struct Failure {
+    /// When it was sent, in seconds since 1970.
+    sent: f64,
+    reason: String,
+}
+
+fn clock() -> f64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
 fn parts() -> &'static Path {
@@ -186,17 +199,18 @@ async fn inside_admissions() {
                 "metadata": {"name": format!("load-{number}"), "namespace": "shop"}});
             let request =
                 Request::post("/api/v1/namespaces/shop/pods?dryRun=All").header("content-type", "application/json");
+            let sent = clock();
             match client.request::<Value>(request.body(pod.to_string().into_bytes()).unwrap()).await {
-                Err(error) => Some(error.to_string()),
+                Err(error) => Some((sent, error.to_string())),
                 Ok(pod) if pod.pointer("/spec/containers/0/lifecycle/preStop/sleep/seconds") == Some(&json!(10)) => {
                     None
                 }
-                Ok(_) => Some("let in, not injected".to_owned()),
+                Ok(_) => Some((sent, "let in, not injected".to_owned())),
             }
         }
     };
-    let answers = futures::stream::iter(0..count).map(send).buffer_unordered(16);
-    let failed: Vec<String> = answers.filter_map(|answer| async { answer }).collect().await;
+    let answers = futures::stream::iter(0..count).map(send).buffer_unordered(64);
+    let failed: Vec<(f64, String)> = answers.filter_map(|answer| async { answer }).collect().await;
     println!("admissions: {}", json!({"sent": count, "failed": failed, "seconds": start.elapsed().as_secs_f64()}));
 }
 
@@ -262,7 +276,79 @@ fn node_replicas_are_rolled_and_no_admission_fails() {
     node.namespace("shop", "enforce");
     let (sent, failed) = node.admissions(3_000, 150, || roll(&node, 2));
     println!("{sent} admissions while both replicas were rolled twice, {} failed", failed.len());
-    assert_eq!(failed, Vec::<String>::new(), "of {sent}");
+    assert_eq!(failed, [], "of {sent}");
+}
+
+/// The ready replicas, as the API server's Service sees them: name and address.
+fn endpoints(node: &Node) -> Vec<(String, String)> {
+    let list = ["-n", "draingate", "get", "endpointslices", "-l", "kubernetes.io/service-name=draingate", "-o", "json"];
+    let list: Value = serde_json::from_str(&node.kubectl(&list)).unwrap();
+    let slices = list["items"].as_array().unwrap().iter();
+    let endpoints = slices.flat_map(|slice| slice["endpoints"].as_array().cloned().unwrap_or_default());
+    let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut all: Vec<_> = ready.map(|one| (text(&one["targetRef"]["name"]), text(&one["addresses"][0]))).collect();
+    all.sort();
+    all
+}
+
+/// A controller's pods exist soon, whatever happened: the controllers try again.
+fn a_new_workload_gets_its_pods(node: &Node, name: &str) {
+    let started = Instant::now();
+    node.apply(&deployment(name, &Value::Null)).unwrap();
+    let path = "-o=jsonpath={.items[*].metadata.name}";
+    let label = format!("app={name}");
+    eventually("its pods exist", || {
+        let pods = node.kubectl(&["-n", "shop", "get", "pods", "-l", &label, path]);
+        (pods.split_whitespace().count() == 2).then_some(())
+    });
+    println!("the pods of {name} existed after {:.1} s", started.elapsed().as_secs_f64());
+    assert!(started.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn node_a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
+    let node = Node::up();
+    node.release("install", &["webhooks.enforceFailurePolicy=Fail"]);
+    node.namespace("shop", "enforce");
+    let ready =
+        |count: usize| eventually("replicas are ready", || Some(endpoints(&node)).filter(|all| all.len() == count));
+
+    // SIGKILL: what was in flight fails, and what was sent before the endpoint left.
+    let (killed, mut left) = (ready(2).remove(0).0, 0.0);
+    let (sent, failed) = node.admissions(2_000, 100, || {
+        std::thread::sleep(Duration::from_secs(4));
+        let path = "-o=jsonpath={.status.containerStatuses[0].containerID}";
+        let container = node.kubectl(&["-n", "draingate", "get", "pod", &killed, path]);
+        let socket = node.folder.path().canonicalize().unwrap().join("containerd.sock");
+        let id = container.trim_start_matches("containerd://");
+        let kill = ["-a", socket.to_str().unwrap(), "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id];
+        run(&mut node.command("ctr", &kill));
+        a_new_workload_gets_its_pods(&node, "after-crash");
+        // The kubelet starts it again at once: the endpoint is away for a moment only.
+        ready(2);
+        left = clock();
+    });
+    println!("{sent} admissions while a replica was killed, {} failed: {:?}", failed.len(), failed.first());
+    assert!(failed.iter().all(|failure| failure.sent <= left), "{failed:?}");
+
+    // Cut from the network: until the kubelet finds it unready.
+    let (name, address) = ready(2).remove(0);
+    let (sent, failed) = node.admissions(4_000, 100, || {
+        std::thread::sleep(Duration::from_secs(4));
+        let cut = format!(
+            "mac=$(ip neigh show {address} | sed -E 's/.*lladdr ([^ ]+).*/\\1/'); \
+             port=$(bridge fdb show br pods0 | grep \"^$mac \" | sed -E 's/.* dev ([^ ]+).*/\\1/;s/.*dev ([^ ]+) .*/\\1/' | head -n 1); \
+             ip link set \"$port\" down && echo \"$port\""
+        );
+        println!("{name} is cut off at {}", run(&mut node.command("sh", &["-c", &cut])).trim());
+        a_new_workload_gets_its_pods(&node, "after-cut");
+        ready(1);
+        left = clock();
+    });
+    println!("{sent} admissions while a replica was cut off, {} failed: {:?}", failed.len(), failed.first());
+    // kube-proxy's own second comes on top.
+    assert!(failed.iter().all(|failure| failure.sent <= left + 2.0), "{left}: {:?}", failed.last());
 }
 
 #[test]
@@ -275,7 +361,7 @@ fn node_soak_of_rollouts_and_rotations() {
     node.namespace("shop", "enforce");
     let (sent, failed) = node.admissions(24_000, 120, || roll(&node, 10));
     println!("{sent} admissions while both replicas were rolled 10 times, {} failed", failed.len());
-    assert_eq!(failed, Vec::<String>::new(), "of {sent}");
+    assert_eq!(failed, [], "of {sent}");
 
     let bundle = || {
         let path = "-o=jsonpath={.webhooks[0].clientConfig.caBundle}";
@@ -296,5 +382,5 @@ fn node_soak_of_rollouts_and_rotations() {
         println!("100 rotations, {} different bundles", seen.len());
     });
     println!("{sent} admissions while the CA was rotated 100 times, {} failed", failed.len());
-    assert_eq!(failed, Vec::<String>::new(), "of {sent}");
+    assert_eq!(failed, [], "of {sent}");
 }

@@ -113,6 +113,15 @@ impl Node {
     /// Sends pods to be admitted (dry runs) from inside, at a steady rate, while `meanwhile` goes on; then all that
     /// were sent, and those that failed.
     fn admissions(&self, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<Failure>) {
+        // kube-proxy learns of a new Service's endpoints a moment after they are ready.
+        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": "shop"}});
+        pod["spec"] = pod_spec(&Value::Null);
+        let file = self.folder.path().join("first.json");
+        std::fs::write(&file, pod.to_string()).unwrap();
+        let create = ["create", "--dry-run=server", "-o", "json", "-f", file.to_str().unwrap()];
+        eventually("the webhooks answer", || {
+            self.try_kubectl(&create).ok().filter(|stored| stored.contains("\"seconds\": 10")).map(|_| ())
+        });
         let this = std::env::current_exe().unwrap();
         let mut load = self.command(this, &["--ignored", "--exact", "inside_admissions", "--nocapture"]);
         load.env("DRAINGATE_ADMISSIONS", format!("{count} {rate}"));
@@ -274,8 +283,8 @@ fn node_replicas_are_rolled_and_no_admission_fails() {
     let node = Node::up();
     node.release("install", &["webhooks.enforceFailurePolicy=Fail"]);
     node.namespace("shop", "enforce");
-    let (sent, failed) = node.admissions(3_000, 150, || roll(&node, 2));
-    println!("{sent} admissions while both replicas were rolled twice, {} failed", failed.len());
+    let (sent, failed) = node.admissions(3_000, 100, || roll(&node, 5));
+    println!("{sent} admissions while both replicas were rolled 5 times, {} failed", failed.len());
     assert_eq!(failed, [], "of {sent}");
 }
 
@@ -359,8 +368,8 @@ fn node_soak_of_rollouts_and_rotations() {
     let arguments = "extraArgs={--ca-settle=1s,--leaf-lifetime=12s}";
     node.release("install", &["webhooks.enforceFailurePolicy=Fail", arguments]);
     node.namespace("shop", "enforce");
-    let (sent, failed) = node.admissions(24_000, 120, || roll(&node, 10));
-    println!("{sent} admissions while both replicas were rolled 10 times, {} failed", failed.len());
+    let (sent, failed) = node.admissions(24_000, 120, || roll(&node, 50));
+    println!("{sent} admissions while both replicas were rolled 50 times, {} failed", failed.len());
     assert_eq!(failed, [], "of {sent}");
 
     let bundle = || {

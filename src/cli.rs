@@ -165,6 +165,9 @@ pub struct ServeArgs {
     /// The mode of namespaces without the label draingate.dev/mode
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// Writes a PolicyReport (wgpolicyk8s.io/v1alpha2) into each namespace with a mode, this often
+    #[arg(long, value_name = "TIME", conflicts_with = "standalone", value_parser = humantime::parse_duration)]
+    pub policy_reports_every: Option<Duration>,
     /// What to inject where a node or the API server is older than 1.30 and has no native sleep
     #[arg(long, value_enum, default_value_t = HookFallback::None)]
     pub hook_fallback: HookFallback,

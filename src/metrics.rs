@@ -43,7 +43,7 @@ pub struct Metrics {
     pub ca_rotations: Counter<u64, AtomicU64>,
     /// 1 on the replica that writes the CA and the caBundle.
     pub leader: Gauge<i64>,
-    bundle_writes: Family<BundleLabel, Counter>,
+    bundle_writes: Family<WrittenLabel, Counter>,
     /// Looks at changed certificate files, by what came of them.
     pub certificate_reloads: Family<ReloadLabel, Counter>,
     /// Requests answered with 429, by reason.
@@ -61,6 +61,7 @@ pub struct Metrics {
     watch_failures: Family<WatchLabel, Gauge>,
     policies_crd_missing: Gauge,
     events: Family<ToldLabel, Counter>,
+    policy_reports: Family<WrittenLabel, Counter>,
 }
 
 impl Metrics {
@@ -132,10 +133,13 @@ impl Metrics {
         );
         let events = Family::default();
         registry.register("events", "Events for workloads, by what came of them", events.clone());
+        let policy_reports = Family::default();
+        registry.register("policy_reports", "PolicyReports, by what came of writing them", policy_reports.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which Draingate this is", build);
         Arc::new(Self {
             registry,
+            policy_reports,
             events,
             admissions,
             findings,
@@ -185,8 +189,13 @@ impl Metrics {
     }
 
     /// Counts a write of the caBundle.
-    pub fn bundle_written(&self, result: BundleWrite) {
-        self.bundle_writes.get_or_create(&BundleLabel { result }).inc();
+    pub fn bundle_written(&self, result: Written) {
+        self.bundle_writes.get_or_create(&WrittenLabel { result }).inc();
+    }
+
+    /// Counts a PolicyReport that was due.
+    pub fn reported(&self, result: Written) {
+        self.policy_reports.get_or_create(&WrittenLabel { result }).inc();
     }
 
     /// Counts an Event that was due.
@@ -269,16 +278,16 @@ struct WatchLabel {
     watch: &'static str,
 }
 
-/// What came of writing the caBundle.
+/// What came of writing something into the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BundleLabel {
-    result: BundleWrite,
+struct WrittenLabel {
+    result: Written,
 }
 
-/// What came of writing the caBundle.
+/// What came of writing something into the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[allow(non_camel_case_types, reason = "label values are written as the variants are named")]
-pub enum BundleWrite {
+pub enum Written {
     /// The API server has it.
     written,
     /// The API server did not take it.

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::watch::{Cluster, Options};
-use crate::cluster::{certificates, events, ping as asks, versions};
+use crate::cluster::{certificates, events, ping as asks, reports, versions};
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::offline;
@@ -58,6 +58,9 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             let (client, options) = (client.clone(), own_certificates(&args, replica.clone()));
             let keep = certificates::keep(client, options, certificate, Arc::clone(&metrics), drain.clone());
             tokio::spawn(keep);
+        }
+        if let Some(every) = args.policy_reports_every {
+            tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
         tell = Some(Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell);

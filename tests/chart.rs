@@ -312,8 +312,8 @@ fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
     use draingate::core::{finding::Code, mode::Mode};
     use draingate::metrics::{
-        BundleWrite, Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed,
-        ShedLabel, Told,
+        Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel,
+        Told, Written,
     };
     use draingate::webhook::{admit::Outcome, admit::Webhook, review::Answer};
 
@@ -332,7 +332,8 @@ fn measures_shown() -> BTreeSet<String> {
         story: None,
     };
     metrics.told(Told::written);
-    metrics.bundle_written(BundleWrite::written);
+    metrics.reported(Written::written);
+    metrics.bundle_written(Written::written);
     metrics.admitted(Webhook::Validate, &outcome);
     metrics.observe(Webhook::Validate, Duration::from_millis(1));
     metrics.world(&std::sync::RwLock::default());
@@ -518,10 +519,11 @@ fn real_roles_are_those_that_the_code_names() {
         }
         all
     };
-    let all = permissions(&[]);
+    let reports = "policyReports.every=10m";
+    let all = permissions(&[reports]);
     assert_eq!(all.symmetric_difference(&named).collect::<Vec<_>>(), Vec::<&_>::new());
     for values in ["certificates.mode=cert-manager", "certificates.mode=secret,certificates.secretName=mine"] {
-        let fewer = permissions(&[values]);
+        let fewer = permissions(&[reports, values]);
         let given_up: BTreeSet<_> = all.difference(&fewer).map(|(_, resource, _)| resource.as_str()).collect();
         let written = ["leases", "mutatingwebhookconfigurations", "secrets", "validatingwebhookconfigurations"];
         assert_eq!(given_up, BTreeSet::from(written));

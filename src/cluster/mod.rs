@@ -9,7 +9,8 @@
 //! 5. [`status`]: conditions on the policies.
 //! 6. [`events`]: Events on the workloads whose pods were injected or rejected.
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
-//! 8. [`ping`]: whether the webhooks answer, asked as the API server asks.
+//! 8. [`reports`]: PolicyReports, where they are wanted.
+//! 9. [`ping`]: whether the webhooks answer, asked as the API server asks.
 //!
 //! # Permissions
 //!
@@ -26,6 +27,12 @@
 //! | `apps` | `deployments` | get | the workload above a ReplicaSet |
 //! | core | `pods` | list | what a change of a label or a policy would reject |
 //!
+//! Where PolicyReports are wanted:
+//!
+//! | group | resources | verbs | for |
+//! | --- | --- | --- | --- |
+//! | `wgpolicyk8s.io` | `policyreports` | create, patch | one in each namespace |
+//!
 //! And where it makes its own certificates, the first by name, the others in its own namespace and, but for
 //! `create`, by name:
 //!
@@ -41,6 +48,7 @@ pub mod certificates;
 pub mod crd;
 pub mod events;
 pub mod ping;
+pub mod reports;
 pub mod status;
 pub mod versions;
 pub mod watch;

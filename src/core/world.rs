@@ -166,12 +166,13 @@ impl World {
         }
     }
 
-    /// The namespaces in which pods may be rejected.
-    pub fn enforced(&self) -> Vec<String> {
+    /// The namespaces whose mode `wanted` takes, by name; never kube-system or the release's own. An unknown mode
+    /// counts as `warn`.
+    pub fn namespaces_in(&self, wanted: impl Fn(Mode) -> bool) -> Vec<String> {
         let never = |name: &str| name == "kube-system" || self.own_namespace.as_deref() == Some(name);
-        let all = self.namespaces.iter();
-        let enforced = all.filter(|(name, n)| n.mode(self.default_mode) == Ok(Mode::Enforce) && !never(name));
-        let mut names: Vec<String> = enforced.map(|(name, _)| name.clone()).collect();
+        let mode = |namespace: &Namespace| namespace.mode(self.default_mode).unwrap_or(Mode::Warn);
+        let all = self.namespaces.iter().filter(|(name, namespace)| wanted(mode(namespace)) && !never(name));
+        let mut names: Vec<String> = all.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
         names
     }

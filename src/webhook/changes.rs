@@ -45,7 +45,7 @@ pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospe
     let namespaces = match change {
         Change::Namespace => vec![review.name.to_string()],
         Change::Policy(PolicyKind::DrainPolicy) => vec![review.namespace.to_string()],
-        Change::Policy(PolicyKind::ClusterDrainPolicy) => world.enforced(),
+        Change::Policy(PolicyKind::ClusterDrainPolicy) => world.namespaces_in(|mode| mode == Mode::Enforce),
     };
     let mut world = world.excerpt(&namespaces);
     match (change, review.operation) {
@@ -66,7 +66,7 @@ pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospe
             let _ = offline::add(&mut world, &object, Some(&review.namespace));
         }
     }
-    let enforced = world.enforced();
+    let enforced = world.namespaces_in(|mode| mode == Mode::Enforce);
     let namespaces: Vec<String> = namespaces.into_iter().filter(|name| enforced.contains(name)).collect();
     (!namespaces.is_empty()).then_some(Prospect { world, namespaces })
 }

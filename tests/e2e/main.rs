@@ -26,6 +26,7 @@ mod numbers;
 mod outages;
 mod ping;
 mod policies;
+mod reports;
 mod scan;
 mod templates;
 mod untouched;

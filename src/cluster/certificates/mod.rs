@@ -26,7 +26,7 @@ use self::bundle::Configurations;
 use self::lease::Holder;
 use self::state::{State, Step, Time, certificates, seconds};
 use super::watch::jitter;
-use crate::metrics::{BundleWrite, Metrics};
+use crate::metrics::{Metrics, Written};
 use crate::serve::certificate::{AuthorityError, CurrentCertificate};
 use crate::serve::drain::{Drain, Phase};
 
@@ -238,8 +238,8 @@ impl Keeper {
         let changed = self.configurations.ensure(&state.bundle()).await;
         match &changed {
             Ok(0) => {}
-            Ok(_) => self.metrics.bundle_written(BundleWrite::written),
-            Err(_) => self.metrics.bundle_written(BundleWrite::failed),
+            Ok(_) => self.metrics.bundle_written(Written::written),
+            Err(_) => self.metrics.bundle_written(Written::failed),
         }
         Ok(changed? == 0)
     }

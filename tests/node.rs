@@ -301,6 +301,14 @@ fn endpoints(node: &Node) -> Vec<(String, String)> {
     all
 }
 
+/// How many reviews a replica has answered.
+fn answered(node: &Node, address: &str) -> f64 {
+    let metrics =
+        run(&mut node.command("curl", &["--silent", "--max-time", "5", &format!("http://{address}:8080/metrics")]));
+    let counts = metrics.lines().filter(|line| line.starts_with("draingate_admissions_total"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
 /// A controller's pods exist soon, whatever happened: the controllers try again.
 fn a_new_workload_gets_its_pods(node: &Node, name: &str) {
     let started = Instant::now();
@@ -341,10 +349,15 @@ fn node_a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
     println!("{sent} admissions while a replica was killed, {} failed: {:?}", failed.len(), failed.first());
     assert!(failed.iter().all(|failure| failure.sent <= left), "{failed:?}");
 
-    // Cut from the network: until the kubelet finds it unready.
-    let (name, address) = ready(2).remove(0);
+    // Cut from the network, the one that is asked (the API server keeps its connections): until the kubelet finds it
+    // unready.
+    let replicas = ready(2);
+    let before = replicas.iter().map(|(_, address)| answered(&node, address)).collect::<Vec<_>>();
     let (sent, failed) = node.admissions(4_000, 100, || {
         std::thread::sleep(Duration::from_secs(4));
+        let asked = |index: &usize| answered(&node, &replicas[*index].1) - before[*index];
+        let busiest = (0..2).max_by(|a, b| asked(a).total_cmp(&asked(b))).unwrap();
+        let (name, address) = &replicas[busiest];
         let cut = format!(
             "mac=$(ip neigh show {address} | sed -E 's/.*lladdr ([^ ]+).*/\\1/'); \
              port=$(bridge fdb show br pods0 | grep \"^$mac \" | sed -E 's/.* dev ([^ ]+).*/\\1/;s/.*dev ([^ ]+) .*/\\1/' | head -n 1); \
@@ -356,6 +369,7 @@ fn node_a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
         left = clock();
     });
     println!("{sent} admissions while a replica was cut off, {} failed: {:?}", failed.len(), failed.first());
+    assert!(!failed.is_empty(), "the replica that was asked was not cut off");
     // kube-proxy's own second comes on top.
     assert!(failed.iter().all(|failure| failure.sent <= left + 2.0), "{left}: {:?}", failed.last());
 }

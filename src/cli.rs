@@ -31,7 +31,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   draingate serve --tls-cert tls.crt --tls-key tls.key        in a cluster, or with KUBECONFIG
   draingate serve --standalone --policy shop.yaml --ca-out ca.crt   without a cluster")]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Judges manifests as they would be admitted, without a cluster
     #[command(after_help = "Examples:
   draingate check deploy/                        a folder, .gitignore respected

@@ -29,7 +29,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Check(args) => return check::run::run(&args),
         Command::Serve(args) => {
             let _log = telemetry::init(args.log_format);
-            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(args))?;
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(*args))?;
         }
         Command::Crd => print(&crd::yaml()?)?,
         Command::Webhooks(args) => print(&webhook_configurations(args)?)?,

@@ -199,7 +199,6 @@ fn real_rotations_fail_no_admission() {
         over.store(true, Ordering::Relaxed);
         load.join().unwrap()
     });
-    println!("{asked} admissions during 5 rotations, {} failed", failed.len());
     assert_eq!(failed, Vec::<String>::new(), "of {asked}");
     assert!(asked > 5);
 }

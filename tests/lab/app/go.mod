@@ -1,0 +1,3 @@
+module draingate.dev/app
+
+go 1.24

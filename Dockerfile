@@ -9,7 +9,8 @@ RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --t
     && mkdir -p /out/tmp && chmod 1777 /out/tmp && cp target/*/release/draingate /out/draingate
 
 FROM scratch
-ARG VERSION
+# docker build --build-arg VERSION=... .
+ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="draingate" \
       org.opencontainers.image.description="Makes Kubernetes pods stop without dropping work" \
       org.opencontainers.image.licenses="Apache-2.0" \

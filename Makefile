@@ -20,7 +20,6 @@ lint: ## Format and lints
 
 unit: ## Everything that needs no cluster
 	@echo '== tests without a cluster'
-	@image/test
 	$(CARGO) test --locked --lib --bins --test '*' -- --skip real_ --skip node_
 
 e2e: ## Everything on a real API server, which is found or built first

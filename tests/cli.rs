@@ -4,7 +4,9 @@
 use std::process::Command;
 
 fn draingate(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_draingate")).args(arguments).output().unwrap();
+    // Nobody's cluster.
+    let command = &mut Command::new(env!("CARGO_BIN_EXE_draingate"));
+    let output = command.args(arguments).env("KUBECONFIG", "/does/not/exist").output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -54,7 +56,11 @@ fn a_wrong_call_says_what_is_right() {
     assert_eq!(draingate(&[]).0, 2);
     let (code, _, error) = draingate(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(code, 2);
-    assert!(error.contains("--tls-cert and --tls-key"), "{error}");
+    assert!(error.contains("no cluster to talk to") && error.contains("--standalone"), "{error}");
+    let lifetimes = ["serve", "--listen", "127.0.0.1:0", "--ca-lifetime", "1d", "--leaf-lifetime", "1d"];
+    let (code, _, error) = draingate(&lifetimes);
+    assert_eq!(code, 2);
+    assert!(error.contains("a third of --ca-lifetime"), "{error}");
 }
 
 #[test]

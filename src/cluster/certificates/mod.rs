@@ -182,7 +182,7 @@ impl Keeper {
         let durations = self.options.durations;
         let annotations = secret.as_ref().and_then(|secret| secret.metadata.annotations.clone());
         let asked = annotations.and_then(|annotations| annotations.get(ROTATE).cloned());
-        let mut state = match (read, self.known.take()) {
+        let mut state = match (read, self.known.clone()) {
             (Some(state), _) => state,
             (None, known) => {
                 let state = match known {

@@ -343,11 +343,16 @@ fn node_a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
         run(&mut node.command("ctr", &kill));
         a_new_workload_gets_its_pods(&node, "after-crash");
         // The kubelet starts it again at once: the endpoint is away for a moment only.
+        let restarts = "-o=jsonpath={.status.containerStatuses[0].restartCount}";
+        eventually("the kubelet starts it again", || {
+            (node.kubectl(&["-n", "draingate", "get", "pod", &killed, restarts]) == "1").then_some(())
+        });
         ready(2);
         left = clock();
     });
     println!("{sent} admissions while a replica was killed, {} failed: {:?}", failed.len(), failed.first());
-    assert!(failed.iter().all(|failure| failure.sent <= left), "{failed:?}");
+    // What the endpoints and kube-proxy take on top.
+    assert!(failed.iter().all(|failure| failure.sent <= left + 5.0), "{left}: {failed:?}");
 
     // Cut from the network, the one that is asked (the API server keeps its connections): until the kubelet finds it
     // unready.
@@ -370,8 +375,7 @@ fn node_a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
     });
     println!("{sent} admissions while a replica was cut off, {} failed: {:?}", failed.len(), failed.first());
     assert!(!failed.is_empty(), "the replica that was asked was not cut off");
-    // kube-proxy's own second comes on top.
-    assert!(failed.iter().all(|failure| failure.sent <= left + 2.0), "{left}: {:?}", failed.last());
+    assert!(failed.iter().all(|failure| failure.sent <= left + 5.0), "{left}: {:?}", failed.last());
 }
 
 #[test]

@@ -311,3 +311,9 @@ fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&status.stderr), "");
 }
+
+#[test]
+fn the_examples_of_this_repository_are_clean() {
+    let ran = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--fail-on", "warning", "examples"], "");
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}

@@ -5,7 +5,9 @@ COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY src src
 COPY docs docs
-RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')" \
+# docker build --build-arg FEATURES=traces . adds OpenTelemetry.
+ARG FEATURES=
+RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --features "$FEATURES" --target "$(rustc -vV | sed -n 's/^host: //p')" \
     && mkdir -p /out/tmp && chmod 1777 /out/tmp && cp target/*/release/draingate /out/draingate
 
 FROM scratch

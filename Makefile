@@ -16,11 +16,12 @@ test: lint unit e2e node ## All tests: format, lints, unit, property, TLS, the r
 lint: ## Format and lints
 	@echo '== format and lints'
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --all-targets --all-features --locked -- -D warnings
 
 unit: ## Everything that needs no cluster
 	@echo '== tests without a cluster'
 	$(CARGO) test --locked --lib --bins --test '*' -- --skip real_ --skip node_
+	$(CARGO) test --locked --features traces --test standalone -- traced
 
 e2e: ## Everything on a real API server, which is found or built first
 	@echo '== the real API server: found, or built once (about 5 minutes)'
@@ -34,6 +35,7 @@ node: ## The chart and the image on a real node (as root; left out otherwise)
 	echo '== the real node: its parts are found, or built once (about 5 minutes), the image is built'; \
 	tests/cluster/parts etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy > /dev/null && \
 	tests/cluster/parts helm > /dev/null && \
+	tests/cluster/parts cert-manager > /dev/null && \
 	$(CARGO) test --locked --test node -- node_ --test-threads 1
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)

@@ -22,4 +22,6 @@ pub mod run;
 pub mod scan;
 pub mod serve;
 pub mod telemetry;
+#[cfg(feature = "traces")]
+pub mod traces;
 pub mod webhook;

@@ -28,8 +28,10 @@ fn dispatch(command: Command) -> Result<u8> {
     match command {
         Command::Check(args) => return check::run::run(&args),
         Command::Serve(args) => {
-            let _log = telemetry::init(args.log_format);
-            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::serve(*args))?;
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+                let _telemetry = telemetry::init(args.log_format)?;
+                run::serve(*args).await
+            })?;
         }
         Command::Crd => print(&crd::yaml()?)?,
         Command::Webhooks(args) => print(&webhook_configurations(args)?)?,

@@ -77,7 +77,10 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         metrics: Arc::clone(&metrics),
         body: (limits.max_body_bytes, limits.body_timeout),
     };
-    let app = guard(router(webhooks), Gate::new(&limits, Arc::clone(&metrics)));
+    let app = router(webhooks);
+    #[cfg(feature = "traces")]
+    let app = crate::traces::traced(app);
+    let app = guard(app, Gate::new(&limits, Arc::clone(&metrics)));
     let server = Server {
         port: "webhook",
         listener,

@@ -261,6 +261,66 @@ fn node_a_release_is_installed_used_changed_and_gone() {
     eventually("nothing is left", || (leftovers(&node) == before).then_some(()));
 }
 
+/// cert-manager, running inside until the test ends.
+struct CertManager(std::process::Child);
+
+impl CertManager {
+    fn start(node: &Node) -> CertManager {
+        let folder = PathBuf::from(run(script("parts").arg("cert-manager")).trim());
+        // `kubectl apply` would keep the whole of these large objects in an annotation.
+        node.kubectl(&["create", "-f", folder.join("crds.yaml").to_str().unwrap()]);
+        node.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
+        let kubeconfig = node.folder.path().canonicalize().unwrap().join("admin.conf");
+        let log = std::fs::File::create(node.folder.path().join("cert-manager.log")).unwrap();
+        let mut command = node.command(folder.join("cert-manager"), &["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        CertManager(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+}
+
+impl Drop for CertManager {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn node_cert_manager_makes_the_certificates_renews_them_and_no_admission_fails() {
+    let node = Node::up();
+    let _cert_manager = CertManager::start(&node);
+    node.release("install", &["webhooks.enforceFailurePolicy=Fail", "certificates.mode=cert-manager"]);
+    node.namespace("shop", "enforce");
+    let secret =
+        || node.kubectl(&["-n", "draingate", "get", "secret", "draingate-tls", "-o=jsonpath={.data.tls\\.crt}"]);
+    let shown = || {
+        let ask = "echo | openssl s_client -connect \"$0:443\" 2>/dev/null | openssl x509 -noout -serial";
+        let address = "-o=jsonpath={.spec.clusterIP}";
+        let address = node.kubectl(&["-n", "draingate", "get", "service", "draingate", address]);
+        run(&mut node.command("sh", &["-c", ask, &address]))
+    };
+    let (first, first_shown) = (secret(), shown());
+    let (sent, failed) = node.admissions(8_000, 100, || {
+        // As `cmctl renew` asks for it.
+        let issue = json!({"status": {"conditions": [{"type": "Issuing", "status": "True", "reason": "ManuallyTriggered",
+            "message": "asked for", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}});
+        let patch = ["--subresource=status", "--type=merge", "-p", &issue.to_string()];
+        node.kubectl(&[&["-n", "draingate", "patch", "certificate", "draingate"][..], &patch].concat());
+        eventually("cert-manager issues another certificate", || (secret() != first).then_some(()));
+        // The kubelet brings a Secret to its mount within a minute or two; the load goes on meanwhile.
+        std::thread::sleep(Duration::from_secs(70));
+    });
+    println!("{sent} admissions while the certificate was renewed, {} failed", failed.len());
+    assert_eq!(failed, [], "of {sent}");
+    eventually("the replicas show the new one", || (shown() != first_shown).then_some(()));
+    // The injector mends what somebody overwrites.
+    let path = "-o=jsonpath={.webhooks[0].clientConfig.caBundle}";
+    let bundle = || node.kubectl(&["get", "validatingwebhookconfiguration", "draingate", path]);
+    let right = bundle();
+    let garbage = r#"[{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": "Z2FyYmFnZQ=="}]"#;
+    node.kubectl(&["patch", "validatingwebhookconfiguration", "draingate", "--type=json", "-p", garbage]);
+    eventually("the caBundle is right again", || (bundle() == right).then_some(()));
+}
+
 /// What an installation could leave behind, cluster-wide.
 fn leftovers(node: &Node) -> String {
     let kinds = "crd,mutatingwebhookconfiguration,validatingwebhookconfiguration,clusterrole,clusterrolebinding,namespace,\

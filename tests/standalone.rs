@@ -29,6 +29,10 @@ struct Standalone {
 
 impl Standalone {
     fn start(policy: &str, arguments: &[&str]) -> Standalone {
+        Standalone::start_with(policy, arguments, &[])
+    }
+
+    fn start_with(policy: &str, arguments: &[&str], variables: &[(&str, String)]) -> Standalone {
         let files = tempfile::tempdir().unwrap();
         let (policies, ca) = (files.path().join("policy.yaml"), files.path().join("ca.crt"));
         std::fs::write(&policies, policy).unwrap();
@@ -40,6 +44,7 @@ impl Standalone {
             .arg(&ca)
             .args(arguments)
             .env("RUST_LOG", "info")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -322,4 +327,39 @@ fn a_policy_file_that_cannot_be_read_names_the_place() {
     );
     let message = run("a: [1\n");
     assert!(message.contains("policy.yaml:"), "{message}");
+}
+
+/// A collector that keeps what it is sent.
+#[cfg(feature = "traces")]
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_are_traced_and_the_rest_is_sent_at_the_end() {
+    let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let collector = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = collector.local_addr().unwrap();
+    let app = axum::Router::new().route(
+        "/v1/traces",
+        axum::routing::post(move |headers: axum::http::HeaderMap, body: axum::body::Bytes| async move {
+            assert_eq!(headers["content-type"], "application/x-protobuf");
+            sent.send(body).unwrap();
+        }),
+    );
+    tokio::spawn(async { axum::serve(collector, app).await });
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
+    let server = Standalone::start_with(SHOP, &["--hold-seconds", "0"], &[endpoint]);
+    let mut connection = server.client.http1().await;
+    let mut review = request("POST", "/mutate", review(&server_pod(), &pod_kind(), "shop", "CREATE"));
+    // What an API server that traces sends; the ids come back as bytes.
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    review.headers_mut().insert("traceparent", parent.parse().unwrap());
+    assert_eq!(send(&mut connection, review).await.status, 200);
+    drop(connection);
+    server.terminate();
+    let body = soon("the span arrives", received.recv()).await.unwrap();
+    assert_eq!(server.ended().0, Some(0));
+    let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
+    assert!(has(&[0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43, 0xdd, 0x84, 0x48, 0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c]));
+    assert!(has(&[0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31]));
+    for word in ["draingate", "/mutate", "705ab4f5-6393-11e8-b7cc-42010a800002", "shop", "enforce", "patched"] {
+        assert!(has(word.as_bytes()), "{word} is not in {}", String::from_utf8_lossy(&body));
+    }
 }

@@ -148,6 +148,14 @@ fn report(webhook: Webhook, app: &Webhooks, review: &Review, kind: &str, outcome
     let patched = outcome.answer.patch.is_some();
     let verdict = outcome.verdict.map(Verdict::as_str);
     let codes = || outcome.codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(",");
+    #[cfg(feature = "traces")]
+    {
+        let span = tracing::Span::current();
+        span.record("uid", tracing::field::display(&review.uid)).record("kind", kind).record("denied", denied);
+        span.record("namespace", tracing::field::display(&review.namespace)).record("patched", patched);
+        span.record("mode", tracing::field::display(outcome.mode)).record("dry_run", review.dry_run);
+        span.record("verdict", verdict).record("findings", codes());
+    }
     let notable = denied || patched || matches!(outcome.verdict, Some(Verdict::Fail | Verdict::Fixed));
     if notable {
         info!(

@@ -17,6 +17,7 @@ pub mod helpers;
 pub mod manifest;
 pub mod metrics;
 pub mod offline;
+pub mod rehearse;
 pub mod report;
 pub mod run;
 pub mod scan;

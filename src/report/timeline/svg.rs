@@ -5,9 +5,9 @@ use super::axis::Axis;
 use super::words::{self, arithmetic, balance, heading, room, shortened, wrapped};
 use super::{Explanation, Lane, Segment, View};
 
-mod canvas;
+pub(crate) mod canvas;
 mod legend;
-mod palette;
+pub(crate) mod palette;
 
 pub(super) use canvas::escaped;
 use canvas::{Anchor, Canvas, Type};

@@ -7,10 +7,10 @@ use crate::report::timeline::words::room;
 
 /// How text is set.
 #[derive(Clone, Copy)]
-pub(super) struct Type {
+pub(crate) struct Type {
     class: &'static str,
     /// In pixels.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     weight: &'static str,
     mono: bool,
 }
@@ -19,40 +19,40 @@ const MONO: &str = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans 
 const SANS: &str = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 
 impl Type {
-    pub(super) const TITLE: Type = Type { class: "title", size: 15, weight: "600", mono: true };
-    pub(super) const HEADING: Type = Type { class: "heading", size: 14, weight: "600", mono: false };
-    pub(super) const BODY: Type = Type { class: "body", size: 12, weight: "400", mono: false };
-    pub(super) const NAME: Type = Type { class: "name", size: 13, weight: "500", mono: true };
-    pub(super) const LABEL: Type = Type { class: "label", size: 11, weight: "400", mono: false };
-    pub(super) const SMALL: Type = Type { class: "small", size: 11, weight: "400", mono: false };
+    pub(crate) const TITLE: Type = Type { class: "title", size: 15, weight: "600", mono: true };
+    pub(crate) const HEADING: Type = Type { class: "heading", size: 14, weight: "600", mono: false };
+    pub(crate) const BODY: Type = Type { class: "body", size: 12, weight: "400", mono: false };
+    pub(crate) const NAME: Type = Type { class: "name", size: 13, weight: "500", mono: true };
+    pub(crate) const LABEL: Type = Type { class: "label", size: 11, weight: "400", mono: false };
+    pub(crate) const SMALL: Type = Type { class: "small", size: 11, weight: "400", mono: false };
 
     /// How wide `text` is at most, in pixels.
-    pub(super) fn room(self, text: &str) -> u64 {
+    pub(crate) fn room(self, text: &str) -> u64 {
         text.chars().map(room).sum::<u64>() * self.size / 100 + 1
     }
 }
 
 /// Which end of a text stands at its place.
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 /// A picture that grows downwards.
-pub(super) struct Canvas {
-    pub(super) width: u64,
+pub(crate) struct Canvas {
+    pub(crate) width: u64,
     id: String,
     body: String,
 }
 
 impl Canvas {
-    pub(super) fn new(width: u64, id: &str) -> Canvas {
+    pub(crate) fn new(width: u64, id: &str) -> Canvas {
         Canvas { width, id: escaped(id), body: String::new() }
     }
 
-    pub(super) fn rect(&mut self, role: &str, x: u64, y: u64, width: u64, height: u64, colour: Colour) {
+    pub(crate) fn rect(&mut self, role: &str, x: u64, y: u64, width: u64, height: u64, colour: Colour) {
         let radius = if role == "stripe" { 4 } else { 2 };
         let (class, fill) = (colour.class(), colour.light());
         let _ = writeln!(
@@ -61,7 +61,7 @@ impl Canvas {
         );
     }
 
-    pub(super) fn hatch(&mut self, x: u64, y: u64, width: u64, height: u64, hatch: &str) {
+    pub(crate) fn hatch(&mut self, x: u64, y: u64, width: u64, height: u64, hatch: &str) {
         let id = &self.id;
         let _ = writeln!(
             self.body,
@@ -69,7 +69,7 @@ impl Canvas {
         );
     }
 
-    pub(super) fn line(&mut self, x1: u64, y1: u64, x2: u64, y2: u64, colour: Colour, dashes: &str) {
+    pub(crate) fn line(&mut self, x1: u64, y1: u64, x2: u64, y2: u64, colour: Colour, dashes: &str) {
         let (class, stroke) = (colour.class(), colour.light());
         let dashes = if dashes.is_empty() { String::new() } else { format!(r#" stroke-dasharray="{dashes}""#) };
         let _ = writeln!(
@@ -79,7 +79,7 @@ impl Canvas {
     }
 
     /// SIGTERM: a pin through the bar.
-    pub(super) fn pin(&mut self, x: u64, top: u64, height: u64, colour: Colour) {
+    pub(crate) fn pin(&mut self, x: u64, top: u64, height: u64, colour: Colour) {
         let (class, fill) = (colour.class(), colour.light());
         let (left, right, tip) = (x.saturating_sub(4), x + 4, top);
         let above = top.saturating_sub(6);
@@ -89,7 +89,7 @@ impl Canvas {
     }
 
     /// SIGKILL: a cross.
-    pub(super) fn cross(&mut self, x: u64, y: u64, colour: Colour) {
+    pub(crate) fn cross(&mut self, x: u64, y: u64, colour: Colour) {
         let (class, stroke) = (colour.class(), colour.light());
         let (left, right, top, bottom) = (x.saturating_sub(4), x + 4, y.saturating_sub(4), y + 4);
         let _ = writeln!(
@@ -99,7 +99,7 @@ impl Canvas {
     }
 
     /// A label on a hatched bar, with a rim of the bar's own colour.
-    pub(super) fn text_over(&mut self, x: u64, y: u64, colour: Colour, text: &str, bar: Colour) {
+    pub(crate) fn text_over(&mut self, x: u64, y: u64, colour: Colour, text: &str, bar: Colour) {
         let (class, fill, rim) = (colour.class(), colour.light(), bar.light());
         let (rim_class, size, text) = (bar.class(), Type::LABEL.size, escaped(text));
         let _ = writeln!(
@@ -108,7 +108,7 @@ impl Canvas {
         );
     }
 
-    pub(super) fn text(&mut self, x: u64, y: u64, anchor: Anchor, style: Type, colour: Colour, text: &str) {
+    pub(crate) fn text(&mut self, x: u64, y: u64, anchor: Anchor, style: Type, colour: Colour, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "",
             Anchor::Middle => r#" text-anchor="middle""#,
@@ -126,7 +126,7 @@ impl Canvas {
     }
 
     /// What follows belongs to one lane.
-    pub(super) fn open_lane(&mut self, top: u64, height: u64, left: u64, right: u64) {
+    pub(crate) fn open_lane(&mut self, top: u64, height: u64, left: u64, right: u64) {
         let bottom = top + height;
         let _ = writeln!(
             self.body,
@@ -134,12 +134,12 @@ impl Canvas {
         );
     }
 
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.body.push_str("</g>\n");
     }
 
     /// The file.
-    pub(super) fn finish(self, height: u64, title: &str, description: &str) -> String {
+    pub(crate) fn finish(self, height: u64, title: &str, description: &str) -> String {
         let Canvas { width, id, body } = self;
         let (title, description) = (escaped(title), escaped(description));
         let paper = Colour::Paper.light();
@@ -184,7 +184,7 @@ fn style() -> String {
 }
 
 /// Text as XML, and as HTML, may carry it.
-pub(in crate::report::timeline) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -4,7 +4,7 @@ use crate::report::timeline::{Segment, What};
 
 /// Everything that has a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Colour {
+pub(crate) enum Colour {
     Paper,
     Text,
     Muted,
@@ -25,7 +25,7 @@ pub(super) enum Colour {
 }
 
 impl Colour {
-    pub(super) const ALL: [Colour; 17] = [
+    pub(crate) const ALL: [Colour; 17] = [
         Colour::Paper,
         Colour::Text,
         Colour::Muted,
@@ -45,7 +45,7 @@ impl Colour {
         Colour::Cut,
     ];
 
-    pub(super) fn of(segment: &Segment) -> Colour {
+    pub(crate) fn of(segment: &Segment) -> Colour {
         match segment.what {
             _ if segment.cut => Colour::Cut,
             What::Traffic => Colour::Traffic,
@@ -60,20 +60,20 @@ impl Colour {
     }
 
     /// The class that a style sheet knows it by.
-    pub(super) fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         self.parts().0
     }
 
-    pub(super) fn light(self) -> &'static str {
+    pub(crate) fn light(self) -> &'static str {
         self.parts().1
     }
 
-    pub(super) fn dark(self) -> &'static str {
+    pub(crate) fn dark(self) -> &'static str {
         self.parts().2
     }
 
     /// The strokes over a fill that must not be taken for one that is well.
-    pub(super) fn hatch(self) -> Option<&'static str> {
+    pub(crate) fn hatch(self) -> Option<&'static str> {
         match self {
             Colour::Cut => Some("cut"),
             Colour::Danger => Some("danger"),

@@ -1,0 +1,26 @@
+// Command lab is everything that the lab's pods run: the servers that are rolled, and the clients that load them.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+func main() {
+	commands := map[string]func([]string) error{
+		"serve":      serve,
+		"serve-grpc": serveGRPC,
+		"transact":   transact,
+		"load":       load,
+		"stopper":    stopper,
+	}
+	err := errors.New("usage: lab serve|serve-grpc|transact|load|stopper [flags]")
+	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
+		err = commands[os.Args[1]](os.Args[2:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}

@@ -1,3 +1,0 @@
-module draingate.dev/app
-
-go 1.24

@@ -4,112 +4,20 @@
 //! of its network: what asks its API server runs inside, as this same program started there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+#[path = "support/node.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod node;
+
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use axum::http::Request;
 use futures::StreamExt;
+use node::{Node, eventually, run, script, text};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// A node that ends with the test.
-struct Node {
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = script("node").arg("down").arg(self.folder.path()).status();
-    }
-}
-
-fn script(name: &str) -> Command {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster").join(name))
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", text(&output));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Draingate's image, built once.
-fn image() -> &'static Path {
-    static IMAGE: OnceLock<PathBuf> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        let image = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("draingate.tar");
-        run(Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("image/build")).arg(&image));
-        image
-    })
-}
-
 impl Node {
-    /// With Draingate's image in its containerd.
-    fn up() -> Node {
-        let node = Node { folder: tempfile::tempdir().unwrap() };
-        run(script("node").arg("up").arg(node.folder.path()));
-        run(script("node").arg("load").arg(node.folder.path()).arg(image()));
-        node
-    }
-
-    /// A command inside.
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
-        let mut command = script("node");
-        command.arg("exec").arg(self.folder.path()).arg(program.as_ref()).args(arguments);
-        command
-    }
-
-    fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        let kubectl = parts().join("kubectl");
-        let output = self.command(kubectl, arguments).stdin(Stdio::null()).output().unwrap();
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(text(&output))
-        }
-    }
-
-    fn kubectl(&self, arguments: &[&str]) -> String {
-        self.try_kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
-    }
-
-    fn apply(&self, object: &Value) -> Result<String, String> {
-        let file = self.folder.path().join("object.json");
-        std::fs::write(&file, object.to_string()).unwrap();
-        self.try_kubectl(&["apply", "-f", file.to_str().unwrap()])
-    }
-
-    fn helm(&self, arguments: &[&str]) -> String {
-        let mut all = arguments.to_vec();
-        all.extend(["--namespace", "draingate", "--timeout", "120s"]);
-        run(&mut self.command(helm(), &all))
-    }
-
-    /// Installs or upgrades the chart, and waits until it runs.
-    fn release(&self, verb: &str, values: &[&str]) {
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/draingate");
-        let mut arguments = vec![verb, "draingate", chart, "--wait", "--set", "image.pullPolicy=Never"];
-        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
-        if verb == "install" {
-            arguments.push("--create-namespace");
-        }
-        self.helm(&arguments);
-    }
-
-    /// A namespace in a mode.
-    fn namespace(&self, name: &str, mode: &str) {
-        let labels = json!({"draingate.dev/mode": mode});
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
-        self.apply(&object).unwrap();
-    }
-
     /// Sends pods to be admitted (dry runs) from inside, at a steady rate, while `meanwhile` goes on; then all that
     /// were sent, and those that failed.
     fn admissions(&self, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<Failure>) {
@@ -147,27 +55,6 @@ struct Failure {
 
 fn clock() -> f64 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
-}
-
-fn parts() -> &'static Path {
-    static PARTS: OnceLock<PathBuf> = OnceLock::new();
-    PARTS.get_or_init(|| run(&mut script("parts")).trim().into())
-}
-
-fn helm() -> &'static Path {
-    static HELM: OnceLock<PathBuf> = OnceLock::new();
-    HELM.get_or_init(|| Path::new(run(script("parts").arg("helm")).trim()).join("helm"))
-}
-
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(300));
-    }
 }
 
 fn pod_spec(hook: &Value) -> Value {

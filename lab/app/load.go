@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,7 +44,8 @@ func load(arguments []string) error {
 		DisableKeepAlives:   *connections == "new",
 		MaxIdleConnsPerHost: *rate,
 	}}
-	end := time.Now().Add(*duration)
+	end := make(chan struct{})
+	go until(*duration, end)
 	switch *kind {
 	case "http":
 		steady(*rate, end, samples, func(int) string { return ask(client, *method, *url) })
@@ -69,12 +71,33 @@ func load(arguments []string) error {
 	return nil
 }
 
+// until ends the load after its time, or when the file LAB_STOP is there.
+func until(duration time.Duration, end chan<- struct{}) {
+	for over := time.Now().Add(duration); time.Now().Before(over); time.Sleep(100 * time.Millisecond) {
+		if path := os.Getenv("LAB_STOP"); path != "" {
+			if _, err := os.Stat(path); err == nil {
+				break
+			}
+		}
+	}
+	close(end)
+}
+
+func over(end <-chan struct{}) bool {
+	select {
+	case <-end:
+		return true
+	default:
+		return false
+	}
+}
+
 // steady begins a request at each tick, whatever became of the last.
-func steady(rate int, end time.Time, samples *lines, one func(n int) string) {
+func steady(rate int, end <-chan struct{}, samples *lines, one func(n int) string) {
 	var flying sync.WaitGroup
 	ticks := time.NewTicker(time.Second / time.Duration(rate))
 	defer ticks.Stop()
-	for n := 0; time.Now().Before(end); n++ {
+	for n := 0; !over(end); n++ {
 		flying.Add(1)
 		go func() {
 			defer flying.Done()
@@ -87,13 +110,13 @@ func steady(rate int, end time.Time, samples *lines, one func(n int) string) {
 }
 
 // always keeps so many going, one after the other. After a failure it waits, as clients do.
-func always(count int, end time.Time, samples *lines, one func(n int) string) {
+func always(count int, end <-chan struct{}, samples *lines, one func(n int) string) {
 	var flying sync.WaitGroup
 	for n := range count {
 		flying.Add(1)
 		go func() {
 			defer flying.Done()
-			for time.Now().Before(end) {
+			for !over(end) {
 				started := time.Now()
 				reason := one(n)
 				samples.write(sampleOf(started, reason))

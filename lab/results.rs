@@ -1,0 +1,152 @@
+//! What came out: files with the raw samples, pictures, and one table.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use draingate::rehearse::course::{Count, Course, quantile};
+use draingate::rehearse::picture;
+use serde::{Deserialize, Serialize};
+
+/// Which run of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Variant {
+    /// Nothing happens.
+    Control,
+    /// Without Draingate.
+    Before,
+    /// With it.
+    After,
+}
+
+impl Variant {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Variant::Control => "control",
+            Variant::Before => "before",
+            Variant::After => "after",
+        }
+    }
+}
+
+/// One run, as it is written to a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) scenario: String,
+    pub(crate) title: String,
+    pub(crate) event: String,
+    pub(crate) variant: Variant,
+    pub(crate) course: Course,
+}
+
+impl Outcome {
+    fn count(&self) -> Count {
+        Count::of(&self.course.samples)
+    }
+
+    /// The longest stop of a pod, in seconds.
+    fn longest_stop(&self) -> Option<f64> {
+        let mut stops: Vec<f64> = self.course.pods.iter().filter_map(|pod| pod.stop_seconds()).collect();
+        stops.sort_by(f64::total_cmp);
+        quantile(&stops, 1.0)
+    }
+
+    /// Whether it came out as it should: nothing is lost but without Draingate, where something is.
+    pub(crate) fn as_expected(&self) -> bool {
+        let count = self.count();
+        count.sent > 0 && (count.failed > 0) == (self.variant == Variant::Before)
+    }
+
+    /// One line for people.
+    pub(crate) fn line(&self) -> String {
+        let count = self.count();
+        format!("{} ({}): {} of {} lost{}", self.scenario, self.variant.name(), count.failed, count.sent, kinds(&count))
+    }
+
+    pub(crate) fn write(&self, folder: &Path) {
+        let name = format!("{}-{}", self.scenario, self.variant.name());
+        std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec(self).unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}.svg")), picture::svg(&self.course)).unwrap();
+    }
+}
+
+fn kinds(count: &Count) -> String {
+    if count.errors.is_empty() {
+        return String::new();
+    }
+    let kinds: Vec<String> = count.errors.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    format!(" ({})", kinds.join(", "))
+}
+
+/// The table, as Markdown.
+pub(crate) fn table(outcomes: &[Outcome]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for outcome in outcomes {
+        if !names.contains(&outcome.scenario.as_str()) {
+            names.push(&outcome.scenario);
+        }
+    }
+    let mut text = String::from(
+        "| scenario | event | no rollout | without Draingate: lost | with Draingate: lost | p99 in the window | longest stop |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for name in names {
+        let of = |variant| outcomes.iter().find(|one| one.scenario == name && one.variant == variant);
+        let Some(any) = outcomes.iter().find(|one| one.scenario == name) else { continue };
+        let lost = |variant| {
+            of(variant).map_or_else(String::new, |one| {
+                let count = one.count();
+                format!("{} of {}{}", count.failed, count.sent, kinds(&count))
+            })
+        };
+        let pair = |value: &dyn Fn(&Outcome) -> Option<String>| {
+            let shown = |variant| of(variant).and_then(value).unwrap_or_else(|| "-".to_owned());
+            format!("{} / {}", shown(Variant::Before), shown(Variant::After))
+        };
+        let p99 = pair(&|one| one.course.split().0.p99.map(|p99| format!("{:.0} ms", p99 * 1000.0)));
+        let stop = pair(&|one| one.longest_stop().map(|stop| format!("{stop:.1} s")));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {p99} | {stop} |",
+            any.title,
+            any.event,
+            lost(Variant::Control),
+            lost(Variant::Before),
+            lost(Variant::After)
+        );
+    }
+    text
+}
+
+/// All that lie in a folder, in the order of the scenarios.
+fn read(folder: &Path) -> Vec<Outcome> {
+    let variants = [Variant::Control, Variant::Before, Variant::After];
+    let names =
+        crate::scenarios::all().into_iter().flat_map(|one| variants.map(|v| format!("{}-{}.json", one.name, v.name())));
+    names.filter_map(|name| serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok()).collect()
+}
+
+/// Writes docs/lab.md and docs/lab/*.svg.
+pub(crate) fn publish(folder: &Path, root: &Path) {
+    let outcomes = read(folder);
+    let pictures = root.join("docs/lab");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let mut gallery = String::new();
+    for outcome in outcomes.iter().filter(|one| one.variant != Variant::Control) {
+        let name = format!("{}-{}.svg", outcome.scenario, outcome.variant.name());
+        std::fs::copy(folder.join(&name), pictures.join(&name)).unwrap();
+        let _ = writeln!(gallery, "![{}](lab/{name})\n", outcome.line());
+    }
+    let page = root.join("docs/lab.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (before, rest) = text.split_once("<!-- table -->\n").expect("docs/lab.md has a place for the table");
+    let (between, rest) =
+        rest.split_once("<!-- /table -->\n").map(|(_, rest)| rest.split_once("<!-- pictures -->\n")).unwrap().unwrap();
+    let (_, after) = rest.split_once("<!-- /pictures -->\n").unwrap();
+    let text = format!(
+        "{before}<!-- table -->\n{}<!-- /table -->\n{between}<!-- pictures -->\n{gallery}<!-- /pictures -->\n{after}",
+        table(&outcomes)
+    );
+    std::fs::write(&page, text).unwrap();
+    println!("lab: wrote {}", page.display());
+}

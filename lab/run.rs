@@ -1,0 +1,370 @@
+//! Inside the node: sets a scenario up, loads it, lets the event happen, and takes down what was seen.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use draingate::rehearse::course::{Course, PodLife, Sample};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::{Api, Client, ResourceExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::results::{Outcome, Variant, table};
+use crate::scenarios::{Event, Place, Scenario, container, shared, volume};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Load before anything happens, and after all of it has.
+const CALM: Duration = Duration::from_secs(4);
+/// Of a run in which nothing happens.
+const CONTROL: Duration = Duration::from_secs(10);
+/// The longest load; the end of a run ends it earlier.
+const BOUND: &str = "-duration=3m";
+
+struct Lab {
+    client: Client,
+    folder: PathBuf,
+    results: PathBuf,
+    next: AtomicU32,
+}
+
+/// Runs them all; whether each came out as it should.
+pub(crate) async fn all(scenarios: Vec<Scenario>, folder: &Path, results: &Path, parallel: usize) -> bool {
+    let lab = Lab {
+        client: client().await,
+        folder: folder.join("lab"),
+        results: results.to_owned(),
+        next: AtomicU32::new(1),
+    };
+    if scenarios.iter().any(|one| one.load.is_none()) {
+        lab.namespace("lab-shared", "off").await;
+        lab.create(&shared("lab-shared")).await;
+        lab.ready("lab-shared").await;
+    }
+    let lab = &lab;
+    let outcomes: Vec<Vec<Outcome>> =
+        futures::stream::iter(scenarios.iter().map(|one| async move { lab.scenario(one).await }))
+            .buffered(parallel.max(1))
+            .collect()
+            .await;
+    let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
+    let text = table(&outcomes);
+    std::fs::write(lab.results.join("table.md"), &text).unwrap();
+    println!("\n{text}");
+    let wrong: Vec<&Outcome> = outcomes.iter().filter(|one| !one.as_expected()).collect();
+    for outcome in &wrong {
+        println!("not as expected: {}", outcome.line());
+    }
+    println!("samples and pictures: {}", lab.results.display());
+    wrong.is_empty()
+}
+
+pub(crate) async fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut config = kube::Config::infer().await.unwrap();
+    config.proxy_url = None;
+    Client::try_from(config).unwrap()
+}
+
+fn now() -> f64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
+}
+
+async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(250)).await;
+    }
+}
+
+impl Lab {
+    async fn scenario(&self, scenario: &Scenario) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if scenario.before {
+            outcomes.extend(self.runs(scenario, Variant::Before, "off").await);
+        }
+        outcomes.extend(self.runs(scenario, Variant::After, "inject").await);
+        outcomes
+    }
+
+    /// The runs of one namespace: without a rollout first, where nothing is injected, then with one.
+    async fn runs(&self, scenario: &Scenario, variant: Variant, mode: &str) -> Vec<Outcome> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("{}-{}", scenario.name, variant.name());
+        let folder = self.folder.join(&namespace);
+        std::fs::create_dir_all(&folder).unwrap();
+        let place = Place {
+            namespace: namespace.clone(),
+            ip: format!("10.96.100.{number}"),
+            behind: format!("10.96.101.{number}"),
+            folder: folder.display().to_string(),
+        };
+        self.namespace(&namespace, mode).await;
+        self.create(&(scenario.objects)(&place)).await;
+        self.ready(&namespace).await;
+        // kube-proxy learns of endpoints a moment after they are ready.
+        sleep(Duration::from_secs(3)).await;
+        let mut outcomes = Vec::new();
+        if variant == Variant::Before || !scenario.before {
+            outcomes.push(self.run(scenario, &place, Variant::Control).await);
+        }
+        outcomes.push(self.run(scenario, &place, variant).await);
+        let _ = Api::<Namespace>::all(self.client.clone()).delete(&namespace, &DeleteParams::default()).await;
+        for outcome in &outcomes {
+            outcome.write(&self.results);
+            println!("{}", outcome.line());
+        }
+        outcomes
+    }
+
+    async fn run(&self, scenario: &Scenario, place: &Place, variant: Variant) -> Outcome {
+        let folder = Path::new(&place.folder);
+        for file in ["samples", "marks", "stop"] {
+            let _ = std::fs::remove_file(folder.join(file));
+        }
+        let pods = Arc::new(Mutex::new(BTreeMap::new()));
+        let watch = tokio::spawn(watch(self.api(&place.namespace), Arc::clone(&pods)));
+        let load = format!("load-{}", variant.name());
+        if let Some(arguments) = scenario.load {
+            self.load(&load, arguments, place).await;
+        }
+        let samples = folder.join("samples");
+        let flows = || async { std::fs::metadata(&samples).ok().filter(|file| file.len() > 0).map(|_| ()) };
+        eventually("the first sample", flows).await;
+        let window = if variant == Variant::Control {
+            sleep(CONTROL).await;
+            None
+        } else {
+            sleep(CALM).await;
+            let from = now();
+            self.happen(scenario.event, &place.namespace, &pods).await;
+            let to = now();
+            sleep(CALM).await;
+            Some((from, to))
+        };
+        std::fs::write(folder.join("stop"), "").unwrap();
+        if scenario.load.is_some() {
+            let pods: Api<Pod> = self.api(&place.namespace);
+            let ended = || async {
+                let phase = pods.get(&load).await.ok()?.status?.phase?;
+                (phase == "Succeeded" || phase == "Failed").then_some(phase)
+            };
+            assert_eq!(eventually("the load ends", ended).await, "Succeeded", "{}", place.namespace);
+        }
+        watch.abort();
+        let mut lives: BTreeMap<String, PodLife> = pods.lock().unwrap().clone();
+        lives.retain(|name, _| name.starts_with("app-"));
+        marked(&folder.join("marks"), &mut lives);
+        let title = format!(
+            "{}: {}",
+            scenario.title,
+            match variant {
+                Variant::Control => "no rollout",
+                Variant::Before => "without Draingate",
+                Variant::After => "with Draingate",
+            }
+        );
+        let course = Course { title, window, samples: taken(&samples), pods: lives.into_values().collect() };
+        let (title, event) = (scenario.title.to_owned(), scenario.event.words().to_owned());
+        Outcome { scenario: scenario.name.to_owned(), title, event, variant, course }
+    }
+
+    fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    async fn namespace(&self, name: &str, mode: &str) {
+        let object = json!({"metadata": {"name": name, "labels": {"draingate.dev/mode": mode}}});
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        namespaces.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+        let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = self.api(name);
+        eventually("the default service account", || async { accounts.get("default").await.ok() }).await;
+    }
+
+    async fn create(&self, objects: &[Value]) {
+        for object in objects {
+            let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap();
+            let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
+            let resource =
+                kube::api::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(group, version, text("/kind")));
+            let api: Api<kube::api::DynamicObject> =
+                Api::namespaced_with(self.client.clone(), text("/metadata/namespace"), &resource);
+            api.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap()).await.unwrap();
+        }
+    }
+
+    /// Waits until all Deployments of a namespace are as they should be.
+    async fn ready(&self, namespace: &str) {
+        let deployments: Api<Deployment> = self.api(namespace);
+        let all = || async {
+            let list = deployments.list(&ListParams::default()).await.ok()?;
+            list.items.iter().all(complete).then_some(())
+        };
+        eventually(&format!("the pods of {namespace} are ready"), all).await;
+    }
+
+    async fn load(&self, name: &str, arguments: &[&str], place: &Place) {
+        let filled: Vec<String> = arguments.iter().map(|one| one.replace("URL", &place.ip)).collect();
+        let mut all = vec!["load", BOUND];
+        all.extend(filled.iter().map(String::as_str));
+        let pod = json!({"metadata": {"name": name}, "spec": {"restartPolicy": "Never", "containers": [container("load", &all)],
+            "volumes": volume(&place.folder), "terminationGracePeriodSeconds": 1}});
+        let pods: Api<Pod> = self.api(&place.namespace);
+        pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+    }
+
+    /// Lets it happen, and waits until the pods that had to go are gone and those that had to come are ready.
+    async fn happen(&self, event: Event, namespace: &str, pods: &Lives) {
+        let deployments: Api<Deployment> = self.api(namespace);
+        let api: Api<Pod> = self.api(namespace);
+        let patch = |patch: Value| {
+            let deployments = deployments.clone();
+            async move { deployments.patch("app", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap() }
+        };
+        let names: Vec<String> = {
+            let list = api.list(&ListParams::default().labels("app=app")).await.unwrap();
+            list.items.iter().map(ResourceExt::name_any).collect()
+        };
+        let gone = |name: String| {
+            let pods = Arc::clone(pods);
+            async move {
+                let is_gone =
+                    || async { pods.lock().unwrap().get(&name).is_some_and(|pod| pod.gone.is_some()).then_some(()) };
+                eventually(&format!("{name} is gone"), is_gone).await;
+            }
+        };
+        match event {
+            Event::Restart => {
+                let at = now().to_string();
+                patch(json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": at}}}}})).await;
+                for name in names {
+                    gone(name).await;
+                }
+            }
+            Event::ScaleDown => {
+                patch(json!({"spec": {"replicas": 1}})).await;
+                let deleted = || async {
+                    let lives = pods.lock().unwrap();
+                    let old: Vec<_> = lives.values().filter(|pod| pod.deleted.is_some()).collect();
+                    (old.len() == 2 && old.iter().all(|pod| pod.gone.is_some())).then_some(())
+                };
+                eventually("two pods are gone", deleted).await;
+            }
+            Event::Delete => {
+                api.delete(&names[0], &DeleteParams::default()).await.unwrap();
+                gone(names[0].clone()).await;
+            }
+            Event::Evict => {
+                for name in names {
+                    let evict = || async { api.evict(&name, &Default::default()).await.ok() };
+                    eventually("the budget allows an eviction", evict).await;
+                    gone(name.clone()).await;
+                }
+            }
+        }
+        self.ready(namespace).await;
+    }
+}
+
+fn complete(deployment: &Deployment) -> bool {
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+    let observed = deployment.status.as_ref().and_then(|status| status.observed_generation);
+    let status = deployment.status.as_ref();
+    let is = |count: Option<i32>| count.unwrap_or(0) == wanted.unwrap_or(1);
+    observed == deployment.metadata.generation
+        && status.is_some_and(|s| is(s.replicas) && is(s.updated_replicas) && is(s.available_replicas))
+}
+
+type Lives = Arc<Mutex<BTreeMap<String, PodLife>>>;
+
+/// Notes when pods come, are ready, are deleted and are gone, by this machine's clock.
+async fn watch(pods: Api<Pod>, lives: Lives) {
+    let list = pods.list(&ListParams::default()).await.unwrap();
+    let version = list.metadata.resource_version.clone().unwrap_or_default();
+    for pod in &list.items {
+        note(pod, &lives, false);
+    }
+    let mut events = pods.watch(&WatchParams::default().timeout(290), &version).await.unwrap().boxed();
+    while let Some(event) = events.try_next().await.unwrap_or(None) {
+        match event {
+            WatchEvent::Added(pod) | WatchEvent::Modified(pod) => note(&pod, &lives, false),
+            WatchEvent::Deleted(pod) => note(&pod, &lives, true),
+            _ => {}
+        }
+    }
+}
+
+fn note(pod: &Pod, lives: &Lives, gone: bool) {
+    let at = Some(now());
+    let ready = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref())
+        .is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
+    let mut lives = lives.lock().unwrap();
+    let life = lives.entry(pod.name_any()).or_insert_with(|| PodLife {
+        name: pod.name_any(),
+        created: at,
+        ..PodLife::default()
+    });
+    let first = |moment: &mut Option<f64>, happened: bool| {
+        if happened && moment.is_none() {
+            *moment = at;
+        }
+    };
+    first(&mut life.ready, ready);
+    first(&mut life.deleted, pod.metadata.deletion_timestamp.is_some());
+    first(&mut life.gone, gone);
+}
+
+#[derive(Deserialize)]
+struct Mark {
+    at: f64,
+    pod: String,
+    what: String,
+}
+
+/// Adds what the containers wrote themselves.
+fn marked(file: &Path, lives: &mut BTreeMap<String, PodLife>) {
+    for line in std::fs::read_to_string(file).unwrap_or_default().lines() {
+        let Ok(mark) = serde_json::from_str::<Mark>(line) else { continue };
+        let Some(life) = lives.get_mut(&mark.pod) else { continue };
+        match mark.what.as_str() {
+            "sigterm" => life.sigterm.push(mark.at / 1000.0),
+            "hook" => life.hook = Some(mark.at / 1000.0),
+            _ => {}
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Taken {
+    at: f64,
+    took: f64,
+    #[serde(default)]
+    error: String,
+}
+
+fn taken(file: &Path) -> Vec<Sample> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let read = |line: &str| {
+        let Taken { at, took, error } = serde_json::from_str(line).ok()?;
+        let error = (!error.is_empty()).then_some(error);
+        Some(Sample { at: at / 1000.0, took: took / 1000.0, error })
+    };
+    text.lines().filter_map(read).collect()
+}

@@ -259,13 +259,13 @@ fn service(place: &Place, name: &str, ip: &str, port: u16, target: u16) -> Value
 pub(crate) fn container(name: &str, arguments: &[&str]) -> Value {
     json!({"name": name, "image": "localhost/lab:1", "imagePullPolicy": "Never", "args": arguments,
         "env": [{"name": "LAB_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-            {"name": "LAB_CONTAINER", "value": name}, {"name": "LAB_MARKS", "value": "/lab/marks"},
-            {"name": "LAB_SAMPLES", "value": "/lab/samples"}, {"name": "LAB_STOP", "value": "/lab/stop"}],
-        "volumeMounts": [{"name": "lab", "mountPath": "/lab"}]})
+            {"name": "LAB_CONTAINER", "value": name}, {"name": "LAB_MARKS", "value": "/out/marks"},
+            {"name": "LAB_SAMPLES", "value": "/out/samples"}, {"name": "LAB_STOP", "value": "/out/stop"}],
+        "volumeMounts": [{"name": "out", "mountPath": "/out"}]})
 }
 
 pub(crate) fn volume(folder: &str) -> Value {
-    json!([{"name": "lab", "hostPath": {"path": folder, "type": "Directory"}}])
+    json!([{"name": "out", "hostPath": {"path": folder, "type": "Directory"}}])
 }
 
 fn serving(arguments: &[&str], probe: Value) -> Value {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use draingate::rehearse::course::{Course, PodLife, Sample};
-use futures::{StreamExt, TryStreamExt};
+use draingate::rehearse::pods::{Lives, follow, now};
+use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,10 +74,6 @@ pub(crate) async fn client() -> Client {
     Client::try_from(config).unwrap()
 }
 
-fn now() -> f64 {
-    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
-}
-
 async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -130,11 +127,13 @@ impl Lab {
 
     async fn run(&self, scenario: &Scenario, place: &Place, variant: Variant) -> Outcome {
         let folder = Path::new(&place.folder);
-        for file in ["samples", "marks", "stop"] {
-            let _ = std::fs::remove_file(folder.join(file));
+        let _ = std::fs::remove_file(folder.join("stop"));
+        // Emptied and not removed: the pods hold them open.
+        for file in ["samples", "marks"] {
+            std::fs::write(folder.join(file), "").unwrap();
         }
-        let pods = Arc::new(Mutex::new(BTreeMap::new()));
-        let watch = tokio::spawn(watch(self.api(&place.namespace), Arc::clone(&pods)));
+        let pods = Lives::default();
+        let watch = tokio::spawn(follow(self.api(&place.namespace), "app=app".to_owned(), Arc::clone(&pods)));
         let load = format!("load-{}", variant.name());
         if let Some(arguments) = scenario.load {
             self.load(&load, arguments, place).await;
@@ -164,7 +163,6 @@ impl Lab {
         }
         watch.abort();
         let mut lives: BTreeMap<String, PodLife> = pods.lock().unwrap().clone();
-        lives.retain(|name, _| name.starts_with("app-"));
         marked(&folder.join("marks"), &mut lives);
         let title = format!(
             "{}: {}",
@@ -287,48 +285,6 @@ fn complete(deployment: &Deployment) -> bool {
     let is = |count: Option<i32>| count.unwrap_or(0) == wanted.unwrap_or(1);
     observed == deployment.metadata.generation
         && status.is_some_and(|s| is(s.replicas) && is(s.updated_replicas) && is(s.available_replicas))
-}
-
-type Lives = Arc<Mutex<BTreeMap<String, PodLife>>>;
-
-/// Notes when pods come, are ready, are deleted and are gone, by this machine's clock.
-async fn watch(pods: Api<Pod>, lives: Lives) {
-    let list = pods.list(&ListParams::default()).await.unwrap();
-    let version = list.metadata.resource_version.clone().unwrap_or_default();
-    for pod in &list.items {
-        note(pod, &lives, false);
-    }
-    let mut events = pods.watch(&WatchParams::default().timeout(290), &version).await.unwrap().boxed();
-    while let Some(event) = events.try_next().await.unwrap_or(None) {
-        match event {
-            WatchEvent::Added(pod) | WatchEvent::Modified(pod) => note(&pod, &lives, false),
-            WatchEvent::Deleted(pod) => note(&pod, &lives, true),
-            _ => {}
-        }
-    }
-}
-
-fn note(pod: &Pod, lives: &Lives, gone: bool) {
-    let at = Some(now());
-    let ready = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_ref())
-        .is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
-    let mut lives = lives.lock().unwrap();
-    let life = lives.entry(pod.name_any()).or_insert_with(|| PodLife {
-        name: pod.name_any(),
-        created: at,
-        ..PodLife::default()
-    });
-    let first = |moment: &mut Option<f64>, happened: bool| {
-        if happened && moment.is_none() {
-            *moment = at;
-        }
-    };
-    first(&mut life.ready, ready);
-    first(&mut life.deleted, pod.metadata.deletion_timestamp.is_some());
-    first(&mut life.gone, gone);
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::cluster::webhooks::FailurePolicy;
 use crate::core::finding::Code;
 use crate::core::mode::Mode;
+use crate::rehearse::rollout::WorkloadName;
 
 /// Draingate makes pods stop without dropping work.
 ///
@@ -50,6 +51,18 @@ call is bad.")]
 Reads with your own rights, and writes nothing: get namespaces; list pods, services, namespaces, nodes,
 drainpolicies and clusterdrainpolicies. Exit code: 0 clean, 1 findings, 2 the cluster cannot be read.")]
     Scan(ScanArgs),
+    /// Restarts a workload of a cluster while sending load, and says what its clients lost
+    #[command(after_help = "Examples:
+  draingate rehearse deployment/web -n shop --url https://shop.example.com/health --rate 50
+  draingate rehearse deployment/web -n shop --url http://web.shop/ --slo 99.9 --yes --format json --svg web.svg
+  draingate rehearse statefulset/queue -n shop --no-load      only how its pods come and go
+
+It asks before it restarts. It does not start where the workload is not at rest, cannot be brought back, or fails
+already; too many errors undo the rollout. A request fails with a status of 500 or more, or without an answer.
+Send the load from where your clients are: what a port-forward shows is not what they see.
+Needs: get and patch of the workload; list and watch of pods. Exit code: 0 the SLO was met, 1 it was not or the
+rollout was undone, 2 nothing could be rehearsed.")]
+    Rehearse(Box<RehearseArgs>),
     /// Prints the CustomResourceDefinitions of DrainPolicy and ClusterDrainPolicy
     #[command(after_help = "Example:\n  draingate crd | kubectl apply -f -")]
     Crd,
@@ -265,6 +278,82 @@ pub struct ScanArgs {
     /// How many objects are read at once
     #[arg(long, value_name = "COUNT", hide = true)]
     pub page_size: Option<usize>,
+}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// What is restarted: deployment/NAME, statefulset/NAME or daemonset/NAME
+    #[arg(value_name = "KIND/NAME")]
+    pub workload: WorkloadName,
+    /// Its namespace [default: the current context's]
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// Where the load goes
+    #[arg(long, required_unless_present_any = ["no_load", "counter"])]
+    pub url: Option<String>,
+    /// Sends nothing
+    #[arg(long, conflicts_with_all = ["url", "counter"])]
+    pub no_load: bool,
+    /// A shell command that prints two numbers: all requests and failed ones that another load has sent so far
+    #[arg(long, value_name = "COMMAND", conflicts_with = "url")]
+    pub counter: Option<String>,
+    /// Requests a second
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: u32,
+    /// The HTTP method
+    #[arg(long, default_value = "GET")]
+    pub method: String,
+    /// A header of each request (repeatable)
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// Uses connections again, as clients with a pool do, instead of a new one for each request
+    #[arg(long)]
+    pub keep_alive: bool,
+    /// How long a request may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// Trusts the CAs of this PEM file instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// What has to succeed in the deploy window, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.9, value_parser = percent)]
+    pub slo: f64,
+    /// More failed requests than this undo the rollout
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub max_errors: usize,
+    /// How long the load goes on before the restart
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub before: Duration,
+    /// How long it goes on after the last replaced pod is gone
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub after: Duration,
+    /// A rollout that takes longer is undone
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = humantime::parse_duration)]
+    pub longest: Duration,
+    /// Restarts without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = RehearseFormat::Human)]
+    pub format: RehearseFormat,
+    /// Draws the run into this file
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// What `rehearse` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RehearseFormat {
+    /// For people
+    Human,
+    /// For programs, version 1
+    Json,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok().filter(|value| (0.0..=100.0).contains(value));
+    value.ok_or_else(|| "a number from 0 to 100".to_owned())
 }
 
 /// What `check` writes.

@@ -1,0 +1,215 @@
+//! The workload that is restarted: whether it may be, its restart, and the way back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+/// What `kubectl rollout restart` writes.
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// A workload by kind and name, as `deployment/web`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadName {
+    /// Its kind.
+    pub kind: RolledKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// What can be restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RolledKind {
+    /// `apps/v1` Deployment
+    Deployment,
+    /// `apps/v1` StatefulSet
+    StatefulSet,
+    /// `apps/v1` DaemonSet
+    DaemonSet,
+}
+
+impl RolledKind {
+    /// As Kubernetes writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RolledKind::Deployment => "Deployment",
+            RolledKind::StatefulSet => "StatefulSet",
+            RolledKind::DaemonSet => "DaemonSet",
+        }
+    }
+}
+
+impl fmt::Display for WorkloadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.as_str().to_lowercase(), self.name)
+    }
+}
+
+impl FromStr for WorkloadName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, name) = text.split_once('/').unwrap_or(("deployment", text));
+        let kind = match kind.to_ascii_lowercase().as_str() {
+            "deployment" | "deployments" | "deploy" | "deployment.apps" => RolledKind::Deployment,
+            "statefulset" | "statefulsets" | "sts" | "statefulset.apps" => RolledKind::StatefulSet,
+            "daemonset" | "daemonsets" | "ds" | "daemonset.apps" => RolledKind::DaemonSet,
+            _ => return Err(format!("{kind} is none of deployment, statefulset, daemonset")),
+        };
+        if name.is_empty() || name.contains('/') {
+            return Err("expected KIND/NAME, such as deployment/web".to_owned());
+        }
+        Ok(WorkloadName { kind, name: name.to_owned() })
+    }
+}
+
+/// The workload in its cluster.
+pub struct Rollout {
+    name: WorkloadName,
+    namespace: String,
+    client: Client,
+    workloads: Api<DynamicObject>,
+    /// What the annotation was before; `None` where there was none.
+    former: Option<String>,
+    /// Finds its pods.
+    pub selector: String,
+    /// How many it should have.
+    pub replicas: i64,
+}
+
+fn number(object: &DynamicObject, path: &str) -> i64 {
+    object.data.pointer(path).and_then(Value::as_i64).unwrap_or(0)
+}
+
+impl Rollout {
+    /// Reads the workload, and finds out whether it can be restarted, and back. Nothing is changed.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub async fn check(client: Client, name: WorkloadName, namespace: String) -> Result<Rollout> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", name.kind.as_str()));
+        let workloads: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource);
+        let object = workloads.get(&name.name).await.with_context(|| format!("{name} in namespace {namespace}"))?;
+        let at = |path: &str| object.data.pointer(path);
+        if at("/spec/paused") == Some(&Value::Bool(true)) {
+            bail!("{name} is paused: a restart would wait for `kubectl rollout resume {name}`");
+        }
+        if at("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+            bail!("{name} has the update strategy OnDelete: a restart would not replace a pod");
+        }
+        if number(&object, "/spec/updateStrategy/rollingUpdate/partition") > 0 {
+            bail!("{name} has an update partition: a restart would replace only some of its pods");
+        }
+        if at("/spec/revisionHistoryLimit").and_then(Value::as_i64) == Some(0) {
+            bail!("{name} keeps no history (spec.revisionHistoryLimit 0): nobody could undo a rollout that goes wrong");
+        }
+        if !is_complete(name.kind, &object) {
+            bail!("{name} is not at rest: wait for `kubectl rollout status {name}`");
+        }
+        let replicas = match name.kind {
+            RolledKind::DaemonSet => number(&object, "/status/desiredNumberScheduled"),
+            _ => at("/spec/replicas").and_then(Value::as_i64).unwrap_or(1),
+        };
+        if replicas == 0 {
+            bail!("{name} has no pods");
+        }
+        let labels = at("/spec/selector/matchLabels").and_then(Value::as_object).into_iter().flatten();
+        let selector: Vec<String> =
+            labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+        if selector.is_empty() || at("/spec/selector/matchExpressions").is_some() {
+            bail!("{name} selects its pods by expressions, which rehearse cannot follow");
+        }
+        let path = "/spec/template/metadata/annotations";
+        let former = at(path).and_then(|all| all.get(RESTARTED)).and_then(Value::as_str).map(str::to_owned);
+        let (selector, client) = (selector.join(","), client);
+        let rollout = Rollout { name, namespace, client, workloads, former, selector, replicas };
+        // The same as the restart and the way back, judged by the API server and not stored.
+        for value in [json!("rehearsed"), rollout.former.clone().into()] {
+            let dry_run = PatchParams { dry_run: true, ..PatchParams::default() };
+            rollout.annotate(value, &dry_run).await.with_context(|| {
+                format!("{} cannot be restarted and brought back: the API server refuses it", rollout.name)
+            })?;
+        }
+        Ok(rollout)
+    }
+
+    async fn annotate(&self, value: Value, params: &PatchParams) -> kube::Result<DynamicObject> {
+        let patch = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: value}}}}});
+        self.workloads.patch(&self.name.name, params, &Patch::Merge(patch)).await
+    }
+
+    /// Its pods.
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// As `kubectl rollout restart` does it.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn restart(&self) -> Result<()> {
+        let at = k8s_openapi::jiff::Timestamp::now().to_string();
+        self.annotate(at.into(), &PatchParams::default()).await.context("the restart")?;
+        Ok(())
+    }
+
+    /// Brings the former template back.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn undo(&self) -> Result<()> {
+        let undo = self.annotate(self.former.clone().into(), &PatchParams::default()).await;
+        undo.with_context(|| format!("the rollout could not be undone; run: kubectl rollout undo {}", self.name))?;
+        Ok(())
+    }
+
+    /// Whether all pods are of the newest template, and available.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn is_complete(&self) -> kube::Result<bool> {
+        Ok(is_complete(self.name.kind, &self.workloads.get(&self.name.name).await?))
+    }
+}
+
+fn is_complete(kind: RolledKind, object: &DynamicObject) -> bool {
+    let status = |name: &str| number(object, &format!("/status/{name}"));
+    if status("observedGeneration") < object.metadata.generation.unwrap_or(0) {
+        return false;
+    }
+    let wanted = object.data.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    match kind {
+        RolledKind::Deployment => {
+            ["replicas", "updatedReplicas", "availableReplicas"].iter().all(|n| status(n) == wanted)
+        }
+        RolledKind::StatefulSet => {
+            let revision = |name: &str| object.data.pointer(&format!("/status/{name}")).cloned();
+            let rolled = revision("currentRevision") == revision("updateRevision");
+            rolled && ["replicas", "readyReplicas"].iter().all(|name| status(name) == wanted)
+        }
+        RolledKind::DaemonSet => {
+            let wanted = status("desiredNumberScheduled");
+            ["updatedNumberScheduled", "numberAvailable"].iter().all(|name| status(name) == wanted)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_named_as_kubectl_names_it() {
+        let parse = |text: &str| text.parse::<WorkloadName>().map(|name| name.to_string());
+        assert_eq!(parse("deployment/web"), Ok("deployment/web".to_owned()));
+        assert_eq!(parse("web"), Ok("deployment/web".to_owned()));
+        assert_eq!(parse("sts/db"), Ok("statefulset/db".to_owned()));
+        assert!(parse("job/x").unwrap_err().contains("none of deployment"));
+        assert!(parse("deployment/").is_err());
+    }
+}

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit e2e node soak fmt
+.PHONY: help demo test lint unit e2e node lab conformance soak fmt
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,13 +30,21 @@ e2e: ## Everything on a real API server, which is found or built first
 	@echo '== tests on the real API server'
 	$(CARGO) test --locked --test '*' -- real_
 
-node: ## The chart and the image on a real node (as root; left out otherwise)
-	@if [ "$$(id -u)" != 0 ]; then echo '== the real node: left out, it needs root'; exit 0; fi; \
+node: ## The chart, the image, the model and a rollout on a real node (as root; skipped otherwise)
+	@if ! why=$$(tests/cluster/node possible); then echo "== SKIPPED: all tests on the real node: $$why"; exit 0; fi; \
 	echo '== the real node: its parts are found, or built once (about 5 minutes), the image is built'; \
 	tests/cluster/parts etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy > /dev/null && \
 	tests/cluster/parts helm > /dev/null && \
 	tests/cluster/parts cert-manager > /dev/null && \
-	$(CARGO) test --locked --test node -- node_ --test-threads 1
+	$(CARGO) test --locked --test node --test conformance -- node_ --test-threads 1 && \
+	echo '== the lab, one scenario' && \
+	$(CARGO) test --locked --test lab -- --short --results target/tmp/lab-short
+
+lab: ## Rollouts under load without Draingate and with it, on a real node (as root; ARGS=--help says more)
+	@$(CARGO) test --locked --test lab -- $(ARGS)
+
+conformance: ## The model against the kubelet, with PODS=300 random pods (as root)
+	PODS=$(or $(PODS),300) $(CARGO) test --locked --test conformance -- --nocapture
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture

@@ -9,14 +9,13 @@ mod node;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use draingate::core::judge::{View, judge};
 use draingate::core::subject::{Kind, Subject};
 use draingate::core::world::World;
 use draingate::report::timeline::{Lane, LaneKind, Timeline, What};
-use node::{Node, eventually, run};
+use node::{Node, eventually, lab_image};
 use serde_json::{Value, json};
 
 /// What a moment may differ by, in seconds: the kubelet hears of a deletion, and of an end, within about one, and this
@@ -251,10 +250,8 @@ fn node_pods_stop_as_the_core_says() {
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (pods, seed) = (number("PODS", 20), number("SEED", 1));
-    let images = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    run(Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/images")).arg("--app").arg(&images));
     let node = Node::bare();
-    node.load(&images.join("lab.tar"));
+    node.load(lab_image());
     let folder = node.folder.path().canonicalize().unwrap().join("conformance");
     std::fs::create_dir_all(&folder).unwrap();
     let mut dice = Dice(seed);

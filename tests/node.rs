@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Request;
 use futures::StreamExt;
-use node::{Node, eventually, run, script, text};
+use node::{Node, eventually, lab_image, run, script, text};
 use serde_json::{Value, json};
 
 impl Node {
@@ -206,6 +206,111 @@ fn node_cert_manager_makes_the_certificates_renews_them_and_no_admission_fails()
     let garbage = r#"[{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": "Z2FyYmFnZQ=="}]"#;
     node.kubectl(&["patch", "validatingwebhookconfiguration", "draingate", "--type=json", "-p", garbage]);
     eventually("the caBundle is right again", || (bundle() == right).then_some(()));
+}
+
+/// A server that dies at SIGTERM, and its Service.
+fn dying_server(node: &Node) -> String {
+    let labels = json!({"app": "web"});
+    let app = json!({"name": "app", "image": "localhost/lab:1", "imagePullPolicy": "Never", "args": ["serve", "-work=200ms"],
+        "ports": [{"containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1}});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"replicas": 3, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [app]}}}});
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]}});
+    node.apply(&deployment).unwrap();
+    node.apply(&service).unwrap();
+    node.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s"]);
+    let address = node.kubectl(&["-n", "shop", "get", "service", "web", "-o=jsonpath={.spec.clusterIP}"]);
+    let url = format!("http://{address}/");
+    eventually("the Service answers", || {
+        let answer = node.command("curl", &["--silent", "--fail", "--max-time", "2", &url]).output().unwrap();
+        answer.status.success().then_some(())
+    });
+    url
+}
+
+/// `draingate rehearse` of the Deployment web: exit code, what it says, and its complaint.
+fn rehearse(node: &Node, arguments: &[&str]) -> (i32, String, String) {
+    let mut all = vec!["rehearse", "deployment/web", "-n", "shop", "--before", "3s", "--after", "3s", "--yes"];
+    all.extend(arguments);
+    let output = node.command(env!("CARGO_BIN_EXE_draingate"), &all).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn node_a_rehearsal_tells_what_a_rollout_loses() {
+    let node = Node::up();
+    node.load(lab_image());
+    node.release("install", &[]);
+    node.namespace("shop", "off");
+    let url = dying_server(&node);
+    let load = ["--url", &url, "--rate", "100", "--timeout", "3s"];
+    let template = || node.kubectl(&["-n", "shop", "get", "deployment", "web", "-o=jsonpath={.spec.template}"]);
+    let written = template();
+
+    // What cannot go well is not begun.
+    let (code, _, complaint) = rehearse(&node, &["--url", "http://10.96.250.250/", "--timeout", "1s"]);
+    assert_eq!(code, 2, "{complaint}");
+    assert!(complaint.contains("failed before anything was restarted"), "{complaint}");
+    for (change, back, complaint) in [
+        (json!({"paused": true}), json!({"paused": false}), "is paused"),
+        (json!({"revisionHistoryLimit": 0}), json!({"revisionHistoryLimit": 5}), "keeps no history"),
+        (json!({"replicas": 0}), json!({"replicas": 3}), "has no pods"),
+    ] {
+        let patch = |spec: &Value| {
+            let patch = json!({"spec": spec}).to_string();
+            node.kubectl(&["-n", "shop", "patch", "deployment", "web", "--type=merge", "-p", &patch]);
+            if spec.get("paused") != Some(&json!(true)) {
+                node.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s"]);
+            }
+        };
+        patch(&change);
+        let said = eventually("the controller has seen the change", || {
+            let (code, _, said) = rehearse(&node, &load);
+            (code == 2 && !said.contains("not at rest")).then_some(said)
+        });
+        assert!(said.contains(complaint), "{said}");
+        patch(&back);
+    }
+    assert_eq!(template(), written);
+    eventually("all pods are there again", || {
+        let ready =
+            node.kubectl(&["-n", "shop", "get", "deployment", "web", "-o=jsonpath={.status.availableReplicas}"]);
+        (ready == "3").then_some(())
+    });
+
+    // Without Draingate requests are lost, and the numbers say so.
+    let picture = node.folder.path().canonicalize().unwrap().join("run.svg");
+    let drawn = [&load[..], &["--format", "json", "--svg", picture.to_str().unwrap()]].concat();
+    let (code, said, complaint) = rehearse(&node, &drawn);
+    let report: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}{complaint}"));
+    assert_eq!(code, 1, "{report}");
+    assert!(report["inside"]["failed"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!((&report["outside"]["failed"], &report["slo"]["met"]), (&json!(0), &json!(false)), "{report}");
+    assert!(report["firstError"]["follows"].is_string(), "{report}");
+    assert!(std::fs::read_to_string(&picture).unwrap().contains("</svg>"));
+    // Too many undo it.
+    let written = template();
+    let (code, said, complaint) = rehearse(&node, &[&load[..], &["--max-errors", "0"]].concat());
+    assert!(code == 1 && said.contains("undone"), "{said}{complaint}");
+    assert_eq!(template(), written);
+
+    // With Draingate nothing is lost, once the pods are those that it has injected.
+    node.kubectl(&["label", "namespace", "shop", "--overwrite", "draingate.dev/mode=inject"]);
+    eventually("the pods are injected", || {
+        node.kubectl(&["-n", "shop", "rollout", "restart", "deployment/web"]);
+        node.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s"]);
+        let hooks = "-o=jsonpath={.items[*].spec.containers[0].lifecycle.preStop.sleep.seconds}";
+        let list = node.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", hooks]);
+        std::thread::sleep(Duration::from_secs(12));
+        (list.split_whitespace().count() >= 3).then_some(())
+    });
+    let (code, said, complaint) = rehearse(&node, &load);
+    println!("{said}");
+    assert!(code == 0 && said.contains("met"), "{said}{complaint}");
 }
 
 /// What an installation could leave behind, cluster-wide.

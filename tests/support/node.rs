@@ -60,6 +60,16 @@ pub fn image() -> &'static Path {
     })
 }
 
+/// The image of lab/app, built once.
+pub fn lab_image() -> &'static Path {
+    static IMAGE: OnceLock<PathBuf> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        run(Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/images")).arg("--app").arg(folder));
+        folder.join("lab.tar")
+    })
+}
+
 impl Node {
     /// With Draingate's image in its containerd.
     pub fn up() -> Node {

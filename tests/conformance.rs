@@ -157,10 +157,16 @@ fn differences(name: &str, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -
             Some(_) => {}
             None => {
                 let own = lane.segments.iter().rfind(|segment| segment.what != What::Margin);
-                compare(&lane.name, "gone", own.and_then(|segment| segment.to).unwrap_or(0), one.gone);
-                killed.extend(
-                    one.killed.then(|| format!("{name}/{}: killed, the core lets it end by itself", lane.name)),
-                );
+                let end = own.and_then(|segment| segment.to).unwrap_or(0);
+                compare(&lane.name, "gone", end, one.gone);
+                // One that ends in the very second of the SIGKILL may lose the race; the safety margin is for that.
+                let kill = timeline.grace.max(lane.sigterm.unwrap() + 2);
+                if one.killed && end < kill {
+                    killed.push(format!(
+                        "{name}/{}: killed, the core lets it end at {end} s, before {kill} s",
+                        lane.name
+                    ));
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::{check, codes, explain, helpers, run, scan, telemetry};
+use draingate::{check, codes, explain, helpers, observe, run, scan, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -42,6 +42,10 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Scan(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             return runtime.block_on(async { scan::run(run::client().await?, &args).await });
+        }
+        Command::Observe(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async { observe::run::run(run::client().await?, &args).await })?;
         }
         Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
         Command::Codes { code: None, format } => print(&codes::list(format)?)?,

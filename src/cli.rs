@@ -178,6 +178,9 @@ pub struct ServeArgs {
     /// Writes a PolicyReport (wgpolicyk8s.io/v1alpha2) into each namespace with a mode, this often
     #[arg(long, value_name = "TIME", conflicts_with = "standalone", value_parser = humantime::parse_duration)]
     pub policy_reports_every: Option<Duration>,
+    /// Watches the pods of namespaces with a mode stop: metrics, and an Event where one is killed at the end of its grace
+    #[arg(long, conflicts_with = "standalone")]
+    pub observe: bool,
     /// What to inject where a node or the API server is older than 1.30 and has no native sleep
     #[arg(long, value_enum, default_value_t = HookFallback::None)]
     pub hook_fallback: HookFallback,

@@ -12,6 +12,7 @@ use crate::core::policy::Policy;
 use crate::core::settings::{Source, Sourced};
 use crate::core::subject::{Kind, Subject};
 use crate::core::world::World;
+use crate::scan::count;
 
 /// A value and the numbers that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,8 +144,8 @@ fn proves(need: &Need, now: u64) -> bool {
 
 fn numbers(seen: &ContainerTally) -> String {
     format!(
-        "{} stops, p99 {} s, max {} s, killed {}",
-        seen.stop.count(),
+        "{}, p99 {} s, max {} s, killed {}",
+        count(usize::try_from(seen.stop.count()).unwrap_or(usize::MAX), "stop", "stops"),
         seen.stop.quantile(99).unwrap_or(0),
         seen.stop.max().unwrap_or(0),
         seen.killed

@@ -124,8 +124,10 @@ fn the_kubelets_last_deletion_does_not_shorten_the_grace_and_a_second_one_does()
     tracker.pod(ms(0), pod("1", 60, vec![container("app", State::Running)]), true, web);
     tracker.pod(ms(1), pod("1", 10, vec![container("app", State::Running)]), true, web);
     tracker.pod(ms(2), end(10), true, web);
-    tracker.pod(ms(3), end(0), true, web);
-    tracker.pod_gone(ms(4), end(0), web);
+    // The API server dates the kubelet's deletion anew.
+    let last = PodSeen { began: BEGAN + 10, ..end(0) };
+    tracker.pod(ms(3), last.clone(), true, web);
+    tracker.pod_gone(ms(4), last, web);
     assert!(tracker.tick(ms(1000)).is_empty(), "an Event may be on its way");
     let stop = tracker.tick(ms(3000)).remove(0);
     assert_eq!((stop.grace, stop.killed()), (10, true));

@@ -305,8 +305,9 @@ impl InFlight {
     fn update(&mut self, now: Duration, seen: PodSeen) {
         // The kubelet's last step is a deletion without grace; the same from somebody else is by force.
         let grace = if seen.grace == 0 { self.seen.grace } else { seen.grace };
-        // A list or a late update never brings a container back.
-        self.seen = PodSeen { grace, ..seen };
+        // Its deletion moves the timestamp, too: the earliest is when the stop began.
+        let began = self.seen.began.min(seen.began);
+        self.seen = PodSeen { grace, began, ..seen };
         if self.seen.has_ended() {
             self.ended.get_or_insert(now);
         }

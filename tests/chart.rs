@@ -550,7 +550,8 @@ fn real_roles_are_those_that_the_code_names() {
         assert_eq!(given_up, BTreeSet::from(written));
     }
     let unobserved = permissions(&[reports]);
-    let given_up: Vec<_> = all.difference(&unobserved).map(|(_, resource, verb)| format!("{verb} {resource}")).collect();
+    let given_up: Vec<_> =
+        all.difference(&unobserved).map(|(_, resource, verb)| format!("{verb} {resource}")).collect();
     let watched = ["list events", "watch events", "watch pods", "list endpointslices", "watch endpointslices"];
     assert_eq!(given_up, watched);
 }

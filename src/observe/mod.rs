@@ -17,4 +17,6 @@ pub mod track;
 pub mod watch;
 
 #[cfg(test)]
+mod suggest_tests;
+#[cfg(test)]
 mod tests;

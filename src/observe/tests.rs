@@ -11,20 +11,20 @@ use crate::core::pod::Role;
 
 const BEGAN: i64 = 1_000_000;
 
-fn ms(milliseconds: u64) -> Duration {
+pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn container(name: &str, state: State) -> ContainerSeen {
+pub(super) fn container(name: &str, state: State) -> ContainerSeen {
     ContainerSeen { name: name.to_owned(), sidecar: false, state }
 }
 
-fn sidecar(name: &str, state: State) -> ContainerSeen {
+pub(super) fn sidecar(name: &str, state: State) -> ContainerSeen {
     ContainerSeen { sidecar: true, ..container(name, state) }
 }
 
 /// So many seconds after the deletion.
-fn ended(seconds: i64, exit_code: i32, reason: &str) -> State {
+pub(super) fn ended(seconds: i64, exit_code: i32, reason: &str) -> State {
     State::Ended { at: Some(BEGAN + seconds), exit_code, reason: reason.to_owned() }
 }
 
@@ -37,7 +37,7 @@ fn described(workload: &str, duties: Vec<Duty>) -> Described {
     Described { workload, owner: None, name: "web-1".into(), duties, sample: None }
 }
 
-fn duty(name: &str, role: Role, hook: Option<u64>, hold: u64) -> Duty {
+pub(super) fn duty(name: &str, role: Role, hook: Option<u64>, hold: u64) -> Duty {
     Duty { name: name.to_owned(), role, hook, hold }
 }
 
@@ -50,7 +50,7 @@ fn stop_of(grace: u64, end: State) -> Stop {
     stop_with(grace, vec![container("app", end)], Vec::new())
 }
 
-fn stop_with(grace: u64, ends: Vec<ContainerSeen>, duties: Vec<Duty>) -> Stop {
+pub(super) fn stop_with(grace: u64, ends: Vec<ContainerSeen>, duties: Vec<Duty>) -> Stop {
     let mut tracker = Tracker::default();
     let running = ends.iter().map(|c| ContainerSeen { state: State::Running, ..c.clone() }).collect();
     tracker.pod(ms(0), pod("1", grace, running), true, || Some(described("web", duties)));

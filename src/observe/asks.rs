@@ -80,7 +80,7 @@ impl Asks {
             let asked = Asked {
                 seconds: slowest,
                 because: format!(
-                    "{title}: {} endpoints left within p99 {} ms, max {} ms, a lower bound; it is {} ({})",
+                    "{title}: {} endpoints left within p99 {} ms, max {} ms, a lower bound; now {} ({})",
                     tally.endpoint.count(),
                     tally.endpoint.quantile(99).unwrap_or(0),
                     tally.endpoint.max().unwrap_or(0),
@@ -120,7 +120,7 @@ impl Asks {
         let source = if role == Role::App { format!(" ({})", now.source) } else { String::new() };
         let asked = Asked {
             seconds: need.seconds,
-            because: format!("{title} {name:?}: {}; it took {needed}; it is {}{source}", numbers(seen), now.value),
+            because: format!("{title} {name:?}: {}; it took {needed}; now {}{source}", numbers(seen), now.value),
         };
         match (role, now.source) {
             (Role::App, Source::Annotation(key)) => self.remarks.push(annotated(key, &asked)),

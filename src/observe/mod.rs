@@ -17,6 +17,8 @@ pub mod track;
 pub mod watch;
 
 #[cfg(test)]
+mod report_tests;
+#[cfg(test)]
 mod suggest_tests;
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,13 @@ impl Asks {
         }
         for container in &judgement.standing.containers {
             let Some(seen) = tally.containers.get(container.name()) else { continue };
+            if seen.killed > 0 && seen.killed == seen.stop.count() {
+                asks.remarks.push(format!(
+                    "{title} {:?}: killed in every stop that was seen; look first whether it hears SIGTERM at all: one \
+                    that does not (a shell as its first process) is killed after any grace",
+                    container.name()
+                ));
+            }
             let now = match container.role {
                 Role::App => container.request,
                 // Where S comes from is not kept; an annotation that wins is found when the policy is tried.

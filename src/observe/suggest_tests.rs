@@ -82,6 +82,8 @@ fn a_container_that_was_killed_needs_more_than_it_got() {
         assert!(line.contains(part), "{part}: {line}");
     }
     assert!(text.contains("need a grace of 38 s"), "{text}");
+    assert!(!text.contains("hears SIGTERM"));
+    assert!(suggested(vec![killed()], &World::default()).0.contains("killed in every stop that was seen"));
     let docs = include_str!("../../docs/observe.md");
     let shown = text.strip_prefix("# From some stops.\n").unwrap();
     assert!(docs.contains(shown), "docs/observe.md does not show {shown}");

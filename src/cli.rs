@@ -63,6 +63,16 @@ Send the load from where your clients are: what a port-forward shows is not what
 Needs: get and patch of the workload; list and watch of pods. Exit code: 0 the SLO was met, 1 it was not or the
 rollout was undone, 2 nothing could be rehearsed.")]
     Rehearse(Box<RehearseArgs>),
+    /// Watches pods stop: how long they really take, who is killed at the end of the grace, what policy that asks for
+    #[command(after_help = "Examples:
+  draingate observe --for 10m                    while a rollout runs; Ctrl-C ends it sooner
+  draingate observe -n shop --suggest > policy.yaml    the table goes to standard error
+  draingate observe -A --format json             namespaces without a mode, too
+
+Reads with your own rights, and writes nothing: list and watch pods, endpointslices and events; what scan reads, for
+the policies; with --suggest, get deployments, statefulsets and daemonsets. Endpoint times end at the EndpointSlice: a
+lower bound of endpoint propagation. Exit code: 0, or 2 where the cluster cannot be read.")]
+    Observe(ObserveArgs),
     /// Prints the CustomResourceDefinitions of DrainPolicy and ClusterDrainPolicy
     #[command(after_help = "Example:\n  draingate crd | kubectl apply -f -")]
     Crd,
@@ -181,6 +191,9 @@ pub struct ServeArgs {
     /// Writes a PolicyReport (wgpolicyk8s.io/v1alpha2) into each namespace with a mode, this often
     #[arg(long, value_name = "TIME", conflicts_with = "standalone", value_parser = humantime::parse_duration)]
     pub policy_reports_every: Option<Duration>,
+    /// Watches the pods of namespaces with a mode stop: metrics, and an Event where one is killed at the end of its grace
+    #[arg(long, conflicts_with = "standalone")]
+    pub observe: bool,
     /// What to inject where a node or the API server is older than 1.30 and has no native sleep
     #[arg(long, value_enum, default_value_t = HookFallback::None)]
     pub hook_fallback: HookFallback,
@@ -354,6 +367,41 @@ pub enum RehearseFormat {
 fn percent(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|value| (0.0..=100.0).contains(value));
     value.ok_or_else(|| "a number from 0 to 100".to_owned())
+}
+
+/// Arguments of `observe`.
+#[derive(Debug, Args)]
+pub struct ObserveArgs {
+    /// Only this namespace, whatever its mode
+    #[arg(short, long, conflicts_with = "all_namespaces")]
+    pub namespace: Option<String>,
+    /// Every namespace, instead of those with a mode
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// How long to watch, for example 10m; until Ctrl-C where absent
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// Prints the DrainPolicies that the measures ask for
+    #[arg(long)]
+    pub suggest: bool,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = ObserveFormat::Human)]
+    pub format: ObserveFormat,
+    /// Draingate's own namespace, which it never touches
+    #[arg(long, value_name = "NAMESPACE", default_value = "draingate")]
+    pub own_namespace: String,
+    /// The mode of namespaces without the label draingate.dev/mode
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
+    pub default_mode: Mode,
+}
+
+/// What `observe` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ObserveFormat {
+    /// A table
+    Human,
+    /// For programs: version 1, docs/observe.schema.json
+    Json,
 }
 
 /// What `check` writes.

@@ -16,6 +16,7 @@ pub mod explain;
 pub mod helpers;
 pub mod manifest;
 pub mod metrics;
+pub mod observe;
 pub mod offline;
 pub mod rehearse;
 pub mod report;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::{check, codes, explain, helpers, rehearse, run, scan, telemetry};
+use draingate::{check, codes, explain, helpers, observe, rehearse, run, scan, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -46,6 +46,10 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Rehearse(args) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             return runtime.block_on(async { rehearse::run(run::client().await?, &args).await });
+        }
+        Command::Observe(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async { observe::run::run(run::client().await?, &args).await })?;
         }
         Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
         Command::Codes { code: None, format } => print(&codes::list(format)?)?,

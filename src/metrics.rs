@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 use crate::cluster::watch::WatchHealth;
 use crate::core::judge::Verdict;
 use crate::core::world::{SleepSupport, World};
+use crate::observe::measure::Stop;
 use crate::webhook::admit::{Outcome, Webhook};
 use crate::webhook::review::Answer;
 
@@ -62,6 +63,9 @@ pub struct Metrics {
     policies_crd_missing: Gauge,
     events: Family<ToldLabel, Counter>,
     policy_reports: Family<WrittenLabel, Counter>,
+    observed_stops: Family<StopLabel, Counter>,
+    observed_stop_seconds: Histogram,
+    observed_endpoint_seconds: Histogram,
 }
 
 impl Metrics {
@@ -135,10 +139,27 @@ impl Metrics {
         registry.register("events", "Events for workloads, by what came of them", events.clone());
         let policy_reports = Family::default();
         registry.register("policy_reports", "PolicyReports, by what came of writing them", policy_reports.clone());
+        let observed_stops = Family::default();
+        registry.register("observed_stops", "Stops of pods observed, by what came of them", observed_stops.clone());
+        let observed_stop_seconds = Histogram::new(STOP_BUCKETS);
+        registry.register(
+            "observed_stop_seconds",
+            "From a pod's deletion until its last container had stopped",
+            observed_stop_seconds.clone(),
+        );
+        let observed_endpoint_seconds = Histogram::new(ENDPOINT_BUCKETS);
+        registry.register(
+            "observed_endpoint_seconds",
+            "From a pod's deletion until no EndpointSlice had it ready: a lower bound of endpoint propagation",
+            observed_endpoint_seconds.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which Draingate this is", build);
         Arc::new(Self {
             registry,
+            observed_stops,
+            observed_stop_seconds,
+            observed_endpoint_seconds,
             policy_reports,
             events,
             admissions,
@@ -203,6 +224,15 @@ impl Metrics {
         self.events.get_or_create(&ToldLabel { result }).inc();
     }
 
+    /// Counts a stop that was observed.
+    pub fn stopped(&self, stop: &Stop) {
+        self.observed_stops.get_or_create(&StopLabel { outcome: stop.outcome().as_str() }).inc();
+        self.observed_stop_seconds.observe(Duration::from_secs(stop.seconds).as_secs_f64());
+        if let Some(endpoint) = stop.endpoint {
+            self.observed_endpoint_seconds.observe(endpoint.as_secs_f64());
+        }
+    }
+
     /// Takes the measures of what is known.
     pub fn world(&self, world: &RwLock<World>) {
         let world = world.read().unwrap_or_else(PoisonError::into_inner);
@@ -244,6 +274,10 @@ fn request_buckets() -> Histogram {
     Histogram::new(milliseconds.map(|ms| ms / 1000.0))
 }
 
+/// Whole seconds, as the API tells them.
+const STOP_BUCKETS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0];
+const ENDPOINT_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+
 /// What came of a review. Every value is one of a few.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AdmissionLabels {
@@ -266,6 +300,11 @@ struct SkipLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WebhookLabel {
     webhook: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StopLabel {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

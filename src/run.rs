@@ -13,6 +13,7 @@ use crate::cluster::watch::{Cluster, Options};
 use crate::cluster::{certificates, events, ping as asks, reports, versions};
 use crate::core::world::World;
 use crate::metrics::Metrics;
+use crate::observe::keep;
 use crate::offline;
 use crate::serve::admin;
 use crate::serve::certificate::{CurrentCertificate, FileCertificate, ephemeral, tls_config};
@@ -63,7 +64,11 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
-        tell = Some(Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell);
+        let teller = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell;
+        if args.observe {
+            tokio::spawn(keep::keep(client.clone(), Arc::clone(&world), Arc::clone(&metrics), Arc::clone(&teller)));
+        }
+        tell = Some(teller);
         let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics));
         read_namespace = Some(cluster);
     }

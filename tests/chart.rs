@@ -135,6 +135,7 @@ const MATRIX: [&[&str]; 9] = [
         "metrics.prometheusRule.labels.release=prometheus",
         "metrics.dashboard.enabled=true",
         "metrics.dashboard.labels.folder=platform",
+        "observe.enabled=true",
     ],
     &[
         "fullnameOverride=gate",
@@ -307,6 +308,24 @@ fn measures_in(text: &str) -> BTreeSet<String> {
     text.split(|c| !word(c)).filter(|name| name.starts_with("draingate_")).map(str::to_owned).collect()
 }
 
+/// A stop of a pod.
+fn stop() -> draingate::observe::measure::Stop {
+    use draingate::observe::{measure::Stop, seen::WorkloadKey};
+    let workload = WorkloadKey { namespace: "shop".into(), kind: "Deployment".into(), name: "web".into() };
+    Stop {
+        workload,
+        owner: None,
+        pod: "web-0".into(),
+        uid: String::new(),
+        grace: 30,
+        seconds: 12,
+        endpoint: Some(Duration::from_millis(200)),
+        hook_failed: false,
+        containers: Vec::new(),
+        sample: None,
+    }
+}
+
 /// What the server's own registry shows once everything has happened: a family without a member is not shown.
 fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
@@ -332,6 +351,7 @@ fn measures_shown() -> BTreeSet<String> {
         story: None,
     };
     metrics.told(Told::written);
+    metrics.stopped(&stop());
     metrics.reported(Written::written);
     metrics.bundle_written(Written::written);
     metrics.admitted(Webhook::Validate, &outcome);
@@ -520,14 +540,20 @@ fn real_roles_are_those_that_the_code_names() {
         all
     };
     let reports = "policyReports.every=10m";
-    let all = permissions(&[reports]);
+    let observe = "observe.enabled=true";
+    let all = permissions(&[reports, observe]);
     assert_eq!(all.symmetric_difference(&named).collect::<Vec<_>>(), Vec::<&_>::new());
     for values in ["certificates.mode=cert-manager", "certificates.mode=secret,certificates.secretName=mine"] {
-        let fewer = permissions(&[reports, values]);
+        let fewer = permissions(&[reports, observe, values]);
         let given_up: BTreeSet<_> = all.difference(&fewer).map(|(_, resource, _)| resource.as_str()).collect();
         let written = ["leases", "mutatingwebhookconfigurations", "secrets", "validatingwebhookconfigurations"];
         assert_eq!(given_up, BTreeSet::from(written));
     }
+    let unobserved = permissions(&[reports]);
+    let given_up: Vec<_> =
+        all.difference(&unobserved).map(|(_, resource, verb)| format!("{verb} {resource}")).collect();
+    let watched = ["list events", "watch events", "watch pods", "list endpointslices", "watch endpointslices"];
+    assert_eq!(given_up, watched);
 }
 
 #[test]
@@ -834,7 +860,7 @@ fn real_serve_needs_no_more_rights_than_the_chart_gives() {
     server.kubectl(&["create", "namespace", "draingate"], "");
     let chart = chart();
     let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
-    let mode = ["--set", "certificates.mode=secret,certificates.secretName=mine"];
+    let mode = ["--set", "certificates.mode=secret,certificates.secretName=mine,observe.enabled=true"];
     helm_ok(&[&install[..], &mode].concat(), &server.kubeconfig());
     server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
 

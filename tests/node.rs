@@ -430,6 +430,84 @@ fn node_a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
     assert!(failed.iter().all(|failure| failure.sent <= left + 5.0), "{left}: {:?}", failed.last());
 }
 
+/// A pod of the shop that takes so long after SIGTERM, or never ends where that is empty.
+fn stopping(name: &str, grace: u64, hook: &Value, after_term: &str) -> Value {
+    let trap = if after_term.is_empty() { "''".to_owned() } else { format!("'sleep {after_term}; exit 0'") };
+    let command = json!(["sh", "-c", format!("trap {trap} TERM; while :; do sleep 1 & wait; done")]);
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": pod_spec(hook),
+        "metadata": {"name": name, "namespace": "shop", "labels": {"app": name}}});
+    pod["spec"]["terminationGracePeriodSeconds"] = grace.into();
+    pod["spec"]["containers"][0]["command"] = command;
+    pod
+}
+
+#[test]
+fn node_observe_measures_what_the_kubelet_does() {
+    let node = Node::bare();
+    node.namespace("shop", "audit");
+    let sleep = |seconds: u64| json!({"sleep": {"seconds": seconds}});
+    let mut clean = stopping("clean", 20, &sleep(4), "3");
+    let mut sidecar = stopping("", 0, &Value::Null, "2")["spec"]["containers"][0].clone();
+    sidecar["name"] = "proxy".into();
+    sidecar["restartPolicy"] = "Always".into();
+    clean["spec"]["initContainers"] = json!([sidecar]);
+    let mut waiting = stopping("waiting", 5, &Value::Null, "0");
+    waiting["spec"]["nodeSelector"] = json!({"no": "such"});
+    let mut finished = stopping("finished", 5, &Value::Null, "0");
+    finished["spec"]["containers"][0]["command"] = json!(["/bin/date"]);
+    finished["spec"]["restartPolicy"] = "Never".into();
+    let ran = [
+        clean,
+        stopping("killed", 6, &sleep(1), ""),
+        stopping("tight", 10, &sleep(1), "8"),
+        stopping("hook", 20, &json!({"exec": {"command": ["/no/such"]}}), "0"),
+    ];
+    for pod in ran.iter().chain([&waiting, &finished]) {
+        node.apply(pod).unwrap();
+    }
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "clean", "namespace": "shop"},
+        "spec": {"selector": {"app": "clean"}, "ports": [{"port": 80}]}});
+    node.apply(&service).unwrap();
+    for pod in ["clean", "killed", "tight", "hook"] {
+        node.kubectl(&["-n", "shop", "wait", "--for=condition=Ready", "--timeout=60s", &format!("pod/{pod}")]);
+    }
+    node.kubectl(&["-n", "shop", "wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s", "pod/finished"]);
+    let addresses = ["-n", "shop", "get", "endpointslices", "-o=jsonpath={.items[*].endpoints[*].conditions.ready}"];
+    eventually("the endpoint is ready", || (node.kubectl(&addresses) == "true").then_some(()));
+
+    let arguments = ["observe", "--for", "25s", "--format", "json"];
+    let mut observing = node.command(env!("CARGO_BIN_EXE_draingate"), &arguments);
+    let mut observing = observing.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(observing.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert!(line.contains("watching"), "{line}");
+    node.kubectl(&["-n", "shop", "delete", "pod", "--all", "--wait=false"]);
+    let output = observing.wait_with_output().unwrap();
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output)));
+
+    assert_eq!(
+        seen["summary"],
+        json!({"stops": 4, "workloads": 4, "killed": 1, "hookFailed": 1, "usedUp": 1}),
+        "{seen:#}"
+    );
+    let of = |name: &str| seen["workloads"].as_array().unwrap().iter().find(|w| w["name"] == name).unwrap();
+    let worst = ["killed", "hook", "tight", "clean"].map(|name| of(name)["worst"].as_str().unwrap());
+    assert_eq!(worst, ["killed", "hook_failed", "used_up", "clean"]);
+    // A second of resolution, and one that the machine may take.
+    let about = |value: &Value, seconds: f64| (seconds - 1.0..=seconds + 2.0).contains(&value.as_f64().unwrap());
+    let took = |name: &str, container: usize| &of(name)["containers"][container]["stopSeconds"]["max"];
+    for (name, container, seconds) in
+        [("clean", 0, 7.0), ("clean", 1, 9.0), ("killed", 0, 6.0), ("tight", 0, 9.0), ("hook", 0, 0.0)]
+    {
+        assert!(about(took(name, container), seconds), "{name} {container}: {}", of(name));
+    }
+    assert_eq!(of("clean")["containers"][1]["role"], "native-sidecar");
+    let endpoint = &of("clean")["endpointSeconds"];
+    assert!(endpoint["count"] == 1 && endpoint["max"].as_f64().unwrap() < 4.0, "{endpoint}");
+    assert_eq!(seen["missed"]["withoutEnd"], 0, "{seen:#}");
+}
+
 #[test]
 #[ignore = "some 20 minutes: make soak"]
 fn node_soak_of_rollouts_and_rotations() {

@@ -1,4 +1,4 @@
-//! Events on the workloads whose pods were injected or rejected, so that `kubectl describe` tells the story where
+//! Events on the workloads whose pods were injected, rejected or killed, so that `kubectl describe` tells the story where
 //! people look for it.
 //!
 //! One for a workload, not one for each of its pods: the pods of a rollout, and a controller that tries again and
@@ -72,8 +72,12 @@ struct Teller {
 impl Teller {
     async fn tell(&self, story: &Story) -> kube::Result<()> {
         let event = self.event(story, self.owner(story).await);
-        Api::namespaced(self.client.clone(), &story.namespace).create(&PostParams::default(), &event).await?;
-        Ok(())
+        let api = Api::namespaced(self.client.clone(), &story.namespace);
+        match api.create(&PostParams::default(), &event).await {
+            // Another replica has told it.
+            Err(kube::Error::Api(status)) if status.code == 409 && story.pod.is_some() => Ok(()),
+            created => created.map(|_| ()),
+        }
     }
 
     /// The Deployment above a ReplicaSet, where it can be read; else the controller itself.
@@ -103,12 +107,14 @@ impl Teller {
         let (type_, reason) = match story.happening {
             Happening::Injected => ("Normal", "DrainInjected"),
             Happening::Rejected => ("Warning", "DrainRejected"),
+            Happening::Killed => ("Warning", "DrainKilled"),
         };
         let mut note = story.text.clone();
         note.truncate((0..=NOTE_LIMIT).rev().find(|&end| note.is_char_boundary(end)).unwrap_or(0));
         Event {
             metadata: ObjectMeta {
-                generate_name: Some("draingate-".into()),
+                generate_name: story.pod.is_none().then(|| "draingate-".into()),
+                name: story.pod.as_ref().map(|uid| format!("draingate-{uid}")),
                 namespace: Some(story.namespace.clone()),
                 ..ObjectMeta::default()
             },
@@ -164,7 +170,7 @@ mod tests {
             uid: uid.into(),
             deployment: deployment.map(str::to_owned),
         };
-        Story { happening, namespace: "shop".into(), text: String::new(), workload }
+        Story { happening, namespace: "shop".into(), text: String::new(), workload, pod: None }
     }
 
     #[test]

@@ -7,14 +7,14 @@
 //! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
 //! 4. [`versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies.
-//! 6. [`events`]: Events on the workloads whose pods were injected or rejected.
+//! 6. [`events`]: Events on the workloads whose pods were injected, rejected or killed.
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
 //! 8. [`reports`]: PolicyReports, where they are wanted.
 //! 9. [`ping`]: whether the webhooks answer, asked as the API server asks.
 //!
 //! # Permissions
 //!
-//! Cluster-wide (`charts/draingate/templates/rbac.yaml` is compared with both tables):
+//! Cluster-wide (`charts/draingate/templates/rbac.yaml` is compared with the tables):
 //!
 //! | group | resources | verbs | for |
 //! | --- | --- | --- | --- |
@@ -32,6 +32,14 @@
 //! | group | resources | verbs | for |
 //! | --- | --- | --- | --- |
 //! | `wgpolicyk8s.io` | `policyreports` | create, patch | one in each namespace |
+//!
+//! Where stops are observed:
+//!
+//! | group | resources | verbs | for |
+//! | --- | --- | --- | --- |
+//! | core | `pods` | watch | their deletions and the ends of their containers |
+//! | `discovery.k8s.io` | `endpointslices` | list, watch | when their endpoints leave |
+//! | core | `events` | list, watch | whose hook failed |
 //!
 //! And where it makes its own certificates, the first by name, the others in its own namespace and, but for
 //! `create`, by name:

@@ -110,7 +110,7 @@ impl Groups {
 }
 
 /// Kind and name of what a person would edit.
-fn workload(subject: &Subject) -> (String, String) {
+pub(crate) fn workload(subject: &Subject) -> (String, String) {
     match (&subject.controller, subject.deployment()) {
         (_, Some(deployment)) => ("Deployment".to_owned(), deployment.to_owned()),
         (Some(owner), None) => (owner.kind.to_string(), owner.name.to_string()),

@@ -30,10 +30,10 @@ use crate::report::junit::Junit;
 use crate::report::result::Summary;
 use crate::report::sarif::Sarif;
 
-const BOLD: &str = "\u{1b}[1m";
-const RED: &str = "\u{1b}[1;31m";
-const YELLOW: &str = "\u{1b}[33m";
-const PLAIN: &str = "\u{1b}[0m";
+pub(crate) const BOLD: &str = "\u{1b}[1m";
+pub(crate) const RED: &str = "\u{1b}[1;31m";
+pub(crate) const YELLOW: &str = "\u{1b}[33m";
+pub(crate) const PLAIN: &str = "\u{1b}[0m";
 
 /// Scans; gives the exit code.
 ///
@@ -222,11 +222,11 @@ fn tell(out: &mut String, group: &Group, for_mode: Option<Mode>) {
     out.push('\n');
 }
 
-fn count(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
-fn bar() -> ProgressBar {
+pub(crate) fn bar() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

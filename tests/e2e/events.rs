@@ -6,7 +6,7 @@ use crate::lab::{HOPELESS, Lab, SERVER, Space, eventually, settles};
 
 /// A Deployment and its ReplicaSet, as the controllers that do not run here would leave them; gives the owner
 /// reference of their pods.
-fn workload(space: &Space, name: &str) -> Value {
+pub(crate) fn workload(space: &Space, name: &str) -> Value {
     let spec = "{selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, \
         spec: {containers: [{name: app, image: app}]}}}";
     let of = |kind: &str, name: &str| {
@@ -27,7 +27,7 @@ fn pod(space: &Space, text: &str, name: &str, owners: &Value) -> Value {
 }
 
 /// Reason, kind and name of what they are about, and the note; of all Events in the namespace.
-fn events(space: &Space) -> Vec<(String, String, String)> {
+pub(crate) fn events(space: &Space) -> Vec<(String, String, String)> {
     let path = format!("/api/v1/namespaces/{}/events", space.name);
     let list = space.lab.send("GET", &path, "application/json", &Value::Null).accepted();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -23,6 +23,7 @@ mod layers;
 mod modes;
 mod neighbours;
 mod numbers;
+mod observe;
 mod outages;
 mod ping;
 mod policies;

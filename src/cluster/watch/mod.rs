@@ -3,6 +3,7 @@
 //! Each watch runs in a task of its own and writes into the same world. When the API server is gone, what is
 //! known stays known, and [`Cluster::health`] says how old it is.
 
+mod follow;
 mod health;
 mod kinds;
 mod live;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 pub use self::health::{Watch, WatchHealth};
 pub use self::live::LiveReadError;
 
+pub(crate) use self::follow::{Change, Which, follow};
 pub(super) use self::pause::jitter;
 pub(super) use self::reflect::Key;
 

@@ -19,15 +19,15 @@ use super::pause::Pause;
 use super::write;
 use crate::core::world::World;
 
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// For one page of a list, and for a watch to begin.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// A bookmark is due about every minute; after this long the connection is taken for dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(90);
+pub(super) const SILENCE_LIMIT: Duration = Duration::from_secs(90);
 /// A watch that ends sooner than this counts as failed, so that it is not begun again in a hot loop.
-const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+pub(super) const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How often to ask for a kind that the API server does not know.
-const MISSING_RETRY: Duration = Duration::from_secs(3);
+pub(super) const MISSING_RETRY: Duration = Duration::from_secs(3);
 
 /// What an object is known by; the namespace is empty for one of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,17 +184,17 @@ impl<K: Kind> Reflector<K> {
     }
 }
 
-fn advance(version: &mut String, object: &impl Resource) {
+pub(super) fn advance(version: &mut String, object: &impl Resource) {
     if let Some(newer) = &object.meta().resource_version {
         version.clone_from(newer);
     }
 }
 
 /// Why a list or a watch ended.
-struct Failure {
-    problem: String,
+pub(super) struct Failure {
+    pub(super) problem: String,
     /// The API server's, where it answered.
-    code: Option<u16>,
+    pub(super) code: Option<u16>,
     unreadable: bool,
 }
 

@@ -1,0 +1,64 @@
+//! Observing inside `serve`: every stop into the metrics, and an Event on the workload whose pod was killed.
+//!
+//! Every replica observes, and counts for itself. Of an Event, the first replica's is the only one.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use kube::Client;
+use tracing::{info, warn};
+
+use super::measure::Stop;
+use super::watch::{Kind, Observer, Scope};
+use crate::core::world::World;
+use crate::metrics::Metrics;
+use crate::webhook::admit::{Happening, Story};
+use crate::webhook::router::Tell;
+
+const WAIT: Duration = Duration::from_millis(200);
+
+/// Observes for ever.
+pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metrics>, tell: Tell) {
+    // Without the namespaces' modes nobody's pods would count.
+    while world.read().unwrap_or_else(PoisonError::into_inner).namespace_count() == 0 {
+        tokio::time::sleep(WAIT).await;
+    }
+    let mut observer = Observer::start(&client, Scope::Moded, world, false);
+    let mut failing = BTreeSet::new();
+    loop {
+        for stop in observer.next().await {
+            metrics.stopped(&stop);
+            if let Some(story) = story(stop) {
+                tell(story);
+            }
+        }
+        for kind in [Kind::Pods, Kind::Slices, Kind::Events] {
+            match observer.state(kind) {
+                Some(Err(problem)) if failing.insert(kind) => {
+                    warn!(watch = kind.as_str(), problem, "stops are not observed in full: the watch failed");
+                }
+                Some(Ok(())) if failing.remove(&kind) => info!(watch = kind.as_str(), "the watch works again"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What to tell the workload of a pod that was killed; nothing where there is none.
+fn story(stop: Stop) -> Option<Story> {
+    let killed: Vec<String> =
+        stop.containers.iter().filter(|container| container.killed).map(|c| format!("{:?}", c.name)).collect();
+    if killed.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "pod {}: {} did not stop within the grace of {} s and was killed; `draingate observe --suggest` asks what it \
+        needs",
+        stop.pod,
+        killed.join(", "),
+        stop.grace
+    );
+    let (namespace, workload) = (stop.workload.namespace, stop.owner.filter(|owner| !owner.uid.is_empty())?);
+    Some(Story { happening: Happening::Killed, namespace, text, workload, pod: Some(stop.uid) })
+}

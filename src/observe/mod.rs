@@ -1,0 +1,24 @@
+//! How pods really stop: measured from API objects alone.
+//!
+//! [`seen`] → [`track`] → [`measure`] → [`tally`] is pure: observations in, measures out, no clock and no I/O.
+//! Around it: [`watch`] hears, [`run`] is the command, [`keep`] the same inside `serve`, [`report`] and `suggest` write.
+
+mod asks;
+pub mod distribution;
+pub mod keep;
+pub mod measure;
+mod read;
+pub mod report;
+pub mod run;
+pub mod seen;
+mod suggest;
+pub mod tally;
+pub mod track;
+pub mod watch;
+
+#[cfg(test)]
+mod report_tests;
+#[cfg(test)]
+mod suggest_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! The `observe` command.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use anstream::AutoStream;
+use anyhow::{Context, Result, bail};
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::core::GroupVersionKind;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use super::report::Report;
+use super::seen::WorkloadKey;
+use super::suggest;
+use super::tally::Tallies;
+use super::watch::{Kind, Observer, Scope};
+use crate::cli::{ObserveArgs, ObserveFormat};
+use crate::core::selector::LabelSelector;
+use crate::core::world::World;
+use crate::scan;
+use crate::scan::count;
+use crate::scan::read::Reader;
+
+/// How often labels and policies are read again.
+const REFRESH: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Watches until the time is over or somebody interrupts; prints what was seen.
+///
+/// # Errors
+/// What of the cluster cannot be read, and why.
+pub async fn run(client: Client, args: &ObserveArgs) -> Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let reader = Reader::new(client.clone(), args.namespace.clone(), None);
+    let world = Arc::new(RwLock::new(read_world(&reader, args).await?));
+    let scope = match &args.namespace {
+        Some(namespace) => Scope::Namespace(namespace.clone()),
+        None if args.all_namespaces => Scope::All,
+        None => Scope::Moded,
+    };
+    let mut observer = Observer::start(&client, scope, Arc::clone(&world), args.suggest);
+    let mut tallies = Tallies::default();
+    let begun = Instant::now();
+    let bar = scan::bar();
+    let end = tokio::time::sleep(args.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX))));
+    let mut end = std::pin::pin!(end);
+    let mut refresh = tokio::time::interval(REFRESH);
+    refresh.reset();
+    let mut told = Told::default();
+    loop {
+        tokio::select! {
+            stops = observer.next() => stops.into_iter().for_each(|stop| tallies.add(stop)),
+            () = &mut end => break,
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = refresh.tick() => {
+                // What was known stays known.
+                if let Ok(Ok(new)) = timeout(ANSWER_LIMIT, read_world(&reader, args)).await {
+                    *world.write().unwrap_or_else(PoisonError::into_inner) = new;
+                }
+            }
+        }
+        for line in told.news(&observer)? {
+            bar.suspend(|| writeln!(io::stderr(), "draingate: {line}"))?;
+        }
+        bar.set_message(progress(&tallies, observer.tracker().in_flight()));
+    }
+    let observed = begun.elapsed();
+    let (stops, still_stopping) = observer.tracker().finish();
+    stops.into_iter().for_each(|stop| tallies.add(stop));
+    bar.finish_and_clear();
+    let missed = observer.tracker().missed();
+    let suggestion = if args.suggest {
+        let world = match read_world(&reader, args).await {
+            Ok(world) => world,
+            Err(_) => std::mem::take(&mut *world.write().unwrap_or_else(PoisonError::into_inner)),
+        };
+        let mut selectors = BTreeMap::new();
+        for key in suggest::asking(&tallies, &world) {
+            if let Ok(Some(selector)) = timeout(ANSWER_LIMIT, selector(&client, &key)).await {
+                selectors.insert(key, selector);
+            }
+        }
+        let seconds = Duration::from_secs(observed.as_secs());
+        let head = format!("From {} in {}.", progress(&tallies, 0), humantime::format_duration(seconds));
+        Some(suggest::suggest(&tallies, &world, &selectors, &head))
+    } else {
+        None
+    };
+    print(&Report { tallies: &tallies, missed, still_stopping, observed }, suggestion.as_deref(), args.format)
+}
+
+fn print(report: &Report, suggestion: Option<&str>, format: ObserveFormat) -> Result<()> {
+    match (format, suggestion) {
+        (ObserveFormat::Json, _) => io::stdout().lock().write_all(report.json(suggestion)?.as_bytes())?,
+        (ObserveFormat::Human, None) => {
+            AutoStream::auto(io::stdout().lock()).write_all(report.human().as_bytes())?;
+        }
+        // What can be applied goes to standard output, alone.
+        (ObserveFormat::Human, Some(suggestion)) => {
+            AutoStream::auto(io::stderr().lock()).write_all(report.human().as_bytes())?;
+            io::stdout().lock().write_all(suggestion.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+async fn read_world(reader: &Reader, args: &ObserveArgs) -> Result<World> {
+    let mut world = reader.world().await?;
+    world.own_namespace = Some(args.own_namespace.clone());
+    world.default_mode = args.default_mode;
+    Ok(world)
+}
+
+fn progress(tallies: &Tallies, in_flight: usize) -> String {
+    let stops = usize::try_from(tallies.stops()).unwrap_or(usize::MAX);
+    let seen = format!("{} of {} seen", count(stops, "stop", "stops"), count(tallies.len(), "workload", "workloads"));
+    if in_flight > 0 { format!("{seen}, {} stopping", count(in_flight, "pod", "pods")) } else { seen }
+}
+
+/// What was said about the watches.
+#[derive(Default)]
+struct Told {
+    watching: bool,
+    failing: BTreeMap<Kind, bool>,
+}
+
+impl Told {
+    /// Once that it watches, and when a watch fails; one that never worked ends the command.
+    fn news(&mut self, observer: &Observer) -> Result<Vec<String>> {
+        let mut news = Vec::new();
+        for kind in [Kind::Pods, Kind::Slices, Kind::Events] {
+            let Some(Err(problem)) = observer.state(kind) else {
+                self.failing.remove(&kind);
+                continue;
+            };
+            if !self.watching && kind != Kind::Events {
+                bail!("cannot watch {}: {problem}", kind.as_str());
+            }
+            if self.failing.insert(kind, true).is_none() {
+                let unseen = match kind {
+                    Kind::Pods | Kind::Slices => "some times are not measured",
+                    Kind::Events => "failed hooks are not seen",
+                };
+                news.push(format!("cannot watch {}: {problem}; {unseen}", kind.as_str()));
+            }
+        }
+        let works = |kind| matches!(observer.state(kind), Some(Ok(())));
+        if !self.watching && works(Kind::Pods) && works(Kind::Slices) && observer.state(Kind::Events).is_some() {
+            self.watching = true;
+            news.push("watching pods stop; Ctrl-C ends it".to_owned());
+        }
+        Ok(news)
+    }
+}
+
+/// How a controller of Kubernetes' own selects its pods.
+async fn selector(client: &Client, key: &WorkloadKey) -> Option<LabelSelector> {
+    if !["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].contains(&key.kind.as_str()) {
+        return None;
+    }
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", &key.kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.namespace, &resource);
+    let found = api.get(&key.name).await.context("cannot be read").ok()?;
+    serde_json::from_value(found.data.pointer("/spec/selector")?.clone()).ok()
+}

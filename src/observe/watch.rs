@@ -1,0 +1,250 @@
+//! The thin edge: pods, EndpointSlices and Events from the API server into the pure part.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::{Api, Client, Resource};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Interval;
+
+use super::measure::Stop;
+use super::read;
+use super::track::Tracker;
+use crate::cluster::watch::{Change, Which, follow};
+use crate::core::mode::Mode;
+use crate::core::world::World;
+
+const QUEUE: usize = 256;
+/// How often it is asked what is complete.
+const LOOK: Duration = Duration::from_millis(500);
+/// Events of the kubelet about hooks that failed.
+const FAILED_HOOKS: &str = "reason=FailedPreStopHook";
+
+/// Which pods are observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one namespace.
+    Namespace(String),
+    /// All.
+    All,
+    /// Those of namespaces with a mode; never those of kube-system or of Draingate's own.
+    Moded,
+}
+
+impl Scope {
+    fn takes(&self, namespace: &str, world: &World) -> bool {
+        match self {
+            Scope::Namespace(_) | Scope::All => true,
+            Scope::Moded => {
+                let mode = |namespace: &crate::core::world::Namespace| {
+                    namespace.mode(world.default_mode).unwrap_or(Mode::Warn)
+                };
+                namespace != "kube-system"
+                    && world.own_namespace.as_deref() != Some(namespace)
+                    && world.namespace(namespace).is_some_and(|namespace| mode(namespace) > Mode::Off)
+            }
+        }
+    }
+}
+
+/// What is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Pods.
+    Pods,
+    /// EndpointSlices.
+    Slices,
+    /// Events about hooks.
+    Events,
+}
+
+impl Kind {
+    /// As the API calls it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Pods => "pods",
+            Kind::Slices => "endpointslices",
+            Kind::Events => "events",
+        }
+    }
+}
+
+enum Heard {
+    Pod(Box<Change<Pod>>),
+    Slice(Box<Change<EndpointSlice>>),
+    Event(Box<Change<Event>>),
+}
+
+/// Watches, and measures.
+pub struct Observer {
+    heard: mpsc::Receiver<Heard>,
+    _tasks: JoinSet<()>,
+    look: Interval,
+    begun: Instant,
+    scope: Scope,
+    world: Arc<RwLock<World>>,
+    samples: bool,
+    tracker: Tracker,
+    /// Uids and keys of a list that is being read.
+    listed: BTreeMap<Kind, Vec<String>>,
+    /// What is heard as it happens; else why not.
+    state: BTreeMap<Kind, Result<(), String>>,
+}
+
+impl Observer {
+    /// Starts the watches, in tasks of the current runtime. `samples`: keeps a pod of each workload as JSON.
+    #[must_use]
+    pub fn start(client: &Client, scope: Scope, world: Arc<RwLock<World>>, samples: bool) -> Observer {
+        let (to, heard) = mpsc::channel(QUEUE);
+        let mut tasks = JoinSet::new();
+        let deleted = |change: Change<Pod>| {
+            let matters = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
+            let kept = match &change {
+                Change::Listed(pod) | Change::Set(pod) => matters(pod),
+                Change::Gone(_) | Change::Complete | Change::Interrupted(_) => true,
+            };
+            kept.then(|| Heard::Pod(Box::new(change)))
+        };
+        tasks.spawn(follow(api(client, &scope), Which::default(), deleted, to.clone()));
+        let slices = |change| Some(Heard::Slice(Box::new(change)));
+        tasks.spawn(follow(api(client, &scope), Which::default(), slices, to.clone()));
+        let failed = Which { fields: Some(FAILED_HOOKS), new_only: true };
+        tasks.spawn(follow(api(client, &scope), failed, |change| Some(Heard::Event(Box::new(change))), to));
+        Observer {
+            heard,
+            _tasks: tasks,
+            look: tokio::time::interval(LOOK),
+            begun: Instant::now(),
+            scope,
+            world,
+            samples,
+            tracker: Tracker::default(),
+            listed: BTreeMap::new(),
+            state: BTreeMap::new(),
+        }
+    }
+
+    /// Waits for the next thing to happen; the stops that are complete by then. May be dropped while it waits.
+    pub async fn next(&mut self) -> Vec<Stop> {
+        tokio::select! {
+            Some(heard) = self.heard.recv() => {
+                match heard {
+                    Heard::Pod(change) => self.pod(*change),
+                    Heard::Slice(change) => self.slice(*change),
+                    Heard::Event(change) => self.event(&change),
+                }
+                Vec::new()
+            }
+            _ = self.look.tick() => self.tracker.tick(self.begun.elapsed()),
+        }
+    }
+
+    /// What was seen.
+    #[must_use]
+    pub fn tracker(&mut self) -> &mut Tracker {
+        &mut self.tracker
+    }
+
+    /// Of a watch: `None` before its first answer, then whether it works.
+    #[must_use]
+    pub fn state(&self, kind: Kind) -> Option<Result<(), &str>> {
+        self.state.get(&kind).map(|state| state.as_ref().map_err(String::as_str).copied())
+    }
+
+    fn works(&self, kind: Kind) -> bool {
+        matches!(self.state(kind), Some(Ok(())))
+    }
+
+    fn pod(&mut self, change: Change<Pod>) {
+        let now = self.begun.elapsed();
+        let at_once = self.works(Kind::Pods) && self.works(Kind::Slices);
+        let Observer { tracker, scope, world, samples, .. } = self;
+        let describe = |pod: &Pod| {
+            let world = world.read().unwrap_or_else(PoisonError::into_inner);
+            let inside = scope.takes(pod.metadata.namespace.as_deref().unwrap_or_default(), &world);
+            inside.then(|| read::describe(pod, &world, *samples)).flatten()
+        };
+        match change {
+            Change::Listed(pod) => {
+                if let Some(seen) = read::pod(&pod) {
+                    self.listed.entry(Kind::Pods).or_default().push(seen.uid.clone());
+                    tracker.pod(now, seen, false, || describe(&pod));
+                }
+            }
+            Change::Set(pod) => {
+                if let Some(seen) = read::pod(&pod) {
+                    tracker.pod(now, seen, at_once, || describe(&pod));
+                }
+            }
+            Change::Gone(pod) => {
+                if let Some(seen) = read::pod(&pod) {
+                    tracker.pod_gone(now, seen, || describe(&pod));
+                }
+            }
+            Change::Complete => {
+                let there = self.listed.remove(&Kind::Pods).unwrap_or_default();
+                tracker.pods_listed(now, &there);
+                self.state.insert(Kind::Pods, Ok(()));
+            }
+            Change::Interrupted(problem) => self.interrupted(Kind::Pods, problem),
+        }
+    }
+
+    fn slice(&mut self, change: Change<EndpointSlice>) {
+        let now = self.begun.elapsed();
+        match change {
+            Change::Listed(slice) => {
+                let key = read::slice_key(&slice);
+                self.tracker.slice(now, &key, read::slice_ready(slice));
+                self.listed.entry(Kind::Slices).or_default().push(key);
+            }
+            Change::Set(slice) => self.tracker.slice(now, &read::slice_key(&slice), read::slice_ready(slice)),
+            Change::Gone(slice) => self.tracker.slice(now, &read::slice_key(&slice), []),
+            Change::Complete => {
+                let there = self.listed.remove(&Kind::Slices).unwrap_or_default();
+                self.tracker.slices_listed(now, &there);
+                self.state.insert(Kind::Slices, Ok(()));
+            }
+            Change::Interrupted(problem) => self.interrupted(Kind::Slices, problem),
+        }
+    }
+
+    fn event(&mut self, change: &Change<Event>) {
+        match change {
+            Change::Set(event) => {
+                if let Some((uid, at)) = read::event(event) {
+                    self.tracker.hook_failed(self.begun.elapsed(), uid, at);
+                }
+            }
+            Change::Complete => {
+                self.state.insert(Kind::Events, Ok(()));
+            }
+            Change::Interrupted(problem) => {
+                self.state.insert(Kind::Events, Err(problem.clone()));
+            }
+            Change::Listed(_) | Change::Gone(_) => {}
+        }
+    }
+
+    fn interrupted(&mut self, kind: Kind, problem: String) {
+        self.tracker.interrupted();
+        self.listed.remove(&kind);
+        self.state.insert(kind, Err(problem));
+    }
+}
+
+fn api<K>(client: &Client, scope: &Scope) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    match scope {
+        Scope::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+        Scope::All | Scope::Moded => Api::all(client.clone()),
+    }
+}

@@ -3,6 +3,7 @@
 //! Every replica observes, and counts for itself. Of an Event, the first replica's is the only one.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tracing::{info, warn};
 
 use super::measure::Stop;
 use super::watch::{Kind, Observer, Scope};
+use crate::cluster::events::REPEAT;
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::webhook::admit::{Happening, Story};
@@ -59,6 +61,9 @@ fn story(stop: Stop) -> Option<Story> {
         killed.join(", "),
         stop.grace
     );
+    // The same name from every replica, and another after a while.
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((&stop.workload.kind, &stop.workload.name));
+    let event = format!("draingate-killed-{hash:016x}-{}", stop.ended().div_euclid(REPEAT.as_secs().cast_signed()));
     let (namespace, workload) = (stop.workload.namespace, stop.owner.filter(|owner| !owner.uid.is_empty())?);
-    Some(Story { happening: Happening::Killed, namespace, text, workload, pod: Some(stop.uid) })
+    Some(Story { happening: Happening::Killed, namespace, text, workload, event: Some(event) })
 }

@@ -2,7 +2,6 @@
 //!
 //! Every replica observes, and counts for itself. Of an Event, the first replica's is the only one.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,8 +9,9 @@ use std::time::Duration;
 use kube::Client;
 use tracing::{info, warn};
 
+use super::health::News;
 use super::measure::Stop;
-use super::watch::{Kind, Observer, Scope};
+use super::watch::{Observer, Scope};
 use crate::cluster::events::REPEAT;
 use crate::core::world::World;
 use crate::metrics::Metrics;
@@ -27,7 +27,6 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metric
         tokio::time::sleep(WAIT).await;
     }
     let mut observer = Observer::start(&client, Scope::Moded, world, false);
-    let mut failing = BTreeSet::new();
     loop {
         for stop in observer.next().await {
             metrics.stopped(&stop);
@@ -35,13 +34,12 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metric
                 tell(story);
             }
         }
-        for kind in [Kind::Pods, Kind::Slices, Kind::Events] {
-            match observer.state(kind) {
-                Some(Err(problem)) if failing.insert(kind) => {
+        for news in observer.health().news() {
+            match news {
+                News::Fails { kind, problem, .. } => {
                     warn!(watch = kind.as_str(), problem, "stops are not observed in full: the watch failed");
                 }
-                Some(Ok(())) if failing.remove(&kind) => info!(watch = kind.as_str(), "the watch works again"),
-                _ => {}
+                News::Works(kind) => info!(watch = kind.as_str(), "the watch works again"),
             }
         }
     }

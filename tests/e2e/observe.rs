@@ -275,6 +275,31 @@ fn real_an_outage_costs_the_endpoint_time_and_no_stop() {
     assert!(seen["missed"]["endpointUnseen"].as_u64().unwrap() >= 1, "{seen:#}");
 }
 
+#[test]
+fn real_whoever_lacks_the_right_to_watch_is_told() {
+    let lab = Lab::shared();
+    let space = lab.namespace("");
+    space.kubectl(&["create", "serviceaccount", "reader"], "");
+    let account = format!("--serviceaccount={}:reader", space.name);
+    // Everything may be read, and nothing watched.
+    let role = format!("reader-{}", space.name);
+    lab.kubectl_ok(&["create", "clusterrole", &role, "--verb=get,list", "--resource=*.*"], "");
+    lab.kubectl_ok(&["create", "clusterrolebinding", &role, &format!("--clusterrole={role}"), &account], "");
+    let token = space.kubectl(&["create", "token", "reader"], "").out;
+    let mut config = yaml(&std::fs::read_to_string(lab.api().kubeconfig()).unwrap());
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(["observe", "--for", "60s"])
+        .env("KUBECONFIG", file.path())
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("cannot watch") && err.contains("forbidden"), "{err}");
+}
+
 /// A second replica, beside the lab's own.
 fn replica(lab: &Lab) -> (Observing, u16) {
     let (port, folder) = (free_port(), lab.api().kubeconfig().parent().unwrap().join("draingate"));

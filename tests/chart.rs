@@ -317,6 +317,7 @@ fn stop() -> draingate::observe::measure::Stop {
         owner: None,
         pod: "web-0".into(),
         uid: String::new(),
+        began: 0,
         grace: 30,
         seconds: 12,
         endpoint: Some(Duration::from_millis(200)),

@@ -23,7 +23,7 @@ use crate::metrics::{Metrics, Told};
 use crate::webhook::admit::{Happening, Story};
 
 /// The same is told about the same workload at most this often.
-const REPEAT: Duration = Duration::from_secs(600);
+pub const REPEAT: Duration = Duration::from_secs(600);
 /// Workloads that are remembered; beyond it the oldest are forgotten.
 const REMEMBERED: usize = 4096;
 /// Stories that wait to be told.
@@ -75,7 +75,7 @@ impl Teller {
         let api = Api::namespaced(self.client.clone(), &story.namespace);
         match api.create(&PostParams::default(), &event).await {
             // Another replica has told it.
-            Err(kube::Error::Api(status)) if status.code == 409 && story.pod.is_some() => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 && story.event.is_some() => Ok(()),
             created => created.map(|_| ()),
         }
     }
@@ -113,8 +113,8 @@ impl Teller {
         note.truncate((0..=NOTE_LIMIT).rev().find(|&end| note.is_char_boundary(end)).unwrap_or(0));
         Event {
             metadata: ObjectMeta {
-                generate_name: story.pod.is_none().then(|| "draingate-".into()),
-                name: story.pod.as_ref().map(|uid| format!("draingate-{uid}")),
+                generate_name: story.event.is_none().then(|| "draingate-".into()),
+                name: story.event.clone(),
                 namespace: Some(story.namespace.clone()),
                 ..ObjectMeta::default()
             },
@@ -170,7 +170,7 @@ mod tests {
             uid: uid.into(),
             deployment: deployment.map(str::to_owned),
         };
-        Story { happening, namespace: "shop".into(), text: String::new(), workload, pod: None }
+        Story { happening, namespace: "shop".into(), text: String::new(), workload, event: None }
     }
 
     #[test]

@@ -2,15 +2,17 @@
 //!
 //! Every replica observes, and counts for itself. Of an Event, the first replica's is the only one.
 
-use std::collections::BTreeSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use kube::Client;
 use tracing::{info, warn};
 
+use super::health::News;
 use super::measure::Stop;
-use super::watch::{Kind, Observer, Scope};
+use super::watch::{Observer, Scope};
+use crate::cluster::events::REPEAT;
 use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::webhook::admit::{Happening, Story};
@@ -25,7 +27,6 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metric
         tokio::time::sleep(WAIT).await;
     }
     let mut observer = Observer::start(&client, Scope::Moded, world, false);
-    let mut failing = BTreeSet::new();
     loop {
         for stop in observer.next().await {
             metrics.stopped(&stop);
@@ -33,13 +34,12 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metric
                 tell(story);
             }
         }
-        for kind in [Kind::Pods, Kind::Slices, Kind::Events] {
-            match observer.state(kind) {
-                Some(Err(problem)) if failing.insert(kind) => {
+        for news in observer.health().news() {
+            match news {
+                News::Fails { kind, problem, .. } => {
                     warn!(watch = kind.as_str(), problem, "stops are not observed in full: the watch failed");
                 }
-                Some(Ok(())) if failing.remove(&kind) => info!(watch = kind.as_str(), "the watch works again"),
-                _ => {}
+                News::Works(kind) => info!(watch = kind.as_str(), "the watch works again"),
             }
         }
     }
@@ -59,6 +59,9 @@ fn story(stop: Stop) -> Option<Story> {
         killed.join(", "),
         stop.grace
     );
+    // The same name from every replica, and another after a while.
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((&stop.workload.kind, &stop.workload.name));
+    let event = format!("draingate-killed-{hash:016x}-{}", stop.ended().div_euclid(REPEAT.as_secs().cast_signed()));
     let (namespace, workload) = (stop.workload.namespace, stop.owner.filter(|owner| !owner.uid.is_empty())?);
-    Some(Story { happening: Happening::Killed, namespace, text, workload, pod: Some(stop.uid) })
+    Some(Story { happening: Happening::Killed, namespace, text, workload, event: Some(event) })
 }

@@ -22,6 +22,8 @@ pub struct Stop {
     pub pod: String,
     /// The pod's uid.
     pub uid: String,
+    /// When the deletion began, in seconds since 1970.
+    pub began: i64,
     /// The grace that the deletion granted, in seconds.
     pub grace: u64,
     /// Until the last container had stopped, in seconds.
@@ -132,6 +134,7 @@ impl Stop {
             owner,
             pod: name,
             uid,
+            began,
             grace: seen.grace,
             seconds,
             endpoint,
@@ -139,6 +142,12 @@ impl Stop {
             containers,
             sample,
         })
+    }
+
+    /// When its last container had stopped, in seconds since 1970.
+    #[must_use]
+    pub fn ended(&self) -> i64 {
+        self.began.saturating_add_unsigned(self.seconds)
     }
 
     /// Whether a container was killed at the end of the grace.

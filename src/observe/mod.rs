@@ -5,6 +5,7 @@
 
 mod asks;
 pub mod distribution;
+pub mod health;
 pub mod keep;
 pub mod measure;
 mod read;

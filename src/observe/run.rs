@@ -13,11 +13,12 @@ use kube::core::GroupVersionKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use super::health::{Health, Kind, News};
 use super::report::Report;
 use super::seen::WorkloadKey;
 use super::suggest;
 use super::tally::Tallies;
-use super::watch::{Kind, Observer, Scope};
+use super::watch::{Observer, Scope};
 use crate::cli::{ObserveArgs, ObserveFormat};
 use crate::core::selector::LabelSelector;
 use crate::core::world::World;
@@ -27,6 +28,8 @@ use crate::scan::read::Reader;
 
 /// How often labels and policies are read again.
 const REFRESH: Duration = Duration::from_secs(30);
+/// A watch that is refused so early was never allowed.
+const SETTLED: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Watches until the time is over or somebody interrupts; prints what was seen.
@@ -50,7 +53,7 @@ pub async fn run(client: Client, args: &ObserveArgs) -> Result<()> {
     let mut end = std::pin::pin!(end);
     let mut refresh = tokio::time::interval(REFRESH);
     refresh.reset();
-    let mut told = Told::default();
+    let mut watching = false;
     loop {
         tokio::select! {
             stops = observer.next() => stops.into_iter().for_each(|stop| tallies.add(stop)),
@@ -64,7 +67,7 @@ pub async fn run(client: Client, args: &ObserveArgs) -> Result<()> {
                 }
             }
         }
-        for line in told.news(&observer)? {
+        for line in news(observer.health(), &mut watching, begun)? {
             bar.suspend(|| writeln!(io::stderr(), "draingate: {line}"))?;
         }
         bar.set_message(progress(&tallies, observer.tracker().in_flight()));
@@ -122,40 +125,31 @@ fn progress(tallies: &Tallies, in_flight: usize) -> String {
     if in_flight > 0 { format!("{seen}, {} stopping", count(in_flight, "pod", "pods")) } else { seen }
 }
 
-/// What was said about the watches.
-#[derive(Default)]
-struct Told {
-    watching: bool,
-    failing: BTreeMap<Kind, bool>,
-}
-
-impl Told {
-    /// Once that it watches, and when a watch fails; one that never worked ends the command.
-    fn news(&mut self, observer: &Observer) -> Result<Vec<String>> {
-        let mut news = Vec::new();
-        for kind in [Kind::Pods, Kind::Slices, Kind::Events] {
-            let Some(Err(problem)) = observer.state(kind) else {
-                self.failing.remove(&kind);
-                continue;
-            };
-            if !self.watching && kind != Kind::Events {
-                bail!("cannot watch {}: {problem}", kind.as_str());
-            }
-            if self.failing.insert(kind, true).is_none() {
+/// What there is to say about the watches; `watching` once they all work. What is missing from the start ends the
+/// command.
+fn news(health: &mut Health, watching: &mut bool, begun: Instant) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for news in health.news() {
+        match news {
+            News::Fails { kind, problem, refused } => {
+                let start = !*watching || (refused && begun.elapsed() < SETTLED);
+                if start && kind != Kind::Events {
+                    bail!("cannot watch {}: {problem}", kind.as_str());
+                }
                 let unseen = match kind {
                     Kind::Pods | Kind::Slices => "some times are not measured",
                     Kind::Events => "failed hooks are not seen",
                 };
-                news.push(format!("cannot watch {}: {problem}; {unseen}", kind.as_str()));
+                lines.push(format!("cannot watch {}: {problem}; {unseen}", kind.as_str()));
             }
+            News::Works(kind) => lines.push(format!("{} are watched again", kind.as_str())),
         }
-        let works = |kind| matches!(observer.state(kind), Some(Ok(())));
-        if !self.watching && works(Kind::Pods) && works(Kind::Slices) && observer.state(Kind::Events).is_some() {
-            self.watching = true;
-            news.push("watching pods stop; Ctrl-C ends it".to_owned());
-        }
-        Ok(news)
     }
+    if !*watching && health.works(Kind::Pods) && health.works(Kind::Slices) && health.is_known(Kind::Events) {
+        *watching = true;
+        lines.push("watching pods stop; Ctrl-C ends it".to_owned());
+    }
+    Ok(lines)
 }
 
 /// How a controller of Kubernetes' own selects its pods.

@@ -231,7 +231,10 @@ impl Tracker {
         for id in complete {
             self.conclude(id);
         }
-        std::mem::take(&mut self.done)
+        let mut done = std::mem::take(&mut self.done);
+        // Whoever else observes sees them in the same order.
+        done.sort_by(|a, b| (a.ended(), &a.uid).cmp(&(b.ended(), &b.uid)));
+        done
     }
 
     /// The stops of all pods whose containers have ended; how many are still stopping.

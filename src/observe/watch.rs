@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Interval;
 
+use super::health::{Health, Kind};
 use super::measure::Stop;
 use super::read;
 use super::track::Tracker;
-use crate::cluster::watch::{Change, Which, follow};
+use crate::cluster::watch::{Change, Trouble, Which, follow};
 use crate::core::mode::Mode;
 use crate::core::world::World;
 
@@ -52,29 +53,6 @@ impl Scope {
     }
 }
 
-/// What is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Pods.
-    Pods,
-    /// EndpointSlices.
-    Slices,
-    /// Events about hooks.
-    Events,
-}
-
-impl Kind {
-    /// As the API calls it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Pods => "pods",
-            Kind::Slices => "endpointslices",
-            Kind::Events => "events",
-        }
-    }
-}
-
 enum Heard {
     Pod(Box<Change<Pod>>),
     Slice(Box<Change<EndpointSlice>>),
@@ -93,8 +71,7 @@ pub struct Observer {
     tracker: Tracker,
     /// Uids and keys of a list that is being read.
     listed: BTreeMap<Kind, Vec<String>>,
-    /// What is heard as it happens; else why not.
-    state: BTreeMap<Kind, Result<(), String>>,
+    health: Health,
 }
 
 impl Observer {
@@ -126,7 +103,7 @@ impl Observer {
             samples,
             tracker: Tracker::default(),
             listed: BTreeMap::new(),
-            state: BTreeMap::new(),
+            health: Health::default(),
         }
     }
 
@@ -141,7 +118,10 @@ impl Observer {
                 }
                 Vec::new()
             }
-            _ = self.look.tick() => self.tracker.tick(self.begun.elapsed()),
+            _ = self.look.tick() => {
+                self.health.look(self.begun.elapsed());
+                self.tracker.tick(self.begun.elapsed())
+            }
         }
     }
 
@@ -151,19 +131,15 @@ impl Observer {
         &mut self.tracker
     }
 
-    /// Of a watch: `None` before its first answer, then whether it works.
+    /// How the watches are doing.
     #[must_use]
-    pub fn state(&self, kind: Kind) -> Option<Result<(), &str>> {
-        self.state.get(&kind).map(|state| state.as_ref().map_err(String::as_str).copied())
-    }
-
-    fn works(&self, kind: Kind) -> bool {
-        matches!(self.state(kind), Some(Ok(())))
+    pub fn health(&mut self) -> &mut Health {
+        &mut self.health
     }
 
     fn pod(&mut self, change: Change<Pod>) {
         let now = self.begun.elapsed();
-        let at_once = self.works(Kind::Pods) && self.works(Kind::Slices);
+        let at_once = self.health.works(Kind::Pods) && self.health.works(Kind::Slices);
         let Observer { tracker, scope, world, samples, .. } = self;
         let describe = |pod: &Pod| {
             let world = world.read().unwrap_or_else(PoisonError::into_inner);
@@ -190,9 +166,9 @@ impl Observer {
             Change::Complete => {
                 let there = self.listed.remove(&Kind::Pods).unwrap_or_default();
                 tracker.pods_listed(now, &there);
-                self.state.insert(Kind::Pods, Ok(()));
+                self.health.works_since(Kind::Pods, now);
             }
-            Change::Interrupted(problem) => self.interrupted(Kind::Pods, problem),
+            Change::Interrupted(trouble) => self.interrupted(Kind::Pods, trouble),
         }
     }
 
@@ -209,9 +185,9 @@ impl Observer {
             Change::Complete => {
                 let there = self.listed.remove(&Kind::Slices).unwrap_or_default();
                 self.tracker.slices_listed(now, &there);
-                self.state.insert(Kind::Slices, Ok(()));
+                self.health.works_since(Kind::Slices, now);
             }
-            Change::Interrupted(problem) => self.interrupted(Kind::Slices, problem),
+            Change::Interrupted(trouble) => self.interrupted(Kind::Slices, trouble),
         }
     }
 
@@ -222,20 +198,16 @@ impl Observer {
                     self.tracker.hook_failed(self.begun.elapsed(), uid, at);
                 }
             }
-            Change::Complete => {
-                self.state.insert(Kind::Events, Ok(()));
-            }
-            Change::Interrupted(problem) => {
-                self.state.insert(Kind::Events, Err(problem.clone()));
-            }
+            Change::Complete => self.health.works_since(Kind::Events, self.begun.elapsed()),
+            Change::Interrupted(trouble) => self.health.fails(Kind::Events, trouble.clone()),
             Change::Listed(_) | Change::Gone(_) => {}
         }
     }
 
-    fn interrupted(&mut self, kind: Kind, problem: String) {
+    fn interrupted(&mut self, kind: Kind, trouble: Trouble) {
         self.tracker.interrupted();
         self.listed.remove(&kind);
-        self.state.insert(kind, Err(problem));
+        self.health.fails(kind, trouble);
     }
 }
 

@@ -62,8 +62,8 @@ pub struct Story {
     pub text: String,
     /// Whose pod it was.
     pub workload: Workload,
-    /// The uid of the pod, where every replica has the same to tell: only the first of them does.
-    pub pod: Option<String>,
+    /// The Event's name, where every replica has the same to tell: only the first of them does.
+    pub event: Option<String>,
 }
 
 /// What can happen to a pod.
@@ -178,5 +178,5 @@ fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace:
         uid: owner.uid.to_string(),
         deployment: subject.deployment().map(str::to_owned),
     };
-    Some(Story { happening, namespace: namespace.to_owned(), text, workload, pod: None })
+    Some(Story { happening, namespace: namespace.to_owned(), text, workload, event: None })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::events::{events, workload};
-use crate::lab::{Lab, Setup, Space, eventually, yaml};
+use crate::lab::{Lab, Setup, Space, eventually, free_port, get, yaml};
 
 /// Seconds since 1970 as the API writes them.
 fn time(seconds: i64) -> String {
@@ -238,8 +238,92 @@ fn real_a_table_for_people_and_nothing_is_asked_for_without_a_reason() {
 }
 
 #[test]
+fn real_an_outage_costs_the_endpoint_time_and_no_stop() {
+    let lab = Lab::start(Setup::default());
+    let space = lab.namespace("audit");
+    let pods = ["before", "during"].map(|name| Stopping::create(&space, name, &json!([]), true));
+    slice(&space, &[(&pods[0], true), (&pods[1], true)]);
+    let mut observing = Observing::start(&lab, &["--format", "json"]);
+    let began = pods[0].delete();
+    arrive();
+    lab.api().crash();
+    let mut said = String::new();
+    while !(said.contains("cannot watch pods") && said.contains("cannot watch endpointslices")) {
+        assert!(observing.errors.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    lab.api().start_again();
+    eventually("the API server is back", || {
+        lab.read(&space.put(json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "before"}})))
+            .is_object()
+            .then_some(())
+    });
+    slice(&space, &[]);
+    pods[0].end(began, 4, 0);
+    pods[0].vanish();
+    let began = pods[1].delete();
+    pods[1].end(began, 5, 0);
+    std::thread::sleep(Duration::from_secs(8));
+    let (out, _) = observing.interrupt();
+    let seen: Value = serde_json::from_str(&out).unwrap();
+    let of = |name: &str| {
+        let workloads = seen["workloads"].as_array().unwrap();
+        workloads.iter().find(|w| w["name"] == name).unwrap_or_else(|| panic!("{name}: {seen:#}")).clone()
+    };
+    assert_eq!((&of("before")["stops"], &of("before")["endpointSeconds"]["count"]), (&json!(1), &json!(0)), "{seen:#}");
+    assert_eq!(of("during")["stopSeconds"]["max"], 5.0);
+    assert!(seen["missed"]["endpointUnseen"].as_u64().unwrap() >= 1, "{seen:#}");
+}
+
+#[test]
+fn real_whoever_lacks_the_right_to_watch_is_told() {
+    let lab = Lab::shared();
+    let space = lab.namespace("");
+    space.kubectl(&["create", "serviceaccount", "reader"], "");
+    let account = format!("--serviceaccount={}:reader", space.name);
+    // Everything may be read, and nothing watched.
+    let role = format!("reader-{}", space.name);
+    lab.kubectl_ok(&["create", "clusterrole", &role, "--verb=get,list", "--resource=*.*"], "");
+    lab.kubectl_ok(&["create", "clusterrolebinding", &role, &format!("--clusterrole={role}"), &account], "");
+    let token = space.kubectl(&["create", "token", "reader"], "").out;
+    let mut config = yaml(&std::fs::read_to_string(lab.api().kubeconfig()).unwrap());
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), config.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(["observe", "--for", "60s"])
+        .env("KUBECONFIG", file.path())
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("cannot watch") && err.contains("forbidden"), "{err}");
+}
+
+/// A second replica, beside the lab's own.
+fn replica(lab: &Lab) -> (Observing, u16) {
+    let (port, folder) = (free_port(), lab.api().kubeconfig().parent().unwrap().join("draingate"));
+    let child = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(["serve", "--observe", "--listen", "127.0.0.1:0", "--admin-listen", &format!("127.0.0.1:{port}")])
+        .arg("--tls-cert")
+        .arg(folder.join("tls.crt"))
+        .arg("--tls-key")
+        .arg(folder.join("tls.key"))
+        .env("KUBECONFIG", lab.api().kubeconfig())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let errors = BufReader::new(child.stderr.take().unwrap());
+    eventually("the second replica is ready", || get(port, "/readyz").filter(|(code, _)| *code == 200));
+    (Observing { child, errors }, port)
+}
+
+#[test]
 fn real_serve_counts_and_tells_the_workload_once() {
     let lab = Lab::start(Setup { serve: &["--observe"], ..Setup::default() });
+    let (_second, second_port) = replica(&lab);
     let (space, silent) = (lab.namespace("audit"), lab.namespace(""));
     let owners = workload(&space, "web");
     let measured = |line: &str| {
@@ -264,6 +348,10 @@ fn real_serve_counts_and_tells_the_workload_once() {
     eventually("all are counted", || {
         let count = |outcome: &str| measured(&format!("draingate_observed_stops_total{{outcome=\"{outcome}\"}}"));
         (count("killed") == 2.0 && count("clean") == 1.0).then_some(())
+    });
+    let told_by_second = "draingate_events_total{result=\"written\"} 1";
+    eventually("the second replica has told it, too", || {
+        get(second_port, "/metrics")?.1.contains(told_by_second).then_some(())
     });
     assert_eq!(measured("draingate_observed_stop_seconds_count"), 3.0);
     assert_eq!(measured("draingate_observed_endpoint_seconds_count"), 1.0);

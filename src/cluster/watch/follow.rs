@@ -25,7 +25,15 @@ pub(crate) enum Change<T> {
     /// It is gone; this is how it was.
     Gone(T),
     /// Nothing was heard for a while: what follows may be old.
-    Interrupted(String),
+    Interrupted(Trouble),
+}
+
+/// Why nothing is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) problem: String,
+    /// We lack the right.
+    pub(crate) refused: bool,
 }
 
 /// Which objects are followed.
@@ -72,7 +80,8 @@ where
             // Listed again, even where the watch could go on: what happened meanwhile was not heard as it happened.
             version = None;
             let missing = failure.code == Some(404);
-            follower.tell(Change::Interrupted(failure.problem)).await;
+            let refused = matches!(failure.code, Some(401 | 403));
+            follower.tell(Change::Interrupted(Trouble { problem: failure.problem, refused })).await;
             if missing {
                 tokio::time::sleep(MISSING_RETRY).await;
             }

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 pub use self::health::{Watch, WatchHealth};
 pub use self::live::LiveReadError;
 
-pub(crate) use self::follow::{Change, Which, follow};
+pub(crate) use self::follow::{Change, Trouble, Which, follow};
 pub(super) use self::pause::jitter;
 pub(super) use self::reflect::Key;
 

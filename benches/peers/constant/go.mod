@@ -1,0 +1,3 @@
+module draingate.dev/benches/peers/constant
+
+go 1.24

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -68,6 +69,12 @@ func processorTime(pid string) float64 {
 	return (user + system) / 100
 }
 
+func ownTime() float64 {
+	var usage syscall.Rusage
+	must(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}
+
 func must(err error) {
 	if err != nil {
 		log.Fatal(err)
@@ -108,12 +115,13 @@ func main() {
 		connected[i] = &client{conn, bufio.NewReaderSize(conn, 1<<16)}
 		must(connected[i].send(fmt.Appendf(nil, "GET /version HTTP/1.1\r\nHost: %s\r\n\r\n", *address), 200))
 	}
-	processes := strings.FieldsFunc(*named+","+strconv.Itoa(os.Getpid()), func(r rune) bool { return r == ',' })
+	processes := strings.FieldsFunc(*named, func(r rune) bool { return r == ',' })
 	before := make([]float64, len(processes))
 	for i, pid := range processes {
 		before[i] = processorTime(pid)
 	}
 
+	own := ownTime()
 	var next atomic.Int64
 	var all sync.WaitGroup
 	began := time.Now()
@@ -139,7 +147,7 @@ func main() {
 	for i, pid := range processes {
 		used[pid] = processorTime(pid) - before[i]
 	}
-	used["self"] = used[strconv.Itoa(os.Getpid())]
+	used["self"] = ownTime() - own
 	slices.Sort(latencies)
 	at := func(share float64) float64 { return latencies[min(int(share*float64(*count)), *count-1)].Seconds() }
 	must(json.NewEncoder(os.Stdout).Encode(map[string]any{

@@ -20,7 +20,7 @@ fuzz_target!(|json: &str| {
     let Some(spec) = typed.spec else { return };
     let ours = Subject::parse(Kind::Pod, json).unwrap_or_else(|problem| panic!("read by k8s-openapi only: {problem}"));
     let names: Vec<&str> = spec.containers.iter().map(|container| container.name.as_str()).collect();
-    let seen: Vec<&str> = ours.spec.containers.iter().map(|container| container.name.as_str()).collect();
+    let seen: Vec<&str> = ours.pod.spec.containers.iter().map(|container| container.name.as_str()).collect();
     assert_eq!(seen, names);
-    assert_eq!(ours.spec.termination_grace_period_seconds, spec.termination_grace_period_seconds);
+    assert_eq!(ours.pod.spec.termination_grace_period_seconds, spec.termination_grace_period_seconds);
 });

@@ -78,7 +78,8 @@ fn only_enforce_rejects_and_only_pods_of_kubernetes_own_controllers_with_an_erro
 #[test]
 fn some_subjects_are_left_alone() {
     let skip = |namespace: &str, kind, object: &Value| {
-        let world = World { own_namespace: Some("draingate".into()), ..World::default() };
+        let mut world = World::default();
+        world.own_namespace = Some("draingate".into());
         let text = object.to_string();
         let subject = Subject::parse(kind, &text).unwrap();
         let context = world.context(namespace);
@@ -102,14 +103,21 @@ fn some_subjects_are_left_alone() {
 #[test]
 fn waits_are_written_as_the_cluster_takes_them() {
     let on = |sleep: SleepSupport, windows: bool| {
-        let world = World { sleep, ..World::default() };
+        let mut world = World::default();
+        world.sleep = sleep;
         let mut pod = app(Value::Null);
         if windows {
             pod["spec"]["os"] = json!({"name": "windows"});
         }
         judged(&world, Kind::Pod, &pod, View::AsAdmitted, |judgement| {
             let patch = serde_json::to_value(&judgement.patch).unwrap();
-            (patch[0]["value"]["preStop"].clone(), judgement.plan.refused.clone(), judgement.plan.required)
+            let hook =
+                patch.as_array().unwrap().iter().find(|operation| operation["path"] == "/spec/containers/0/lifecycle");
+            (
+                hook.map_or(Value::Null, |hook| hook["value"]["preStop"].clone()),
+                judgement.plan.refused.clone(),
+                judgement.plan.required,
+            )
         })
     };
     let because = || "kubelet v1.28 on a".to_owned();
@@ -261,6 +269,238 @@ fn what_a_policy_may_not_say_is_said() {
         own(json!({"budget": {"drainDelaySeconds": 86_401}})),
         "spec.budget.drainDelaySeconds: 86401 is more than 86400"
     );
+}
+
+// ---- Findings at their edges
+
+/// `code: message` of every finding, with the first fix.
+fn said(world: &World, kind: Kind, object: &Value) -> Vec<String> {
+    judged(world, kind, object, View::AsAdmitted, |judgement| {
+        let line = |f: &draingate::core::finding::Finding| {
+            format!(
+                "{}: {} {}",
+                f.code,
+                f.message,
+                f.detail.iter().chain(&f.fixes).cloned().collect::<Vec<_>>().join(" | ")
+            )
+        };
+        judgement.findings.iter().map(line).collect()
+    })
+}
+
+#[test]
+fn an_exec_sleep_as_long_as_the_grace_may_be_native() {
+    let fix = |seconds: u64| {
+        let hook = json!({"preStop": {"exec": {"command": ["sleep", seconds.to_string()]}}});
+        let said = said(&policy(json!({"gracePeriod": {"adjust": "Never"}})), Kind::Pod, &app(hook));
+        said.into_iter().find(|line| line.starts_with("shell-hook")).unwrap()
+    };
+    assert!(fix(30).ends_with("seconds: 30}}}"), "{}", fix(30));
+    assert!(fix(31).ends_with("seconds: 10}}}"), "{}", fix(31));
+}
+
+#[test]
+fn readiness_is_slow_only_beyond_the_endpoint_propagation() {
+    let slow = |e: u64| {
+        let spec = json!({"hook": {"type": "None"}, "budget": {"endpointPropagationSeconds": e}});
+        let mut pod = app(Value::Null);
+        pod["spec"]["containers"][0]["readinessProbe"] = json!({"periodSeconds": 4, "failureThreshold": 2});
+        said(&policy(spec), Kind::Pod, &pod).iter().any(|line| line.starts_with("slow-readiness"))
+    };
+    assert_eq!((slow(7), slow(8), slow(9)), (true, false, false));
+}
+
+#[test]
+fn where_no_wait_can_be_written_a_short_hold_says_so() {
+    let mut world = policy(json!({}));
+    world.sleep = SleepSupport::Unsupported { because: "kubelet v1.28 on a".into() };
+    let said = said(&world, Kind::Pod, &app(Value::Null));
+    let line = said.iter().find(|line| line.starts_with("short-hold")).unwrap();
+    assert!(line.contains("nothing injected: kubelet v1.28 on a; serve --hook-fallback exec opts in"), "{line}");
+}
+
+#[test]
+fn a_rollout_dips_by_what_its_controller_rounds_to() {
+    let dip = |kind: Kind, spec: Value| {
+        let mut object = json!({"metadata": {"name": "web"}, "spec": spec});
+        object["spec"]["template"] = app(Value::Null);
+        let said = said(&policy(json!({"rules": {"capacity-dip": "Warning"}})), kind, &object);
+        let line = said.into_iter().find(|line| line.starts_with("capacity-dip"))?;
+        let (_, rest) = line.split_once(" may run ")?;
+        rest.split(' ').next()?.parse::<i64>().ok()
+    };
+    let deployment = |replicas: i64, unavailable: Value, surge: Value| {
+        let update = json!({"maxUnavailable": unavailable, "maxSurge": surge});
+        dip(Kind::Deployment, json!({"replicas": replicas, "strategy": {"rollingUpdate": update}}))
+    };
+    // Unavailable rounds down, surge up.
+    assert_eq!(deployment(10, json!("25%"), json!("25%")), Some(2));
+    assert_eq!(deployment(3, json!("25%"), json!("1%")), None);
+    assert_eq!(deployment(3, json!("25%"), json!("0%")), Some(1));
+    assert_eq!(deployment(3, json!(0), json!(0)), Some(1));
+    assert_eq!(deployment(3, json!(0), json!(1)), None);
+    assert_eq!(deployment(3, json!(1), json!(0)), Some(1));
+    assert_eq!(deployment(2, json!(5), json!(0)), Some(2));
+    assert_eq!(deployment(0, json!(0), json!(0)), None);
+    assert_eq!(deployment(1, json!("100%"), json!(0)), Some(1));
+    assert_eq!(dip(Kind::Deployment, json!({"replicas": 8})), Some(2));
+    assert_eq!(dip(Kind::Deployment, json!({"replicas": 3})), None);
+    assert_eq!(dip(Kind::Deployment, json!({"replicas": 3, "strategy": {"type": "Recreate"}})), Some(3));
+
+    let daemons =
+        |surge: Value| dip(Kind::DaemonSet, json!({"updateStrategy": {"rollingUpdate": {"maxSurge": surge}}}));
+    assert_eq!((daemons(json!(1)), daemons(json!("10%"))), (None, None));
+    assert_eq!((daemons(json!(0)), daemons(json!("0%")), daemons(Value::Null)), (Some(1), Some(1), Some(1)));
+    for kind in [Kind::DaemonSet, Kind::StatefulSet] {
+        assert_eq!(dip(kind, json!({"updateStrategy": {"type": "OnDelete"}})), None);
+        assert_eq!(dip(kind, json!({})), Some(1));
+    }
+    assert_eq!(dip(Kind::ReplicaSet, json!({"replicas": 3})), None);
+}
+
+/// The chain of waits that decides: at a tie the one that leads over the apps.
+#[test]
+fn at_a_tie_the_waits_of_the_apps_are_told() {
+    let sum = |sidecar: Value, helper: Value| {
+        let mut pod = app(json!({"preStop": {"sleep": {"seconds": 10}}}));
+        let more = json!({"name": "envoy", "lifecycle": helper});
+        pod["spec"]["containers"].as_array_mut().unwrap().push(more);
+        pod["spec"]["initContainers"] = json!([{"name": "log", "restartPolicy": "Always", "lifecycle": sidecar}]);
+        pod["spec"]["terminationGracePeriodSeconds"] = json!(1);
+        let said = said(&policy(json!({"gracePeriod": {"adjust": "Never"}})), Kind::Pod, &pod);
+        said.into_iter().find(|line| line.starts_with("grace-budget")).unwrap()
+    };
+    let sleep = |seconds: u64| json!({"preStop": {"sleep": {"seconds": seconds}}});
+    // The app is done at 25, and envoy is gone 2 s later.
+    let tie = sum(sleep(27), sleep(25));
+    assert!(tie.contains("hold 10 (preStop sleep of \"app\")"), "{tie}");
+    let helper = sum(sleep(0), sleep(26));
+    assert!(helper.contains("hold 26 (preStop sleep of \"envoy\")") && !helper.contains("request"), "{helper}");
+    let sidecar = sum(sleep(28), sleep(25));
+    assert!(
+        sidecar.contains("hold 28 (preStop sleep of \"log\")") && !sidecar.contains("stop of \"envoy\""),
+        "{sidecar}"
+    );
+}
+
+// ---- Layers
+
+fn with_cluster(cluster: Value, own: Value) -> World {
+    let mut world = policy(own);
+    let cluster = Policy::read(PolicyKind::ClusterDrainPolicy, "", "c", None, &cluster);
+    assert!(cluster.is_ok(), "{cluster:?}");
+    world.set_policy(PolicyKind::ClusterDrainPolicy, "", cluster);
+    world
+}
+
+#[test]
+fn a_value_equal_to_a_locked_one_is_taken_without_a_word() {
+    let spec = json!({"gracePeriod": {"nodeLimitSeconds": 100, "adjust": "Never"}, "budget": {"drainDelaySeconds": 9}});
+    let mut locked = spec.clone();
+    locked["locked"] = json!(["nodeLimitSeconds", "adjust", "drainDelaySeconds"]);
+    judged(&with_cluster(locked, spec), Kind::Pod, &app(Value::Null), View::AsAdmitted, |judgement| {
+        let settings = &judgement.settings;
+        for source in [settings.node_limit.unwrap().source, settings.adjust.source, settings.drain_delay.source] {
+            assert_eq!(source.to_string(), "DrainPolicy shop/p");
+        }
+        assert!(judgement.findings.iter().all(|finding| finding.code != Code::LockedSetting));
+    });
+}
+
+#[test]
+fn a_locked_rule_is_only_made_stricter() {
+    let severity = |own: &str| {
+        let cluster = json!({"rules": {"short-hold": "Warning"}, "locked": ["rules.short-hold"]});
+        let world = with_cluster(cluster, json!({"rules": {"short-hold": own}}));
+        judged(&world, Kind::Pod, &app(Value::Null), View::AsWritten, |judgement| {
+            let of = |code| judgement.findings.iter().find(|f| f.code == code).map(|f| f.severity.as_str());
+            (of(Code::ShortHold).unwrap(), of(Code::LockedSetting).is_some())
+        })
+    };
+    assert_eq!(severity("Error"), ("error", false));
+    assert_eq!(severity("Warning"), ("warning", false));
+    assert_eq!(severity("Off"), ("warning", true));
+}
+
+#[test]
+fn annotations_are_read_whole_or_count_as_absent() {
+    let told = |key: &str, value: &str| {
+        let mut pod = app(json!({"preStop": {"sleep": {"seconds": 10}}}));
+        pod["metadata"]["annotations"] = json!({key: value});
+        judged(&World::default(), Kind::Pod, &pod, View::AsAdmitted, |judgement| {
+            let finding = judgement.findings.iter().find(|f| f.code == Code::InvalidSetting);
+            (judgement.skipped.is_some(), finding.map(|f| (f.severity.as_str(), f.message.clone(), f.fixes.clone())))
+        })
+    };
+    let bad = |key: &str, value: &str| told(key, value).1.map(|(severity, ..)| severity);
+    assert!(told("draingate.dev/skip", "a reason").0);
+    for blank in ["", " ", "\t\n"] {
+        assert_eq!((told("draingate.dev/skip", blank).0, bad("draingate.dev/skip", blank)), (false, Some("error")));
+    }
+    for helpers in ["a", "a,b", " a , b = 10 ", "a-1*", "*", "a=0", "a=86400"] {
+        assert_eq!(bad("draingate.dev/helpers", helpers), None, "{helpers}");
+    }
+    for helpers in
+        ["", ",", "a,", "a,,b", "A", "a b", "a*b", "**", "a=", "a=x", "a=-1", "a=86401", "=1", "a=1=2", "a_b"]
+    {
+        assert_eq!(bad("draingate.dev/helpers", helpers), Some("error"), "{helpers}");
+    }
+    for seconds in ["0", "00000", "86400"] {
+        assert_eq!(bad("draingate.dev/safety-margin-seconds", seconds), None, "{seconds}");
+    }
+    for seconds in ["", "-1", "+1", "1.5", " 1", "1s", "86401", "000000", "\u{661}"] {
+        assert_eq!(bad("draingate.dev/safety-margin-seconds", seconds), Some("error"), "{seconds}");
+    }
+    // What is not ours is nobody's business here; what only looks like ours is told, with what was meant.
+    for key in ["team", "example.com/draingate.dev", "xdraingate.dev/skip", "draingate.dev.example.com/skip"] {
+        assert_eq!(told(key, "1").1, None, "{key}");
+    }
+    let (severity, message, fixes) = told("draingate.dev/safety-margin", "7").1.unwrap();
+    assert_eq!(severity, "warning");
+    assert_eq!(message, "annotation draingate.dev/safety-margin: is not one that Draingate knows");
+    assert_eq!(fixes, ["draingate.dev/safety-margin-seconds: \"7\""]);
+    assert_eq!(told("draingate.dev/zz", "7").1.unwrap().2, [""; 0]);
+    assert_eq!(bad("other.draingate.dev/app", "7"), Some("warning"));
+}
+
+#[test]
+fn a_selector_beats_none_and_is_checked() {
+    let mut world = World::default();
+    let mut set = |name: &str, spec: Value| {
+        let kind = PolicyKind::DrainPolicy;
+        world.set_policy(
+            kind,
+            SHOP,
+            Policy::read(kind, SHOP, name, Some(format!("2026-01-0{}", 9 - name.len())), &spec),
+        );
+    };
+    set("a", json!({"budget": {"drainDelaySeconds": 1}}));
+    set("bb", json!({"selector": {}, "budget": {"drainDelaySeconds": 2}}));
+    set(
+        "c",
+        json!({"selector": {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}, "budget": {"drainDelaySeconds": 3}}),
+    );
+    judged(&world, Kind::Pod, &app(Value::Null), View::AsAdmitted, |judgement| {
+        assert_eq!(judgement.settings.drain_delay.value, 3);
+    });
+    let problem = |operator: &str, values: Value| {
+        let spec = json!({"selector": {"matchExpressions": [{"key": "app", "operator": operator, "values": values}]}});
+        Policy::read(PolicyKind::DrainPolicy, SHOP, "p", None, &spec).err().map(|e| e.problem)
+    };
+    for operator in ["In", "NotIn"] {
+        assert_eq!(problem(operator, json!(["a"])), None);
+        assert_eq!(
+            problem(operator, json!([])),
+            Some(format!("spec.selector.matchExpressions: \"app\" {operator} needs values"))
+        );
+    }
+    for operator in ["Exists", "DoesNotExist"] {
+        assert_eq!(problem(operator, json!([])), None);
+        assert_eq!(
+            problem(operator, json!(["a"])),
+            Some(format!("spec.selector.matchExpressions: \"app\" {operator} takes no values"))
+        );
+    }
 }
 
 // ---- Text

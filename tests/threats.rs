@@ -112,6 +112,20 @@ fn annotations_beyond_the_bound_are_an_error_and_nothing_is_injected() {
     }
 }
 
+#[test]
+fn labels_beyond_the_bound_are_an_error_and_nothing_is_injected() {
+    let world = world("enforce", json!({}));
+    let many = |count: usize| {
+        let mut pod = pod(vec![server("app")]);
+        pod["metadata"]["labels"] = (0..count).map(|n| (format!("l{n}"), json!("v"))).collect();
+        pod
+    };
+    assert!(create(Webhook::Mutate, &world, Kind::Pod, &many(MOST_PAIRS)).answer.patch.is_some());
+    let pod = many(MOST_PAIRS + 1);
+    assert_eq!(create(Webhook::Mutate, &world, Kind::Pod, &pod).answer.patch, None);
+    assert!(denial(&world, &pod).contains("more than 1000 labels"));
+}
+
 /// Every helper is compared with every container and every other helper.
 #[test]
 fn a_list_of_helpers_beyond_the_bound_counts_as_absent() {
@@ -480,6 +494,32 @@ fn what_a_cluster_policy_locks_no_annotation_opens() {
 }
 
 #[test]
+fn a_locked_hook_lets_no_command_in() {
+    let command = json!({"hook": {"type": "Exec", "exec": {"command": ["/steal"]}, "seconds": 10}});
+    let injected = |world: &World| {
+        let patch = create(Webhook::Mutate, world, Kind::Pod, &pod(vec![server("app")])).answer.patch.unwrap();
+        serde_json::from_slice::<Value>(&patch).unwrap()[0]["value"]["preStop"].clone()
+    };
+    let mut world = world("inject", command);
+    assert_eq!(injected(&world), json!({"exec": {"command": ["/steal"]}}));
+    let locked = json!({"locked": ["hook"]});
+    let policy = Policy::read(PolicyKind::ClusterDrainPolicy, "", "baseline", None, &locked);
+    world.set_policy(PolicyKind::ClusterDrainPolicy, "", policy);
+    assert_eq!(injected(&world), json!({"sleep": {"seconds": 10}}));
+}
+
+#[test]
+fn a_hook_names_no_other_host() {
+    for more in [json!({"host": "example.com"}), json!({"scheme": "HTTPS"}), json!({"httpHeaders": []})] {
+        let mut get = json!({"path": "/drain", "port": 80});
+        get.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let spec = json!({"hook": {"type": "HTTPGet", "httpGet": get, "seconds": 1}});
+        let problem = Policy::read(PolicyKind::DrainPolicy, SHOP, "p", None, &spec).unwrap_err().problem;
+        assert!(problem.contains("unknown field"), "{problem}");
+    }
+}
+
+#[test]
 fn a_namespaces_labels_are_quoted_and_never_reject() {
     let mut world = World::default();
     let text = hostile();
@@ -631,7 +671,16 @@ async fn the_largest_bodies_stay_below_the_memory_that_the_chart_gives() {
         println!("{what}: {before} -> {peak} MiB");
         before = peak;
     }
-    assert!(before < 200, "{before} MiB at most");
+    // All of them at once.
+    let all = large_bodies().into_iter().map(|(_, body)| async {
+        let mut connection = server.client.http1().await;
+        send(&mut connection, request("POST", "/mutate", body)).await.status
+    });
+    let answers = futures::future::join_all(all).await;
+    assert!(answers.iter().all(|status| [200, 400, 429].contains(status)), "{answers:?}");
+    let peak = server.peak();
+    println!("all at once: {before} -> {peak} MiB");
+    assert!(peak < 256, "{peak} MiB");
     let log = server.logged();
     let longest = log.lines().map(str::len).max().unwrap();
     assert!(longest < 4_000, "a line of {longest} bytes");
@@ -667,6 +716,84 @@ async fn no_request_forges_a_line_of_the_log() {
     assert!(log.lines().filter(|line| line.contains("bad request")).count() >= 8, "{log}");
     for line in log.lines() {
         assert!(!is_raw(line) && !line.starts_with("2026-01-01"), "{line:?}");
+    }
+}
+
+/// Reviews of everything that the world is made of, forged, and then the first question again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_review_changes_no_other_answer() {
+    let server = Standalone::start();
+    let mut connection = server.client.http1().await;
+    let question = review_in(SHOP, Kind::Pod, &pod(vec![server_with_long_hook()]));
+    let before = send(&mut connection, request("POST", "/validate", question.clone())).await.text;
+    assert!(before.contains("grace budget short"), "{before}");
+    let namespace = json!({"metadata": {"name": SHOP, "labels": {"draingate.dev/mode": "off"}}});
+    let policy = json!({"metadata": {"name": "a", "namespace": SHOP}, "spec": {"rules": {"grace-budget": "Off"}}});
+    let service = json!({"metadata": {"name": "a", "namespace": SHOP}, "spec": {"selector": {}}});
+    for (group, kind, object) in [
+        ("", "Namespace", &namespace),
+        ("draingate.dev", "DrainPolicy", &policy),
+        ("draingate.dev", "ClusterDrainPolicy", &policy),
+        ("", "Service", &service),
+    ] {
+        for operation in ["CREATE", "UPDATE", "DELETE"] {
+            let name = &object["metadata"]["name"];
+            let forged = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+                "uid": "1", "kind": {"group": group, "version": "v1", "kind": kind}, "operation": operation,
+                "namespace": SHOP, "name": name, "object": object, "oldObject": object}});
+            for path in ["/mutate", "/validate"] {
+                assert_eq!(send(&mut connection, request("POST", path, forged.to_string())).await.status, 200);
+            }
+        }
+    }
+    assert_eq!(send(&mut connection, request("POST", "/validate", question)).await.text, before);
+}
+
+fn server_with_long_hook() -> Value {
+    let mut app = server("app");
+    app["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 30}}});
+    app
+}
+
+// ---- The page and the supply chain
+
+fn file(path: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Each line of the page has its test, and the test is there.
+#[test]
+fn every_line_of_the_page_has_its_test() {
+    let page = file("docs/threats.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let rows: Vec<&str> = rows.filter(|line| !line.starts_with("| threat ")).collect();
+    assert!(rows.len() >= 25, "{} lines", rows.len());
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty() && named.len() % 2 == 0, "{row}");
+        for pair in named.chunks(2) {
+            let defined = file(pair[0]).contains(&format!("fn {}(", pair[1]));
+            assert!(defined, "{} has no {}", pair[0], pair[1]);
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_forbidden() {
+    assert!(file("Cargo.toml").contains("[lints.rust]\nunsafe_code = \"forbid\"\n"));
+}
+
+/// `make deny` looks closer.
+#[test]
+fn dependencies_come_from_one_registry_and_have_one_tls_stack() {
+    let lock = file("Cargo.lock");
+    let sources: BTreeSet<&str> = lock.lines().filter(|line| line.starts_with("source = ")).collect();
+    assert_eq!(sources, BTreeSet::from(["source = \"registry+https://github.com/rust-lang/crates.io-index\""]));
+    for banned in ["openssl", "openssl-sys", "native-tls", "aws-lc-sys"] {
+        assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "{banned}");
+        assert!(file("deny.toml").contains(&format!("crate = \"{banned}\"")), "{banned}");
     }
 }
 

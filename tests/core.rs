@@ -503,6 +503,135 @@ fn a_selector_beats_none_and_is_checked() {
     }
 }
 
+// ---- The world
+
+#[test]
+fn the_world_forgets_what_it_is_told_to() {
+    let mut world = World::default();
+    let read = |kind, namespace: &str, name: &str, spec: Value| Policy::read(kind, namespace, name, None, &spec);
+    let (own, cluster) = (PolicyKind::DrainPolicy, PolicyKind::ClusterDrainPolicy);
+    for name in ["a", "b"] {
+        world.set_policy(own, SHOP, read(own, SHOP, name, json!({})));
+        world.set_policy(own, "other", read(own, "other", name, json!({"budget": 7})));
+        world.set_policy(cluster, "", read(cluster, "", name, json!({})));
+    }
+    assert_eq!(world.policy_counts(), (4, 2));
+    // The same one again, broken now and whole then.
+    world.set_policy(own, SHOP, read(own, SHOP, "a", json!({"budget": 7})));
+    assert_eq!(world.policy_counts(), (3, 3));
+    world.set_policy(own, SHOP, read(own, SHOP, "a", json!({})));
+    assert_eq!(world.policy_counts(), (4, 2));
+    world.remove_policy(own, SHOP, "a");
+    world.remove_policy(own, "other", "b");
+    assert_eq!(world.policy_counts(), (3, 1));
+    world.clear_policies(own);
+    assert_eq!(world.policy_counts(), (2, 0));
+    world.clear_policies(cluster);
+    assert_eq!(world.policy_counts(), (0, 0));
+
+    let labels: Pairs = [("app".into(), "web".into())].into_iter().collect();
+    let selector = |app: &str| [("app".to_owned(), app.to_owned())].into();
+    world.set_service(SHOP, "web", selector("web"));
+    world.set_service(SHOP, "a-other", selector("other"));
+    let service = |world: &World, namespace: &str| world.context(namespace).service(&labels).map(str::to_owned);
+    assert_eq!((service(&world, SHOP), service(&world, "other")), (Some("web".into()), None));
+    world.set_service(SHOP, "web", [].into());
+    assert_eq!(service(&world, SHOP), None);
+    world.set_service(SHOP, "web", selector("web"));
+    world.remove_service(SHOP, "web");
+    assert_eq!(service(&world, SHOP), None);
+}
+
+#[test]
+fn namespaces_are_known_by_their_mode_and_copied_with_all_that_concerns_them() {
+    let mut world = World::default();
+    let mode = |mode: &str| [("draingate.dev/mode".to_owned(), mode.to_owned())].into();
+    for (name, label) in
+        [("b", "enforce"), ("a", "enforce"), ("odd", "x"), ("draingate", "enforce"), ("kube-system", "enforce")]
+    {
+        world.set_namespace(name, mode(label));
+    }
+    world.set_namespace("none", [].into());
+    world.own_namespace = Some("draingate".into());
+    assert_eq!(world.namespace_count(), 6);
+    assert_eq!(world.namespaces_in(|mode| mode == Mode::Enforce), ["a", "b"]);
+    assert_eq!(world.namespaces_in(|mode| mode == Mode::Warn), ["odd"]);
+    assert_eq!(world.namespaces_in(|mode| mode == Mode::Off), ["none"]);
+    world.default_mode = Mode::Audit;
+    assert_eq!(world.namespaces_in(|mode| mode == Mode::Audit), ["none"]);
+
+    let read =
+        |kind, namespace: &str| Policy::read(kind, namespace, "p", None, &json!({"budget": {"drainDelaySeconds": 9}}));
+    world.set_policy(PolicyKind::DrainPolicy, "a", read(PolicyKind::DrainPolicy, "a"));
+    world.set_policy(PolicyKind::DrainPolicy, "b", read(PolicyKind::DrainPolicy, "b"));
+    world.set_policy(PolicyKind::ClusterDrainPolicy, "", read(PolicyKind::ClusterDrainPolicy, ""));
+    world.set_service("a", "s", [("app".to_owned(), "web".to_owned())].into());
+    world.sleep = SleepSupport::Unsupported { because: "old".into() };
+    let copy = world.excerpt(&["a".into(), "gone".into()]);
+    assert_eq!((copy.namespace_count(), copy.policy_counts()), (1, (2, 0)));
+    assert_eq!(copy.namespace("a").unwrap().mode(Mode::Off), Ok(Mode::Enforce));
+    assert_eq!(
+        (&copy.sleep, copy.own_namespace.as_deref(), copy.default_mode),
+        (&world.sleep, Some("draingate"), Mode::Audit)
+    );
+    let labels: Pairs = [("app".into(), "web".into())].into_iter().collect();
+    assert_eq!(copy.context("a").service(&labels), Some("s"));
+    world.remove_namespace("a");
+    assert!(world.namespace("a").is_none() && world.namespace_count() == 5);
+}
+
+// ---- What is read from JSON
+
+#[test]
+fn a_wrong_type_is_said_with_what_was_expected() {
+    let problem = |spec: Value| Subject::parse(Kind::Pod, &spec.to_string()).unwrap_err();
+    let container = |field: &str, value: Value| {
+        let mut container = json!({"name": "app"});
+        container[field] = value;
+        problem(json!({"spec": {"containers": [container]}}))
+    };
+    for (problem, expected) in [
+        (container("name", json!(1)), "expected a string"),
+        (container("lifecycle", json!(1)), "expected a lifecycle"),
+        (container("ports", json!(1)), "expected a sequence"),
+        (problem(json!({"spec": {"containers": 1}})), "expected a sequence"),
+        (problem(json!({"metadata": {"labels": 1}})), "expected a map of strings"),
+        (problem(json!({"metadata": {"annotations": 1}})), "expected a map of strings"),
+    ] {
+        assert!(problem.contains(expected), "{problem}");
+    }
+    // Escapes cannot be borrowed.
+    let text = r#"{"metadata": {"name": "a\u0062", "labels": {"\u0061": "\n"}}, "spec": {}}"#;
+    let subject = Subject::parse(Kind::Pod, text).unwrap();
+    assert_eq!((&*subject.name, subject.pod.metadata.labels.get("a")), ("ab", Some("\n")));
+    // Nulls are as absent.
+    let text = r#"{"metadata": {"labels": {"a": null}, "annotations": null}, "spec": {"containers": null}}"#;
+    let subject = Subject::parse(Kind::Pod, text).unwrap();
+    assert_eq!((subject.pod.metadata.labels.get("a"), subject.pod.spec.containers.len()), (Some(""), 0));
+}
+
+#[test]
+fn a_subject_has_the_name_and_kind_that_it_is_known_by() {
+    let name = |metadata: Value| {
+        let text = json!({"metadata": metadata, "spec": {}}).to_string();
+        Subject::parse(Kind::Pod, &text).unwrap().name.into_owned()
+    };
+    assert_eq!(name(json!({"name": "a", "generateName": "b-"})), "a");
+    assert_eq!(name(json!({"name": "", "generateName": "b-"})), "b-*");
+    assert_eq!(name(json!({"generateName": "b-"})), "b-*");
+    assert_eq!(name(json!({})), "");
+    for kind in Kind::ALL {
+        assert_eq!(Kind::of(kind.group(), kind.as_str()), Some(kind));
+        let version = if kind.group().is_empty() { "v1".to_owned() } else { format!("{}/v1", kind.group()) };
+        assert_eq!(Kind::of_object(&version, kind.as_str()), Some(kind));
+        assert_eq!(Kind::of("example.com", kind.as_str()), None);
+        assert_eq!(kind.to_string(), kind.as_str());
+        let dotted = kind.pod_pointer().trim_start_matches('/').replace('/', ".");
+        assert_eq!(kind.pod_path().trim_end_matches('.'), dotted);
+    }
+    assert_eq!(Kind::of("", "ConfigMap"), None);
+}
+
 // ---- Text
 
 #[test]

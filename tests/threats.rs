@@ -498,7 +498,9 @@ fn a_locked_hook_lets_no_command_in() {
     let command = json!({"hook": {"type": "Exec", "exec": {"command": ["/steal"]}, "seconds": 10}});
     let injected = |world: &World| {
         let patch = create(Webhook::Mutate, world, Kind::Pod, &pod(vec![server("app")])).answer.patch.unwrap();
-        serde_json::from_slice::<Value>(&patch).unwrap()[0]["value"]["preStop"].clone()
+        let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
+        let hook = patch.iter().find(|operation| operation["path"] == "/spec/containers/0/lifecycle").unwrap();
+        hook["value"]["preStop"].clone()
     };
     let mut world = world("inject", command);
     assert_eq!(injected(&world), json!({"exec": {"command": ["/steal"]}}));

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit e2e node lab conformance soak fmt deny coverage mutants
+.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak fmt deny coverage mutants
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,24 @@ node: ## The chart, the image, the model and a rollout on a real node (as root; 
 	$(CARGO) test --locked --test node --test conformance -- node_ --test-threads 1 && \
 	echo '== the lab, one scenario' && \
 	$(CARGO) test --locked --test lab -- --short --results target/tmp/lab-short
+
+bench: ## All of docs/performance.md, about 40 minutes on two idle cores
+	$(CARGO) bench --locked --bench core
+	benches/instructions
+	benches/server
+	benches/apiserver
+	benches/check
+	benches/scan
+
+bench-short: ## The benchmarks run, their figures mean little: a report
+	@echo '== benchmarks, once each: do they run?'
+	$(CARGO) test --locked --benches
+	benches/instructions
+	@if command -v h2load > /dev/null; then benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
+	benches/apiserver --short
+
+fuzz: ## Fuzzes each target for BUDGET=60 seconds (nightly toolchain, cargo-fuzz)
+	@fuzz/run $(or $(BUDGET),60)
 
 lab: ## Rollouts under load without Draingate and with it, on a real node (as root; ARGS=--help says more)
 	@$(CARGO) test --locked --test lab -- $(ARGS)

@@ -362,6 +362,32 @@ fn an_answer_is_small_whatever_the_pod() {
     assert!(patch.len() <= 75_000, "a patch of {} bytes", patch.len());
 }
 
+/// Stories wait in a queue: before validation a name is of any length.
+#[test]
+fn a_story_is_small_and_of_a_credible_owner() {
+    let story = |mode: &str, webhook, owner: Value, name: String| {
+        let mut pod = pod(vec![server(&name)]);
+        pod["metadata"]["ownerReferences"] = json!([owner]);
+        create(webhook, &world(mode, json!({})), Kind::Pod, &pod).story
+    };
+    let owner =
+        || json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "1", "controller": true});
+    let small = story("inject", Webhook::Mutate, owner(), "app".into()).unwrap();
+    assert_eq!(small.text, "its pods get a preStop hook of 10 s in \"app\"");
+    let large = story("inject", Webhook::Mutate, owner(), "n".repeat(1 << 20)).unwrap();
+    assert!(large.text.len() <= 1_010, "{} bytes", large.text.len());
+    for (field, value) in [("name", "a/b"), ("name", ""), ("uid", ""), ("kind", ""), ("apiVersion", "")] {
+        let mut owner = owner();
+        owner[field] = json!(value);
+        assert_eq!(story("inject", Webhook::Mutate, owner, "app".into()), None, "{field} {value:?}");
+    }
+    for field in ["name", "uid", "kind", "apiVersion"] {
+        let mut owner = owner();
+        owner[field] = json!("a".repeat(1_000));
+        assert_eq!(story("inject", Webhook::Mutate, owner, "app".into()), None, "{field}");
+    }
+}
+
 #[test]
 fn no_label_of_a_measure_comes_from_a_request() {
     let metrics = Metrics::new();

@@ -95,10 +95,17 @@ pub fn configurations(options: &Options) -> (MutatingWebhookConfiguration, Valid
                 Objects::Pods,
                 options.enforce_failure_policy,
             ),
+            spared_where_settled(validate(
+                options,
+                "inject.draingate.dev",
+                mode_in(&[Mode::Inject]),
+                Objects::Pods,
+                FailurePolicy::Ignore,
+            )),
             validate(
                 options,
                 "pods.draingate.dev",
-                mode_not_in(&[Mode::Off, Mode::Enforce], options.default_mode),
+                mode_not_in(&[Mode::Off, Mode::Inject, Mode::Enforce], options.default_mode),
                 Objects::Pods,
                 FailurePolicy::Ignore,
             ),
@@ -161,6 +168,13 @@ fn validate(
         side_effects: "NoneOnDryRun".into(),
         timeout_seconds: Some(options.timeout_seconds),
     }
+}
+
+/// Never in mode `enforce`: who forges the annotation gains nothing where nothing is rejected.
+fn spared_where_settled(mut webhook: ValidatingWebhook) -> ValidatingWebhook {
+    let condition = MatchCondition { name: "not-settled".into(), expression: NOT_SETTLED.into() };
+    webhook.match_conditions.get_or_insert_default().push(condition);
+    webhook
 }
 
 fn client_config(options: &Options, path: &str) -> WebhookClientConfig {
@@ -255,6 +269,16 @@ const NOT_SYSTEM_CRITICAL: &str = "!has(object.spec) || !has(object.spec.priorit
 const NOT_A_MIRROR_POD: &str = "!has(object.metadata.annotations) || \
     !('kubernetes.io/config.mirror' in object.metadata.annotations)";
 
+/// The annotation says what [`Judgement::settled`](crate::core::judge::Judgement::settled) said of the pod. Where it no
+/// longer says it of this one, another webhook came after ours.
+const NOT_SETTLED: &str = "!has(object.metadata.annotations) || \
+    !('draingate.dev/settled' in object.metadata.annotations) || \
+    !has(object.spec.terminationGracePeriodSeconds) || \
+    object.metadata.annotations['draingate.dev/settled'] != string(object.spec.terminationGracePeriodSeconds) + \
+    (object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : [])).map(c, \
+    ' ' + c.name + (!has(c.lifecycle) || !has(c.lifecycle.preStop) ? '' : \
+    has(c.lifecycle.preStop.sleep) ? '=' + string(c.lifecycle.preStop.sleep.seconds) : '=?')).join('')";
+
 const LABEL_CHANGED: &str = "request.kind.kind != 'Namespace' || ['draingate.dev/mode', 'draingate.dev/profile'].exists(key, \
     (has(object.metadata.labels) && key in object.metadata.labels ? object.metadata.labels[key] : '') != \
     (has(oldObject.metadata.labels) && key in oldObject.metadata.labels ? oldObject.metadata.labels[key] : ''))";
@@ -307,6 +331,7 @@ mod tests {
             [
                 ("mutate.draingate.dev", Some("Ignore")),
                 ("enforce.draingate.dev", Some("Fail")),
+                ("inject.draingate.dev", Some("Ignore")),
                 ("pods.draingate.dev", Some("Ignore")),
                 ("templates.draingate.dev", Some("Ignore")),
                 ("changes.draingate.dev", Some("Ignore")),
@@ -337,9 +362,10 @@ mod tests {
             };
             assert_eq!(asked(None), unlabelled);
             assert_eq!(asked(Some("off")), [""; 0]);
-            for mode in ["audit", "warn", "inject", "unknown"] {
+            for mode in ["audit", "warn", "unknown"] {
                 assert_eq!(asked(Some(mode)), told, "{mode}");
             }
+            assert_eq!(asked(Some("inject")), ["inject.draingate.dev", "templates.draingate.dev"]);
             assert_eq!(
                 asked(Some("enforce")),
                 ["enforce.draingate.dev", "templates.draingate.dev", "changes.draingate.dev"]

@@ -209,6 +209,14 @@ pub struct OwnerReference<'a> {
     controller: Option<bool>,
 }
 
+impl OwnerReference<'_> {
+    /// Whether an object can be told by it: an API server checks no more than that nothing in it is empty.
+    pub fn is_credible(&self) -> bool {
+        let short = |text: &str, most: usize| (1..=most).contains(&text.len());
+        keys::is_name(&self.name) && short(&self.uid, 128) && short(&self.kind, 63) && short(&self.api_version, 317)
+    }
+}
+
 /// The most containers of a list that a pod is judged with; more is an error.
 pub const MOST_CONTAINERS: usize = 500;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::core::finding::{Finding, Severity};
-use crate::core::judge::{self, Judgement};
+use crate::core::judge::{self, Judgement, Verdict};
 use crate::core::keys;
 use crate::core::mode::Mode;
 use crate::core::subject::{Kind, Subject};
@@ -18,6 +18,8 @@ const WARNINGS_LIMIT: usize = 3_900;
 const DENIED_FINDINGS: usize = 10;
 /// The longest line of a denial, in bytes: a pod can have hundreds of containers to name in one.
 const DENIAL_LINE: usize = 2_000;
+/// The longest story, in bytes: an Event's note takes no more.
+pub(super) const STORY_LIMIT: usize = 1_000;
 /// The longest audit annotation, in bytes.
 const AUDIT_LIMIT: usize = 1_000;
 
@@ -108,6 +110,11 @@ pub fn audit(subject: &Subject, judgement: &Judgement, mode: Mode) -> BTreeMap<&
     audit
 }
 
+/// What `/mutate` records of a pod of which nothing is left to tell: what `/validate` would say of it.
+pub fn settled(mode: Mode) -> BTreeMap<&'static str, String> {
+    [("mode", mode.to_string()), ("verdict", Verdict::Pass.as_str().to_owned())].into()
+}
+
 /// What the plan would change, in words.
 fn planned(judgement: &Judgement) -> Option<String> {
     if judgement.patch.is_empty() {
@@ -116,7 +123,7 @@ fn planned(judgement: &Judgement) -> Option<String> {
     judge::difference(&judgement.standing, &judgement.pod)
 }
 
-fn cut(mut text: String, limit: usize) -> String {
+pub(super) fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {
         let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);

@@ -1,0 +1,28 @@
+//! One review, answered N times, for a tool that counts instructions: `core-once REVIEW patched|allowed|denied N`.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use draingate::core::mode::Mode;
+use draingate::webhook::admit::{self, Webhook};
+use draingate::webhook::review::Review;
+
+#[path = "support/worlds.rs"]
+mod worlds;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [name, what, times] = arguments.as_slice() else { panic!("REVIEW patched|allowed|denied N") };
+    let body = worlds::reviews().into_iter().find(|(known, _)| known == name).unwrap().1;
+    let (webhook, world) = match what.as_str() {
+        "patched" => (Webhook::Mutate, worlds::world(Mode::Inject, 1, 1)),
+        "allowed" => (Webhook::Validate, worlds::world(Mode::Inject, 1, 1)),
+        "denied" => (Webhook::Validate, worlds::refusing(1)),
+        other => panic!("{other} is none of the three"),
+    };
+    let mut bytes = 0;
+    for _ in 0..times.parse::<usize>().unwrap() {
+        let review = Review::decode(&body).unwrap();
+        let kind = admit::concerns(webhook, &review).unwrap();
+        bytes += admit::admit(webhook, kind, &review, &world).unwrap().answer.encode(&review.uid).len();
+    }
+    assert!(bytes > 0 || times == "0");
+}

@@ -191,7 +191,7 @@ fn in_words(judgement: &Judgement, what_was_read: bool) -> String {
         line(2, format!("{} {}: {role}, {hook}, {times}, done {done}", container.pointer, container.name()));
     }
     let planned = difference(&judgement.standing, pod).map(|plan| format!("plan: {plan}"));
-    let injected = judgement.injected().map(|record| format!("injected before: {record}"));
+    let injected = judgement.injected().map(|record| format!("injected in all: {record}"));
     planned.into_iter().chain(injected).for_each(|words| line(2, words));
     for finding in &judgement.findings {
         let container = finding.container.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();

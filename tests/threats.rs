@@ -827,10 +827,12 @@ fn dependencies_come_from_one_registry_and_have_one_tls_stack() {
 
 // ---- A stolen service account
 
-/// What `kubectl auth can-i` says to the chart's service account.
+/// What `kubectl auth can-i` says to a service account of the chart's namespace: `resource/name` or `resource:part`.
 fn can(server: &ApiServer, account: &str, verb: &str, resource: &str, place: &[&str]) -> bool {
     let account = format!("--as=system:serviceaccount:draingate:{account}");
-    let arguments = [&["auth", "can-i", verb, resource, account.as_str()], place].concat();
+    let (resource, part) = resource.split_once(':').unwrap_or((resource, ""));
+    let part = format!("--subresource={part}");
+    let arguments = [&["auth", "can-i", verb, resource, account.as_str(), part.as_str()], place].concat();
     // It fails for a no.
     server.try_kubectl(&arguments, "").is_ok_and(|answer| answer.trim() == "yes")
 }
@@ -852,7 +854,7 @@ fn real_a_stolen_token_can_do_this_and_no_more() {
         ("list", "nodes", ALL),
         ("create", "events", ALL),
         ("get", "deployments.apps", ALL),
-        ("patch", "drainpolicies.draingate.dev/status", ALL),
+        ("patch", "drainpolicies.draingate.dev:status", ALL),
         ("patch", "mutatingwebhookconfigurations/draingate", &[]),
         ("patch", "validatingwebhookconfigurations/draingate", &[]),
         ("get", "secrets/draingate-ca", OWN),
@@ -876,15 +878,15 @@ fn real_a_stolen_token_can_do_this_and_no_more() {
         ("watch", "secrets", OWN),
         ("get", "secrets/another", OWN),
         ("delete", "secrets/draingate-ca", OWN),
-        ("create", "serviceaccounts/token", OWN),
+        ("create", "serviceaccounts:token", OWN),
         ("list", "configmaps", ALL),
         // Pods: to look is all.
         ("create", "pods", OWN),
         ("patch", "pods", ALL),
         ("delete", "pods", ALL),
-        ("create", "pods/eviction", ALL),
-        ("create", "pods/exec", ALL),
-        ("get", "pods/log", ALL),
+        ("create", "pods:eviction", ALL),
+        ("create", "pods:exec", ALL),
+        ("get", "pods:log", ALL),
         ("watch", "pods", ALL),
         // Workloads, namespaces and nodes.
         ("patch", "deployments.apps", OWN),

@@ -39,7 +39,7 @@ fn world(mode: &str) -> World {
         json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "DrainPolicy", "metadata": {"name": "default", "namespace": "shop"},
             "spec": {"profile": "alb", "gracePeriod": {"adjust": "Raise", "maxSeconds": 120}}}),
         json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "ClusterDrainPolicy", "metadata": {"name": "base"},
-            "spec": {"budget": {"safetyMarginSeconds": 7}, "locked": ["budget.safetyMarginSeconds"]}}),
+            "spec": {"budget": {"safetyMarginSeconds": 7}, "locked": ["safetyMarginSeconds"]}}),
     ] {
         assert_eq!(offline::add(&mut world, &object, None), Ok(true));
     }

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak fmt
+.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak fmt deny coverage mutants
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,25 @@ conformance: ## The model against the kubelet, with PODS=300 random pods (as roo
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture
+
+deny: ## Licences, bans and sources of all dependencies; advisories where their database can be had
+	@$(CARGO) deny --version > /dev/null 2>&1 || { echo '== cargo-deny is installed'; $(CARGO) install cargo-deny --locked; }
+	$(CARGO) deny --locked check licenses bans sources
+	@if ! $(CARGO) deny --locked fetch db > target/deny.log 2>&1; then \
+		echo '== SKIPPED: advisories: their database cannot be fetched (target/deny.log)'; exit 0; fi; \
+	$(CARGO) deny --locked check advisories
+
+coverage: ## Which lines of the core its own tests run, in percent
+	@$(CARGO) tarpaulin --version > /dev/null 2>&1 || { echo '== cargo-tarpaulin is installed'; $(CARGO) install cargo-tarpaulin --locked; }
+	cd $$(CORE_ALONE=core-coverage tests/core-alone cases core properties webhook) && \
+	PROPTEST_CASES=100 $(CARGO) tarpaulin --engine llvm --include-files 'src/core/*' --target-dir target/coverage --skip-clean --out stdout -- --skip manifest::
+
+mutants: ## Changes of the core that its own tests do not notice (about an hour; docs/mutants.md)
+	@$(CARGO) mutants --version > /dev/null 2>&1 || { echo '== cargo-mutants is installed'; $(CARGO) install cargo-mutants --locked; }
+	@echo '== with the cases; what they do not notice is tried again with the properties'
+	cd $$(tests/core-alone cases core webhook) && $(CARGO) mutants --in-place -f 'src/core/**' --timeout 60 -- --test cases --test core --test webhook || [ $$? -le 3 ]
+	cd $$(tests/core-alone properties) && PROPTEST_CASES=60 $(CARGO) mutants --in-place --iterate -f 'src/core/**' --timeout 120 -- --lib --test properties -- --skip manifest:: || [ $$? -le 3 ]
+	@cat target/core-alone/mutants.out/missed.txt
 
 fmt: ## Formats the code
 	$(CARGO) fmt

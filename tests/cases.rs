@@ -4,11 +4,11 @@
 #[path = "support/case.rs"]
 mod case;
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 
 use case::{Case, Told};
 use draingate::core::finding::{Code, Finding};
-use draingate::core::judge::{Judgement, View, judge, patch_for};
+use draingate::core::judge::{Judgement, View, difference, judge, patch_for};
 use draingate::core::keys;
 use draingate::core::subject::Subject;
 use serde_json::Value;
@@ -166,4 +166,68 @@ fn every_case_tells_its_story_first() {
         let lines = text.lines().take_while(|line| line.starts_with("# ")).count();
         assert!((2..=6).contains(&lines), "{}: {lines} lines of comment at its head", case.name);
     }
+}
+
+/// A judgement: what was read, where that is asked for, and every finding with its words, its place and its edit.
+fn in_words(judgement: &Judgement, what_was_read: bool) -> String {
+    let mut text = String::new();
+    let mut line = |indent: usize, words: String| writeln!(text, "{:1$}{words}", "", indent * 2).unwrap();
+    let Judgement { pod, budget, skipped, .. } = judgement;
+    if let Some(skip) = skipped {
+        line(1, format!("{} ({}): {}", judgement.verdict().as_str(), skip.as_str(), skip.reason()));
+        return text;
+    }
+    let number = |seconds: Option<u64>| seconds.map_or("endless".to_owned(), |s| s.to_string());
+    line(1, format!("{}: grace {}, required {}", judgement.verdict().as_str(), pod.grace, number(judgement.required)));
+    if what_was_read {
+        line(2, format!("hold {} ({}, {:?}), margin {}", pod.hold, pod.hold_reason.as_str(), pod.service, pod.margin));
+    }
+    let containers = pod.containers.iter().zip(&budget.done).filter(|_| what_was_read);
+    for (container, done) in containers {
+        let hook = format!("hook {} ({})", number(container.hook), container.hook_source.as_str());
+        let times =
+            format!("request {} ({}), stop {}", container.request.value, container.request.source, container.stop);
+        let (role, done) = (container.role.as_str(), number(*done));
+        line(2, format!("{} {}: {role}, {hook}, {times}, done {done}", container.pointer, container.name()));
+    }
+    let planned = difference(&judgement.standing, pod).map(|plan| format!("plan: {plan}"));
+    let injected = judgement.injected().map(|record| format!("injected in all: {record}"));
+    planned.into_iter().chain(injected).for_each(|words| line(2, words));
+    for finding in &judgement.findings {
+        let container = finding.container.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
+        line(2, format!("{} {}{container} at {}", finding.severity.as_str(), finding.code, finding.pointer));
+        line(3, finding.message.clone());
+        finding.detail.iter().for_each(|detail| line(3, format!("= {detail}")));
+        finding.fixes.iter().for_each(|fix| line(3, format!("fix: {fix}")));
+        finding.edit.iter().for_each(|edit| line(3, format!("edit: {} := {}", edit.pointer, edit.value)));
+    }
+    text
+}
+
+/// The words are not computed by hand: `BLESS=1` writes `tests/cases/words.txt` anew, and its diff is to be read.
+#[test]
+fn every_case_is_told_in_the_same_words() {
+    let mut text = String::new();
+    for case in case::all() {
+        let json = case.json();
+        let subject = Subject::parse(case.kind, &json).unwrap();
+        let context = case.world.context(&case.namespace);
+        writeln!(text, "{} ({} {:?})", case.name, case.kind, subject.name).unwrap();
+        let mut before = String::new();
+        for (view, name) in [(View::AsAdmitted, "as admitted"), (View::AsWritten, "as written"), (View::Final, "final")]
+        {
+            let words = in_words(&judge(&subject, &context, view), view == View::AsAdmitted);
+            if words != before {
+                write!(text, " {name}\n{words}").unwrap();
+            }
+            before = words;
+        }
+    }
+    let path = case::directory().join("words.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let blessed = std::fs::read_to_string(&path).unwrap();
+    let differs = text.lines().zip(blessed.lines()).enumerate().find(|(_, (now, then))| now != then);
+    assert!(text == blessed, "words.txt (BLESS=1 writes it): the first line that differs, from 0: {differs:?}");
 }

@@ -127,6 +127,7 @@ const MATRIX: [&[&str]; 9] = [
     &["certificates.mode=secret", "certificates.secretName=mine", "runAsUser=null", "crds.install=false"],
     &[
         "networkPolicy.enabled=true",
+        "networkPolicy.webhookFrom[0].ipBlock.cidr=192.0.2.0/24",
         "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=watch",
         "networkPolicy.apiServer[0].ipBlock.cidr=192.0.2.0/24",
         "metrics.serviceMonitor.enabled=true",

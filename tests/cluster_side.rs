@@ -50,7 +50,7 @@ async fn watch(server: &ApiServer, options: Options) -> (Cluster, Arc<RwLock<Wor
 }
 
 fn pod_labels(pairs: &[(&'static str, &'static str)]) -> Pairs<'static> {
-    Pairs(pairs.iter().map(|&(key, value)| (key.into(), value.into())).collect())
+    pairs.iter().map(|&(key, value)| (key.into(), value.into())).collect()
 }
 
 /// The E that the DrainPolicy sets for pods with this `app` label.

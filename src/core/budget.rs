@@ -42,11 +42,6 @@ impl Budget {
         let required = others_gone.and_then(|gone| gone.checked_add(pod.margin));
         Budget { required, apps_done, done }
     }
-
-    /// Whether G is enough.
-    pub fn holds(&self, grace: u64) -> bool {
-        self.required.is_some_and(|required| grace >= required)
-    }
 }
 
 /// The later of two moments; one that never comes is later than any.

@@ -155,6 +155,8 @@ struct Case<'a> {
     record: Option<Record>,
     standing: Pod<'a>,
     told_only: bool,
+    /// Nothing is injected: it is another controller's, or too much to judge.
+    left: bool,
 }
 
 impl<'a> Case<'a> {
@@ -163,12 +165,14 @@ impl<'a> Case<'a> {
         let record = Record::read(subject, &mut remarks);
         let standing = Pod::read(subject, &settings, context, record.as_ref(), &mut remarks);
         let told_only = settings.controllers.value == Controllers::BuiltIn && has_foreign_controller(subject);
-        Case { settings, remarks, record, standing, told_only }
+        let excess = subject.excess();
+        remarks.extend(excess.as_deref().map(Remark::excess));
+        Case { settings, remarks, record, standing, told_only, left: told_only || excess.is_some() }
     }
 
     /// What the pod gets, computed from the pod as it was before any earlier round of ours.
     fn plan(&self, subject: &Subject, context: &Context) -> (Plan, Patch) {
-        if self.told_only {
+        if self.left {
             return (Plan::default(), Patch::default());
         }
         let original = self.standing.clone().without(self.record.as_ref());
@@ -194,8 +198,8 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
         View::AsAdmitted | View::Final => case.plan(subject, context),
     };
     let planned = case.planned(&plan);
-    let undone = (view == View::Final && !case.told_only).then(|| difference(&case.standing, &planned)).flatten();
-    let stands = view == View::AsWritten || case.told_only || undone.is_some();
+    let undone = (view == View::Final && !case.left).then(|| difference(&case.standing, &planned)).flatten();
+    let stands = view == View::AsWritten || case.left || undone.is_some();
     let pod = if stands { case.standing.clone() } else { planned };
     let budget = Budget::of(&pod);
     let required = if !stands && plan.refused.is_some() { plan.required } else { budget.required };

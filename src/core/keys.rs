@@ -37,6 +37,14 @@ pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 pub const POD_ANNOTATIONS: [&str; 8] =
     [ENDPOINT_PROPAGATION, DRAIN_DELAY, WORST_CASE_REQUEST, SAFETY_MARGIN, HOOK, HELPERS, SKIP, INJECTED];
 
+/// Whether `text` is an object's name (RFC 1123), and so a single segment of a URL's path.
+pub fn is_name(text: &str) -> bool {
+    let inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let (first, last) = (text.bytes().next(), text.bytes().last());
+    let ends = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    text.len() <= 253 && text.bytes().all(inside) && ends(first) && ends(last)
+}
+
 /// `key` as one reference token of a JSON pointer (RFC 6901).
 pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")

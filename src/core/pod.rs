@@ -1,7 +1,7 @@
 //! The subject's containers as the inequality sees them: role, hook, request, stop.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::MAX_SECONDS;
 use super::keys;
@@ -306,6 +306,7 @@ fn read_hook<'a>(
     let exec_sleep = handler
         .exec
         .as_ref()
+        .filter(|exec| !exec.command.has_more())
         .and_then(|exec| sleep::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
     match (declared, exec_sleep) {
         (Some((_, seconds)), exec_sleep) => (Some(seconds), HookSource::Declared, exec_sleep),
@@ -348,6 +349,7 @@ pub fn is_policy_hook(handler: &Handler, seconds: u64, policy: &Hook) -> bool {
         _ if handler.sleep.is_some() => false,
         (Some(exec), None, Hook::Exec(spec, length)) => {
             *length == seconds
+                && !exec.command.has_more()
                 && exec.command.iter().map(|text| text.as_str()).eq(spec.command.iter().map(String::as_str))
         }
         (None, Some(get), Hook::HttpGet(spec, length)) => {
@@ -364,13 +366,15 @@ pub fn is_policy_hook(handler: &Handler, seconds: u64, policy: &Hook) -> bool {
 fn lone_annotations<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) {
     let Some(annotations) = &subject.pod.metadata.annotations else { return };
     let spec = &subject.pod.spec;
-    for (key, _) in &annotations.ours {
+    let mut names = None;
+    for (key, _) in annotations.ours.iter() {
         let container = [keys::PRESTOP_PREFIX, keys::REQUEST_PREFIX].iter().find_map(|prefix| key.strip_prefix(prefix));
         let Some(container) = container else { continue };
-        let mut sidecars = spec.init_containers.iter().filter(|c| c.is_native_sidecar());
-        if !spec.containers.iter().any(|c| c.name.as_str() == container)
-            && !sidecars.any(|c| c.name.as_str() == container)
-        {
+        let names = names.get_or_insert_with(|| {
+            let sidecars = spec.init_containers.iter().filter(|c| c.is_native_sidecar());
+            spec.containers.iter().chain(sidecars).map(|c| c.name.as_str()).collect::<HashSet<_>>()
+        });
+        if !names.contains(container) {
             remarks.push(Remark::idle_annotation(key, None, "the pod has no such container; it is ignored"));
         }
     }

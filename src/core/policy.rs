@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::selector::LabelSelector;
+use super::text::sentence;
 
 /// The API group and version of both kinds.
 pub const API_VERSION: &str = "draingate.dev/v1alpha1";
@@ -445,7 +446,7 @@ impl Policy {
         let spec = match spec {
             Value::Null => Ok(PolicySpec::default()),
             spec => serde_path_to_error::deserialize::<_, PolicySpec>(spec)
-                .map_err(|e| format!("spec.{}: {}", e.path(), e.inner())),
+                .map_err(|e| sentence(&format!("spec.{}: {}", e.path(), e.inner()))),
         };
         let read = spec.and_then(|mut spec| {
             check(kind, &spec)?;

@@ -9,6 +9,7 @@ use super::plan::{Plan, Refusal};
 use super::pod::{Container, HookSource, Pod, Role};
 use super::settings::{Remark, Settings, Source};
 use super::subject::{IntOrString, Kind, Probe, Subject};
+use super::text;
 use super::world::SleepSupport;
 
 /// What the rules look at.
@@ -304,8 +305,11 @@ fn undeclared_hook(report: &mut Report) {
             let counted = container.hook.unwrap_or_default();
             let message =
                 format!("the length of the preStop hook of {name:?} cannot be known; it counts as {counted} s");
-            let fix =
-                format!("annotation {}{name}: \"{counted}\", with the seconds it takes at most", keys::PRESTOP_PREFIX);
+            let fix = format!(
+                "annotation {}{}: \"{counted}\", with the seconds it takes at most",
+                keys::PRESTOP_PREFIX,
+                text::name(name)
+            );
             report.say(Code::UndeclaredHook, Some(container), "/lifecycle/preStop", message, vec![fix]);
         }
     }
@@ -529,7 +533,7 @@ fn at_least_one(value: Option<i64>, absent: u64) -> u64 {
 /// A field of the pod, as a person finds it in the manifest they own.
 fn in_owner(subject: &Subject, field: &str) -> String {
     match subject.edited_in() {
-        Some(owner) => format!("in its {owner}, spec.template.{field}"),
+        Some(owner) => format!("in its {}, spec.template.{field}", text::name(owner)),
         None => format!("{}{field}", subject.kind.pod_path()),
     }
 }

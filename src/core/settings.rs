@@ -9,7 +9,7 @@ use super::helpers;
 use super::keys;
 use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile};
 use super::subject::Subject;
-use super::text::quote;
+use super::text::{name, quote};
 use super::world::Context;
 
 /// Where a value came from.
@@ -82,7 +82,7 @@ impl<'a> Remark<'a> {
             default: Severity::Error,
             annotation: Some(key),
             container: None,
-            message: format!("annotation {}: {} is not {expected}; it counts as absent", shown(key), quote(value)),
+            message: format!("annotation {}: {} is not {expected}; it counts as absent", name(key), quote(value)),
             fix: None,
         }
     }
@@ -95,7 +95,20 @@ impl<'a> Remark<'a> {
             default: Severity::Warning,
             annotation: Some(key),
             container,
-            message: format!("annotation {}: {why}", shown(key)),
+            message: format!("annotation {}: {why}", name(key)),
+            fix: None,
+        }
+    }
+
+    /// A pod with more in it than is judged. Nothing is injected into it.
+    pub fn excess(what: &str) -> Remark<'a> {
+        Remark {
+            code: Code::InvalidSetting,
+            at_most: Severity::Error,
+            default: Severity::Error,
+            annotation: None,
+            container: None,
+            message: format!("the pod has more than {what}: what is beyond is not judged, and nothing is injected"),
             fix: None,
         }
     }
@@ -130,12 +143,6 @@ impl<'a> Remark<'a> {
             fix: None,
         }
     }
-}
-
-/// An annotation key as text: API servers bound its length, files do not.
-fn shown(key: &str) -> String {
-    let quoted = quote(key);
-    quoted.trim_matches('"').to_owned()
 }
 
 /// One entry of the merged list of helpers.
@@ -467,8 +474,7 @@ impl<'a> Settings<'a> {
 
     fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
         let Some(annotations) = &subject.pod.metadata.annotations else { return };
-        for (key, value) in &annotations.ours {
-            let (key, value) = (key.as_str(), value.as_str());
+        for (key, value) in annotations.ours.iter() {
             let number = |remarks: &mut Vec<Remark<'a>>| {
                 let read = seconds(value);
                 if read.is_none() {
@@ -520,7 +526,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// `"a,b=10"`: names, with S after `=`. All of it holds or none.
+    /// `"a,b=10"`: names, with S after `=`. All of it holds or none; each costs a look at every container.
     fn helpers_annotation(&mut self, key: &'a str, value: &'a str, remarks: &mut Vec<Remark<'a>>) {
         let entry = |part: &'a str| {
             let (name, stop) = match part.trim().split_once('=') {
@@ -535,9 +541,12 @@ impl<'a> Settings<'a> {
                 stop_seconds: stop,
             })
         };
-        match value.split(',').map(entry).collect::<Option<Vec<_>>>() {
+        let few = value.split(',').nth(MOST_HELPERS).is_none();
+        match few.then(|| value.split(',').map(entry).collect::<Option<Vec<_>>>()).flatten() {
             Some(entries) => entries.into_iter().for_each(|entry| self.set_helper(entry)),
-            None => remarks.push(Remark::bad_annotation(key, value, "a list of container names such as a,b=10")),
+            None => {
+                remarks.push(Remark::bad_annotation(key, value, "a list of up to 64 container names such as a,b=10"))
+            }
         }
     }
 
@@ -569,10 +578,11 @@ impl<'a> Settings<'a> {
 
 /// The annotation of `prefix` for one container: its key and value.
 pub fn container_annotation<'a>(subject: &'a Subject<'a>, prefix: &str, container: &str) -> Option<(&'a str, &'a str)> {
-    let annotations = subject.pod.metadata.annotations.as_ref()?;
-    let mut ours = annotations.ours.iter().rev().map(|(key, value)| (key.as_str(), value.as_str()));
-    ours.find(|(key, _)| key.strip_prefix(prefix) == Some(container))
+    subject.pod.metadata.annotations.as_ref()?.ours.find(prefix, container)
 }
+
+/// The most names in an annotation of helpers, as in a policy.
+const MOST_HELPERS: usize = 64;
 
 /// What a number in an annotation must look like.
 pub const SECONDS_EXPECTED: &str = "whole seconds from 0 to 86400";

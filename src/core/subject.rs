@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::keys;
-use super::text::{Pairs, Text};
+use super::text::{Bounded, MOST_PAIRS, Pairs, Text, sentence};
 
 /// The kinds that carry a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,7 +163,7 @@ pub struct Metadata<'a> {
     #[serde(borrow)]
     pub annotations: Option<Annotations<'a>>,
     #[serde(borrow, default, deserialize_with = "null_is_default")]
-    owner_references: Vec<OwnerReference<'a>>,
+    owner_references: Bounded<OwnerReference<'a>, 100>,
 }
 
 fn present_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata<'de>, D::Error> {
@@ -209,11 +209,22 @@ pub struct OwnerReference<'a> {
     controller: Option<bool>,
 }
 
+impl OwnerReference<'_> {
+    /// Whether an object can be told by it: an API server checks no more than that nothing in it is empty.
+    pub fn is_credible(&self) -> bool {
+        let short = |text: &str, most: usize| (1..=most).contains(&text.len());
+        keys::is_name(&self.name) && short(&self.uid, 128) && short(&self.kind, 63) && short(&self.api_version, 317)
+    }
+}
+
+/// The most containers of a list that a pod is judged with; more is an error.
+pub const MOST_CONTAINERS: usize = 500;
+
 /// The annotations that concern Draingate.
 #[derive(Clone, Debug, Default)]
 pub struct Annotations<'a> {
-    /// Ours, in the order of the input.
-    pub ours: Vec<(Text<'a>, Text<'a>)>,
+    /// Ours.
+    pub ours: Pairs<'a>,
     /// Whether the mirror mark of a static pod is among them.
     pub mirror: bool,
     /// How many there are in all.
@@ -223,7 +234,7 @@ pub struct Annotations<'a> {
 impl Annotations<'_> {
     /// The value of one of our keys.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.ours.iter().rev().find(|(k, _)| k.as_str() == key).map(|(_, v)| v.as_str())
+        self.ours.get(key)
     }
 }
 
@@ -236,16 +247,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                 f.write_str("a map of strings")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut out = Annotations::default();
+                let (mut out, mut ours) = (Annotations::default(), Vec::new());
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     out.count += 1;
                     if key.contains(keys::DOMAIN) {
-                        out.ours.push((key, map.next_value::<Option<Text<'de>>>()?.unwrap_or_default()));
+                        let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
+                        if ours.len() <= MOST_PAIRS {
+                            ours.push((key, value));
+                        }
                     } else {
                         out.mirror |= key.as_str() == keys::MIRROR;
                         map.next_value::<Option<Text<'de>>>()?;
                     }
                 }
+                out.ours = ours.into_iter().collect();
                 Ok(out)
             }
         }
@@ -267,10 +282,10 @@ pub struct PodSpec<'a> {
     os: Option<Os<'a>>,
     /// Regular containers.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub containers: Vec<Container<'a>>,
+    pub containers: Bounded<Container<'a>, MOST_CONTAINERS>,
     /// Init containers; those with `restartPolicy: Always` are native sidecars.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub init_containers: Vec<Container<'a>>,
+    pub init_containers: Bounded<Container<'a>, MOST_CONTAINERS>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -377,7 +392,7 @@ pub struct Handler<'a> {
 pub struct ExecAction<'a> {
     /// Program and arguments.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub command: Vec<Text<'a>>,
+    pub command: Bounded<Text<'a>, 100>,
 }
 
 /// An HTTP request to the pod.
@@ -515,10 +530,11 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(des
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|plain| {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        let problem = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
             Err(e) if e.path().iter().next().is_some() => format!("{}: {}", e.path(), e.inner()),
             _ => plain.to_string(),
-        }
+        };
+        sentence(&problem)
     })
 }
 
@@ -550,8 +566,23 @@ impl<'a> Subject<'a> {
             (_, Some(prefix)) => Cow::Owned(format!("{prefix}*")),
             _ => Cow::Borrowed(""),
         };
-        let controller = metadata.owner_references.into_iter().find(|owner| owner.controller == Some(true));
+        let controller = metadata.owner_references.iter().find(|owner| owner.controller == Some(true)).cloned();
         Subject { kind, name, namespace: metadata.namespace, controller, rollout, pod }
+    }
+
+    /// What there is more of than is judged.
+    pub fn excess(&self) -> Option<String> {
+        let PodTemplate { metadata, spec } = &self.pod;
+        match () {
+            () if spec.containers.has_more() || spec.init_containers.has_more() => {
+                Some(format!("{MOST_CONTAINERS} containers"))
+            }
+            () if metadata.labels.has_more() => Some(format!("{MOST_PAIRS} labels")),
+            () if metadata.annotations.as_ref().is_some_and(|a| a.ours.has_more()) => {
+                Some(format!("{MOST_PAIRS} annotations of draingate.dev"))
+            }
+            () => None,
+        }
     }
 
     /// The pod's restart policy; absent is Always.
@@ -579,6 +610,7 @@ impl<'a> Subject<'a> {
     pub fn deployment(&self) -> Option<&str> {
         let owner = self.controller.as_ref().filter(|owner| owner.kind.as_str() == "ReplicaSet")?;
         let hash = self.pod.metadata.labels.get(keys::POD_TEMPLATE_HASH)?;
-        owner.name.strip_suffix(hash)?.strip_suffix('-')
+        // The name is asked for in the API: an API server takes any text as an owner's.
+        owner.name.strip_suffix(hash)?.strip_suffix('-').filter(|name| keys::is_name(name))
     }
 }

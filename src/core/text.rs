@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A string that points into the input, or owns its bytes where the input had escapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,14 +69,50 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A JSON object of strings, in the order of the input: labels, selectors.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pairs<'a>(pub Vec<(Text<'a>, Text<'a>)>);
+/// The most entries of an object of strings that are looked at.
+pub const MOST_PAIRS: usize = 1000;
 
-impl Pairs<'_> {
-    /// The value of `key`; the last one where the input repeats it, as Kubernetes' decoder does.
+/// A JSON object of strings, such as labels: sorted, so that many of them make no lookup slow.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs<'a> {
+    sorted: Vec<(Text<'a>, Text<'a>)>,
+    more: bool,
+}
+
+impl<'a> Pairs<'a> {
+    /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(k, _)| k.as_str() == key).map(|(_, v)| v.as_str())
+        let at = self.sorted.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
+        self.sorted.get(at).map(|(_, value)| value.as_str())
+    }
+
+    /// The entry whose key is `prefix` and `rest` together.
+    pub fn find(&self, prefix: &str, rest: &str) -> Option<(&str, &str)> {
+        let wanted = || prefix.bytes().chain(rest.bytes());
+        let at = self.sorted.binary_search_by(|(key, _)| key.bytes().cmp(wanted())).ok()?;
+        self.sorted.get(at).map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// All of them, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sorted.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Whether there were more than [`MOST_PAIRS`].
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+}
+
+impl<'a> FromIterator<(Text<'a>, Text<'a>)> for Pairs<'a> {
+    /// The first [`MOST_PAIRS`]. Of a key that is repeated the last value counts, as for Kubernetes' decoder.
+    fn from_iter<I: IntoIterator<Item = (Text<'a>, Text<'a>)>>(pairs: I) -> Self {
+        let mut pairs = pairs.into_iter();
+        let mut sorted: Vec<_> = pairs.by_ref().take(MOST_PAIRS).collect();
+        sorted.reverse();
+        sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+        sorted.dedup_by(|(later, _), (kept, _)| later == kept);
+        Pairs { sorted, more: pairs.next().is_some() }
     }
 }
 
@@ -89,15 +126,68 @@ impl<'de> Visitor<'de> for PairsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
         let mut pairs = Vec::new();
         while let Some((key, value)) = map.next_entry::<Text<'de>, Option<Text<'de>>>()? {
-            pairs.push((key, value.unwrap_or_default()));
+            if pairs.len() <= MOST_PAIRS {
+                pairs.push((key, value.unwrap_or_default()));
+            }
         }
-        Ok(Pairs(pairs))
+        Ok(pairs.into_iter().collect())
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+/// The first `MOST` of a JSON list: whoever sends a longer one must not make it cost more.
+#[derive(Clone, Debug)]
+pub struct Bounded<T, const MOST: usize> {
+    list: Vec<T>,
+    more: bool,
+}
+
+impl<T, const MOST: usize> Bounded<T, MOST> {
+    /// Whether there were more.
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+}
+
+impl<T, const MOST: usize> Default for Bounded<T, MOST> {
+    fn default() -> Self {
+        Bounded { list: Vec::new(), more: false }
+    }
+}
+
+impl<T, const MOST: usize> Deref for Bounded<T, MOST> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.list
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List<T, const MOST: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for List<T, MOST> {
+            type Value = Bounded<T, MOST>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+                let mut out = Bounded::default();
+                while out.list.len() < MOST {
+                    let Some(item) = sequence.next_element()? else { return Ok(out) };
+                    out.list.push(item);
+                }
+                while sequence.next_element::<IgnoredAny>()?.is_some() {
+                    out.more = true;
+                }
+                Ok(out)
+            }
+        }
+        deserializer.deserialize_seq(List(PhantomData))
     }
 }
 
@@ -117,12 +207,44 @@ pub fn quote(value: &str) -> String {
         }
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
+            c => push_visibly(&mut out, c),
         }
     }
     out.push('"');
     out
+}
+
+/// The longest sentence with foreign text in it, such as a parser's.
+const SENTENCE_LIMIT: usize = 400;
+
+/// A sentence with foreign text in it: control characters escaped, and cut.
+pub fn sentence(text: &str) -> String {
+    visible(text, SENTENCE_LIMIT)
+}
+
+/// The longest name, in characters: a label's or annotation's key has no more than 63 after its prefix.
+const NAME_LIMIT: usize = 120;
+
+/// What should be a name: control characters escaped, and cut.
+pub fn name(text: &str) -> String {
+    visible(text, NAME_LIMIT)
+}
+
+fn visible(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    text.chars().take(limit).for_each(|c| push_visibly(&mut out, c));
+    if text.chars().nth(limit).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+fn push_visibly(out: &mut String, c: char) {
+    if c.is_control() || is_invisible(c) {
+        out.extend(c.escape_unicode());
+    } else {
+        out.push(c);
+    }
 }
 
 /// Marks that reorder or hide text around them in a terminal.

@@ -166,11 +166,13 @@ fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &s
 
 /// What to tell the pod's workload; nothing where there is none.
 fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace: &str) -> Option<Story> {
-    let owner = subject.controller.as_ref().filter(|owner| !owner.uid.is_empty())?;
+    let owner = subject.controller.as_ref().filter(|owner| owner.is_credible())?;
     let (happening, text) = match &outcome.answer.denial {
         Some(denial) => (Happening::Rejected, denial.clone()),
         None => (Happening::Injected, format!("its pods get {}", judgement.injected()?)),
     };
+    // Hundreds of these may wait to be told, and before validation a name is of any length.
+    let text = speech::cut(text, speech::STORY_LIMIT);
     let workload = Workload {
         api_version: owner.api_version.to_string(),
         kind: owner.kind.to_string(),

@@ -9,12 +9,15 @@ use base64::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::core::keys;
 use crate::core::policy::PolicyKind;
 use crate::core::subject::Kind;
-use crate::core::text::{Text, quote};
+use crate::core::text::{Text, quote, sentence};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
+/// The longest uid, in bytes; an API server's are UUIDs.
+const UID_LIMIT: usize = 128;
 
 /// One request of the API server.
 #[derive(Debug)]
@@ -124,7 +127,7 @@ impl<'a> Review<'a> {
         let text = std::str::from_utf8(body)
             .map_err(|e| format!("the body is not UTF-8: byte {} cannot be read", e.valid_up_to()))?;
         let envelope: Envelope =
-            serde_json::from_str(text).map_err(|e| format!("the body is not an AdmissionReview: {e}"))?;
+            serde_json::from_str(text).map_err(|e| sentence(&format!("the body is not an AdmissionReview: {e}")))?;
         if envelope.api_version.as_str() != API_VERSION || envelope.kind.as_str() != KIND {
             return Err(format!(
                 "the body is {} of {}, not {KIND} of {API_VERSION}",
@@ -136,11 +139,22 @@ impl<'a> Review<'a> {
         if request.uid.is_empty() {
             return Err("the AdmissionReview's request has no uid".into());
         }
+        // They go into log lines, and names into the paths of calls to the API server.
+        if request.uid.len() > UID_LIMIT || !request.uid.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(format!("the AdmissionReview's uid {} is none", quote(&request.uid)));
+        }
+        let change = Change::of(&request.kind.group, &request.kind.kind);
+        let names = [request.namespace.as_ref(), request.name.as_ref().filter(|_| change.is_some())];
+        for name in names.into_iter().flatten().filter(|name| !name.is_empty()) {
+            if !keys::is_name(name) {
+                return Err(format!("the AdmissionReview's name {} is none that Kubernetes takes", quote(name)));
+            }
+        }
         let whole = request.sub_resource.is_none_or(|sub| sub.is_empty());
         Ok(Review {
             uid: request.uid,
             kind: Kind::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
-            change: Change::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
+            change: change.filter(|_| whole),
             name: request.name.unwrap_or_default(),
             operation: request.operation,
             namespace: request.namespace.unwrap_or_default(),

@@ -147,7 +147,12 @@ fn report(webhook: Webhook, app: &Webhooks, review: &Review, kind: &str, outcome
     let denied = outcome.answer.denial.is_some();
     let patched = outcome.answer.patch.is_some();
     let verdict = outcome.verdict.map(Verdict::as_str);
-    let codes = || outcome.codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(",");
+    // Each once: they come in order, and a pod can have a thousand of one.
+    let codes = || {
+        let mut codes: Vec<_> = outcome.codes.iter().map(|code| code.as_str()).collect();
+        codes.dedup();
+        codes.join(",")
+    };
     #[cfg(feature = "traces")]
     {
         let span = tracing::Span::current();

@@ -8,7 +8,7 @@ use crate::core::judge::{self, Judgement};
 use crate::core::keys;
 use crate::core::mode::Mode;
 use crate::core::subject::{Kind, Subject};
-use crate::core::text::quote;
+use crate::core::text::{name, quote};
 
 /// The longest warning, in characters; API servers ask for it.
 pub const WARNING_LIMIT: usize = 120;
@@ -16,6 +16,10 @@ pub const WARNING_LIMIT: usize = 120;
 const WARNINGS_LIMIT: usize = 3_900;
 /// The most findings that one denial spells out.
 const DENIED_FINDINGS: usize = 10;
+/// The longest line of a denial, in bytes: a pod can have hundreds of containers to name in one.
+const DENIAL_LINE: usize = 2_000;
+/// The longest story, in bytes: an Event's note takes no more.
+pub(super) const STORY_LIMIT: usize = 1_000;
 /// The longest audit annotation, in bytes.
 const AUDIT_LIMIT: usize = 1_000;
 
@@ -37,6 +41,7 @@ pub fn denial(subject: &Subject, judgement: &Judgement, namespace: &str) -> Stri
     if errors.len() > DENIED_FINDINGS {
         lines.push(format!("and {} more", errors.len() - DENIED_FINDINGS));
     }
+    lines = lines.into_iter().map(|line| cut(line, DENIAL_LINE)).collect();
     lines.push(format!("  to let it run now: kubectl label ns {namespace} {}=inject --overwrite", keys::MODE));
     lines.join("\n")
 }
@@ -86,21 +91,21 @@ pub fn audit(subject: &Subject, judgement: &Judgement, mode: Mode) -> BTreeMap<&
     audit.insert("mode", mode.to_string());
     audit.insert("verdict", judgement.verdict().as_str().to_owned());
     if let Some(skip) = &judgement.skipped {
-        audit.insert("skipped", cut(skip.reason()));
+        audit.insert("skipped", cut(skip.reason(), AUDIT_LIMIT));
     }
     if !judgement.findings.is_empty() {
         let codes = judgement.findings.iter().map(|finding| match &finding.container {
-            Some(container) => format!("{}:{container}", finding.code),
+            Some(container) => format!("{}:{}", finding.code, name(container)),
             None => finding.code.to_string(),
         });
-        audit.insert("findings", cut(codes.collect::<Vec<_>>().join(",")));
+        audit.insert("findings", cut(codes.collect::<Vec<_>>().join(","), AUDIT_LIMIT));
     }
     if let Some(error) = judgement.errors().next() {
         let key = if judge::rejects(mode, subject, judgement) { "rejected" } else { "would-reject" };
-        audit.insert(key, cut(error.message.clone()));
+        audit.insert(key, cut(error.message.clone(), AUDIT_LIMIT));
     }
     if let Some(plan) = planned(judgement) {
-        audit.insert("would-inject", cut(plan));
+        audit.insert("would-inject", cut(plan, AUDIT_LIMIT));
     }
     audit
 }
@@ -113,9 +118,9 @@ fn planned(judgement: &Judgement) -> Option<String> {
     judge::difference(&judgement.standing, &judgement.pod)
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > AUDIT_LIMIT {
-        let end = (0..=AUDIT_LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+pub(super) fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }

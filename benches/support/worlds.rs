@@ -48,7 +48,10 @@ pub fn world(mode: Mode, spaces: usize, policies: usize) -> World {
     for n in 0..spaces {
         let name = if n == 0 { "shop".to_owned() } else { format!("space-{n}") };
         let labels = json!({"draingate.dev/mode": mode.as_str(), "team": format!("team-{}", n % 40)});
-        add(&mut world, &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}));
+        add(
+            &mut world,
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
+        );
         if n > 0 {
             add(&mut world, &policy(&name, "default", "front", json!({})));
         }

@@ -64,9 +64,19 @@ pub struct Load {
 }
 
 impl Load {
+    /// On a connection that is kept.
     pub fn start(client: &Client, body: String) -> Load {
+        Load::begin(client, body, true)
+    }
+
+    /// Each on a connection of its own.
+    pub fn start_fresh(client: &Client, body: String) -> Load {
+        Load::begin(client, body, false)
+    }
+
+    fn begin(client: &Client, body: String, keep: bool) -> Load {
         let (over, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let task = tokio::spawn(run(client.clone(), body, Arc::clone(&over), Arc::clone(&answered)));
+        let task = tokio::spawn(run(client.clone(), body, keep, Arc::clone(&over), Arc::clone(&answered)));
         Load { over, answered, task }
     }
 
@@ -82,13 +92,16 @@ impl Load {
     }
 }
 
-async fn run(client: Client, body: String, over: Arc<AtomicBool>, answered: Arc<AtomicU64>) -> Toll {
+async fn run(client: Client, body: String, keep: bool, over: Arc<AtomicBool>, answered: Arc<AtomicU64>) -> Toll {
     let mut toll = Toll::default();
     let mut connection = None;
     let mut out_since: Option<Instant> = None;
     while !over.load(Ordering::Relaxed) {
         let begun = Instant::now();
         toll.calls += 1;
+        if !keep {
+            connection = None;
+        }
         match call(&client, &mut connection, &body, &mut toll.put_off).await {
             Ok(()) => {
                 toll.slowest = toll.slowest.max(begun.elapsed());

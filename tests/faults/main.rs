@@ -14,6 +14,9 @@ mod lab;
 mod tls;
 
 mod api_server;
+mod clients;
+mod flood;
 mod load;
+mod log;
 mod proxy;
 mod replica;

@@ -120,6 +120,7 @@ async fn handle(State(shared): State<Arc<Shared>>, mut request: Request<Body>) -
         return Response::from_parts(head, Body::new(body));
     }
     let shared = Arc::clone(&shared);
+    let (ended, end) = tokio::sync::oneshot::channel();
     let cut = async move {
         let fault = if fault == Fault::CutWatches {
             tokio::time::sleep(CUT_AFTER).await;
@@ -128,12 +129,15 @@ async fn handle(State(shared): State<Arc<Shared>>, mut request: Request<Body>) -
             faults.wait_for(|fault| *fault != Fault::None).await.map_or(Fault::None, |fault| *fault)
         };
         shared.broken.fetch_add(1, Ordering::Relaxed);
-        if fault == Fault::Silence {
-            std::future::pending().await
-        }
+        let _ = ended.send(fault);
     };
     let events = body.into_data_stream().map(|bytes| bytes.map_err(std::io::Error::other));
-    let half = once(async { Ok("{\"type\":\"MODIFIED\",\"obj".into()) });
+    let half = once(async {
+        if end.await == Ok(Fault::Silence) {
+            return std::future::pending().await;
+        }
+        Ok("{\"type\":\"MODIFIED\",\"obj".into())
+    });
     let broken = once(async { Err(std::io::Error::other("cut")) });
     Response::from_parts(head, Body::from_stream(events.take_until(cut).chain(half).chain(broken)))
 }

@@ -12,6 +12,10 @@ use crate::apiserver::ApiServer;
 use crate::lab::{draingate, free_port, get, yaml};
 use crate::tls::{Authority, Client, until};
 
+/// A namespace that injects.
+pub const SHOP: &str =
+    "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {draingate.dev/mode: inject}}\n";
+
 /// A running `draingate serve`, killed with the guard.
 pub struct Replica {
     child: Child,

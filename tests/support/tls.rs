@@ -156,6 +156,11 @@ impl Client {
         Self { addr, http1: connector(b"http/1.1"), http2: connector(b"h2") }
     }
 
+    /// The server that it knows.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// A TLS connection, or why there is none.
     pub async fn tls(&self) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.addr).await?;

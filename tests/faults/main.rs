@@ -16,6 +16,7 @@ mod tls;
 mod api_server;
 mod clients;
 mod flood;
+mod layers;
 mod load;
 mod log;
 mod proxy;

@@ -24,9 +24,9 @@ struct Stage {
 }
 
 /// For tests that stop it, one at a time.
-static STOPPED: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub static STOPPED: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-fn stoppable() -> &'static ApiServer {
+pub fn stoppable() -> &'static ApiServer {
     static SERVER: OnceLock<ApiServer> = OnceLock::new();
     SERVER.get_or_init(|| {
         let server = ApiServer::start();
@@ -35,7 +35,7 @@ fn stoppable() -> &'static ApiServer {
     })
 }
 
-fn shared() -> &'static ApiServer {
+pub fn shared() -> &'static ApiServer {
     static READY: OnceLock<()> = OnceLock::new();
     let server = ApiServer::shared();
     READY.get_or_init(|| install(server));

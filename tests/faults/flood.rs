@@ -7,6 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::api_server::shared;
+use crate::asked::Asked;
+use crate::lab::draingate;
 use crate::load::{Load, pod, review};
 use crate::replica::{Replica, SHOP, Start};
 use crate::tls::{Client, request, try_send, until};
@@ -79,6 +82,33 @@ async fn flood_of_large_reviews() {
         replica.peak_mib()
     );
     assert!(answered > 0 && shed >= refused as f64 && other == 0);
+    assert!(replica.peak_mib() < MEMORY, "{} MiB", replica.peak_mib());
+    assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_flood_of_large_reviews() {
+    let files = tempfile::tempdir().unwrap();
+    let documents = format!("{SHOP}---\n{}", SHOP.replace("shop", "flood").replace("inject", "enforce"));
+    let replica = Replica::standalone(files.path(), &documents, Start::default()).await;
+    let ca = files.path().join("ca.crt");
+    let url = format!("https://127.0.0.1:{}", replica.port);
+    let arguments = ["webhooks", "--name", "flood", "--url", &url, "--enforce-failure-policy", "fail", "--ca-file"];
+    shared().apply(&draingate(&[&arguments[..], &[ca.to_str().unwrap()]].concat()));
+    let asked = Asked::start(shared(), "flood").await;
+    let answers: Arc<Answers> = Arc::default();
+    let senders = flood(&replica.client(), &answers);
+    until("the flood is there", || answers.refused.load(Ordering::Relaxed) > 20).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    drop(senders);
+    let toll = asked.end().await;
+    shared().kubectl(&["delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "flood"], "");
+    println!(
+        "{SENDERS} senders of 3 MiB reviews, {} told to come again; memory {} MiB at most; pods that the API server asked \
+         about: {toll}",
+        answers.refused.load(Ordering::Relaxed),
+        replica.peak_mib()
+    );
     assert!(replica.peak_mib() < MEMORY, "{} MiB", replica.peak_mib());
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
 }

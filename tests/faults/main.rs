@@ -14,6 +14,7 @@ mod lab;
 mod tls;
 
 mod api_server;
+mod asked;
 mod clients;
 mod flood;
 mod layers;
@@ -21,3 +22,4 @@ mod load;
 mod log;
 mod proxy;
 mod replica;
+mod rotation;

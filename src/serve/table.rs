@@ -91,7 +91,8 @@ impl Drop for Slot {
 
 impl Inner {
     /// Removes the connection that is longest without a request and asks it to leave. Those that never had
-    /// one go first, unless they are new; those that had one a moment ago go last, as the next is on its way.
+    /// one go first, then those that do not send the body of theirs; last, and these only if there is no other,
+    /// those that are new, and those that had one a moment ago, as the next is on its way.
     fn evict(&mut self, new: Duration) -> bool {
         let now = Instant::now();
         let victim = self
@@ -99,9 +100,11 @@ impl Inner {
             .iter()
             .filter(|(_, activity)| !activity.busy())
             .filter_map(|(id, activity)| {
-                let since = activity.idle_since()?;
+                let receiving = activity.receiving_since();
+                let since = receiving.or_else(|| activity.idle_since())?;
                 let recent = now.duration_since(since) < new;
-                Some((recent, activity.served(), since, *id))
+                let waits = receiving.is_none() && activity.served();
+                Some((recent, waits, activity.served(), since, *id))
             })
             .min();
         let Some((.., id)) = victim else { return false };
@@ -159,6 +162,17 @@ mod tests {
         let _next = slot(table.admit());
         new.activity.asked_to_leave().await;
         assert!(table.lock().open.contains_key(&in_use.id));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_send_a_body_gives_way_to_who_sends() {
+        let table = table(3, Duration::ZERO);
+        let kept_alive = slot(table.admit());
+        drop(kept_alive.activity.begin());
+        let (silent, whole) = (slot(table.admit()), slot(table.admit()));
+        let _requests = (silent.activity.begin(), silent.activity.receive(), whole.activity.begin());
+        let _next = slot(table.admit());
+        silent.activity.asked_to_leave().await;
     }
 
     #[test]

@@ -83,9 +83,10 @@ pub fn app(limits: &Limits, release: Arc<Semaphore>, waiting: Arc<Semaphore>) ->
     let echo = move |body: Body| async move {
         read_body(body, max, timeout).await.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
     };
-    let wait = move || {
+    let wait = move |body: Body| {
         let (release, waiting) = (Arc::clone(&release), Arc::clone(&waiting));
         async move {
+            let _held = read_body(body, max, timeout).await;
             waiting.add_permits(1);
             release.acquire().await.unwrap().forget();
             "waited"
@@ -154,11 +155,6 @@ impl Client {
             TlsConnector::from(Arc::new(config))
         };
         Self { addr, http1: connector(b"http/1.1"), http2: connector(b"h2") }
-    }
-
-    /// The server that it knows.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
     }
 
     /// A TLS connection, or why there is none.

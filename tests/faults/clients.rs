@@ -14,6 +14,9 @@ use crate::load::{Load, Toll, pod, review};
 use crate::replica::{Replica, SHOP, Start};
 use crate::tls::{Client, PATIENCE, request, send, start_ephemeral, until};
 
+/// How long a client that was closed stays away.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// What a client does that never finishes.
 #[derive(Clone, Copy)]
 enum Slow {
@@ -27,25 +30,28 @@ enum Slow {
     Header,
     /// It sends half a body.
     Body,
+    /// It announces the largest body, and sends one byte of it.
+    LargeBody,
 }
 
 impl Slow {
     /// Does so until the server closes the connection.
-    async fn behave(self, client: &Client) -> std::io::Result<()> {
+    async fn behave(self, client: &Client, port: u16) -> std::io::Result<()> {
         let mut sink = [0; 64];
         match self {
             Slow::Silent | Slow::Handshake => {
-                let mut stream = TcpStream::connect(client.addr()).await?;
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
                 if matches!(self, Slow::Handshake) {
                     stream.write_all(&[22]).await?;
                 }
                 stream.read(&mut sink).await?;
             }
-            Slow::Idle | Slow::Header | Slow::Body => {
+            Slow::Idle | Slow::Header | Slow::Body | Slow::LargeBody => {
                 let mut stream = client.tls().await?;
                 let text = match self {
                     Slow::Header => "POST /mutate HTTP/1.1\r\nhost:",
                     Slow::Body => "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n{",
+                    Slow::LargeBody => "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: 8388608\r\n\r\n{",
                     _ => "",
                 };
                 stream.write_all(text.as_bytes()).await?;
@@ -58,15 +64,17 @@ impl Slow {
 }
 
 /// So many clients at once, each of a kind of `kinds`; each that is closed comes again, until this is dropped.
-fn slow_clients(client: &Client, count: usize, kinds: &'static [Slow], open: &Arc<AtomicUsize>) -> JoinSet<()> {
+fn slow_clients(replica: &Replica, count: usize, kinds: &'static [Slow], open: &Arc<AtomicUsize>) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     for number in 0..count {
-        let (client, open) = (client.clone(), Arc::clone(open));
+        let (client, port, open) = (replica.client(), replica.port, Arc::clone(open));
         clients.spawn(async move {
+            // 500 come in a second.
+            tokio::time::sleep(Duration::from_millis(2) * u32::try_from(number).unwrap()).await;
             open.fetch_add(1, Ordering::Relaxed);
             loop {
-                let _ = kinds[number % kinds.len()].behave(&client).await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                let _ = kinds[number % kinds.len()].behave(&client, port).await;
+                tokio::time::sleep(AGAIN).await;
             }
         });
     }
@@ -88,15 +96,17 @@ fn how_many() -> usize {
     wanted.min(soft.saturating_sub(500))
 }
 
-async fn meet(kinds: &'static [Slow], what: &str) -> (Toll, Toll) {
+async fn meet(count: usize, kinds: &'static [Slow], what: &str) -> (Toll, Toll) {
     let files = tempfile::tempdir().unwrap();
     let replica = Replica::standalone(files.path(), SHOP, Start::default()).await;
     let client = replica.client();
     let (kept, fresh) = (Load::start(&client, review(&pod("shop"))), Load::start_fresh(&client, review(&pod("shop"))));
     kept.answers(20).await;
-    let (count, open, begun) = (how_many(), Arc::default(), Instant::now());
-    let clients = slow_clients(&client, count, kinds, &open);
-    until("all have come", || open.load(Ordering::Relaxed) >= count).await;
+    let (open, begun) = (Arc::default(), Instant::now());
+    let clients = slow_clients(&replica, count, kinds, &open);
+    while open.load(Ordering::Relaxed) < count {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     tokio::time::sleep(Duration::from_secs(10)).await;
     let held = replica.metric("draingate_connections{port=\"webhook\"}");
     drop(clients);
@@ -116,6 +126,7 @@ async fn meet(kinds: &'static [Slow], what: &str) -> (Toll, Toll) {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_are_slow_or_silent() {
     let (kept, fresh) = meet(
+        how_many(),
         &[Slow::Silent, Slow::Handshake, Slow::Idle, Slow::Header],
         "that are silent or do not finish a handshake or a header",
     )
@@ -125,7 +136,13 @@ async fn clients_that_are_slow_or_silent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_do_not_finish_a_body() {
-    let (kept, fresh) = meet(&[Slow::Body], "that do not finish a body").await;
+    let (kept, fresh) = meet(how_many(), &[Slow::Body], "that do not finish a body").await;
+    assert_eq!((kept.lost, fresh.lost), (0, 0), "{:?} {:?}", kept.first_problem, fresh.first_problem);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_announce_large_bodies() {
+    let (kept, fresh) = meet(100, &[Slow::LargeBody], "that announce 8 MiB and send a byte").await;
     assert_eq!((kept.lost, fresh.lost), (0, 0), "{:?} {:?}", kept.first_problem, fresh.first_problem);
 }
 
@@ -172,7 +189,7 @@ async fn file_descriptors_run_out() {
     let (kept, fresh) = (Load::start(&client, review(&pod("shop"))), Load::start_fresh(&client, review(&pod("shop"))));
     kept.answers(20).await;
     let (open, begun) = (Arc::default(), Instant::now());
-    let clients = slow_clients(&client, 300, &[Slow::Silent], &open);
+    let clients = slow_clients(&replica, 300, &[Slow::Silent], &open);
     until("accept fails", || replica.log().contains("cannot accept connections")).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     drop(clients);

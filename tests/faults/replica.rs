@@ -110,6 +110,11 @@ impl Replica {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

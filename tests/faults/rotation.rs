@@ -72,6 +72,7 @@ async fn real_rotation_is_killed() {
     let mut longest = Duration::ZERO;
     for kill in 0..kills {
         let (before, _) = state(&secrets).await;
+        let leader = replicas.iter().position(|replica| replica.metric("draingate_leader") == 1.0).unwrap();
         let patch = json!({"metadata": {"annotations": {"draingate.dev/rotate": format!("kill-{kill}")}}});
         secrets.patch("draingate-ca", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
         // By turns as soon as the next CA is announced, and as soon as it issues: what follows is not written yet.
@@ -84,7 +85,7 @@ async fn real_rotation_is_killed() {
             }
         })
         .await;
-        let leader = replicas.iter().position(|replica| replica.metric("draingate_leader") == 1.0).unwrap();
+        replicas[leader].kill();
         let begun = Instant::now();
         replicas[leader] = start(files.path(), &kubeconfig, &format!("kill-{kill}"));
         ready(&replicas[leader]).await;

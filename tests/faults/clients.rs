@@ -10,9 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::flood::MEMORY;
 use crate::load::{Load, Toll, pod, review};
 use crate::replica::{Replica, SHOP, Start};
-use crate::tls::{Client, PATIENCE, request, send, start_ephemeral, until};
+use crate::tls::{Client, PATIENCE, request, send, soon, start_ephemeral, until, whole};
+
+/// Tests that take all of the machine, one at a time.
+pub static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// How long a client that was closed stays away.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -97,6 +101,7 @@ fn how_many() -> usize {
 }
 
 async fn meet(count: usize, kinds: &'static [Slow], what: &str) -> (Toll, Toll) {
+    let _alone = ALONE.lock().await;
     let files = tempfile::tempdir().unwrap();
     let replica = Replica::standalone(files.path(), SHOP, Start::default()).await;
     let client = replica.client();
@@ -120,6 +125,7 @@ async fn meet(count: usize, kinds: &'static [Slow], what: &str) -> (Toll, Toll) 
         tolls.0,
         tolls.1
     );
+    assert!(replica.peak_mib() < MEMORY, "{} MiB", replica.peak_mib());
     tolls
 }
 
@@ -182,6 +188,7 @@ async fn clients_that_do_not_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn file_descriptors_run_out() {
+    let _alone = ALONE.lock().await;
     let files = tempfile::tempdir().unwrap();
     let start = Start { files: Some(64), ..Start::default() };
     let replica = Replica::standalone(files.path(), SHOP, start).await;
@@ -204,4 +211,29 @@ async fn file_descriptors_run_out() {
     );
     assert_eq!(kept.lost, 0, "{:?}", kept.first_problem);
     assert!(replica.metric("draingate_admissions_total") >= (kept.calls + fresh.calls - fresh.lost) as f64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panics_leave_the_others_alone() {
+    const EACH: usize = 100;
+    let (server, client) = start_ephemeral(Limits::default()).await;
+    // All on one connection.
+    let sender = client.http2().await;
+    let requests = (0..2 * EACH).map(|number| {
+        let mut sender = sender.clone();
+        async move {
+            let request = match number % 2 {
+                0 => request("POST", "/echo", number.to_string()),
+                _ => request("GET", "/panic", ""),
+            };
+            let answer = whole(sender.send_request(request).await.unwrap()).await.unwrap();
+            match number % 2 {
+                0 => assert_eq!((answer.status, answer.text), (200, number.to_string())),
+                _ => assert_eq!(answer.status, 500),
+            }
+        }
+    });
+    soon("all answers", futures::future::join_all(requests)).await;
+    assert_eq!(server.sample("draingate_handler_panics_total"), EACH as u64);
+    println!("{EACH} panics answered with 500, {EACH} requests between them on the same connection answered");
 }

@@ -9,14 +9,15 @@ use tokio::task::JoinSet;
 
 use crate::api_server::shared;
 use crate::asked::Asked;
+use crate::clients::ALONE;
 use crate::lab::draingate;
 use crate::load::{Load, pod, review};
 use crate::replica::{Replica, SHOP, Start};
 use crate::tls::{Client, request, try_send, until};
 
 const SENDERS: usize = 100;
-/// 128 MiB of bodies, and what is made of them.
-const MEMORY: u64 = 400;
+/// What the chart grants, in MiB.
+pub const MEMORY: u64 = 256;
 
 /// A pod of 3 MiB, as large as etcd takes one.
 fn large(namespace: &str) -> Value {
@@ -62,6 +63,7 @@ fn flood(client: &Client, answers: &Arc<Answers>) -> JoinSet<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flood_of_large_reviews() {
+    let _alone = ALONE.lock().await;
     let files = tempfile::tempdir().unwrap();
     let replica = Replica::standalone(files.path(), SHOP, Start::default()).await;
     let client = replica.client();
@@ -88,6 +90,7 @@ async fn flood_of_large_reviews() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_flood_of_large_reviews() {
+    let _alone = ALONE.lock().await;
     let files = tempfile::tempdir().unwrap();
     let documents = format!("{SHOP}---\n{}", SHOP.replace("shop", "flood").replace("inject", "enforce"));
     let replica = Replica::standalone(files.path(), &documents, Start::default()).await;

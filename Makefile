@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak fmt deny coverage mutants
+.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,11 @@ conformance: ## The model against the kubelet, with PODS=300 random pods (as roo
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture
+
+faults: ## Every row of docs/reliability.md at length, with its figures (some 10 minutes)
+	@tests/cluster/parts > /dev/null
+	FAULT_SECONDS=$(or $(FAULT_SECONDS),70) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),10000) ROTATION_KILLS=$(or $(ROTATION_KILLS),10) \
+	$(CARGO) test --locked --test faults -- --include-ignored --nocapture --test-threads 1
 
 deny: ## Licences, bans and sources of all dependencies; advisories where their database can be had
 	@$(CARGO) deny --version > /dev/null 2>&1 || { echo '== cargo-deny is installed'; $(CARGO) install cargo-deny --locked; }

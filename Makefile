@@ -11,7 +11,7 @@ help: ## Shows this list
 demo: ## One story on a real API server: audit, inject, enforce (KEEP=1 leaves it running)
 	@demo/run
 
-test: lint unit e2e node ## All tests: format, lints, unit, property, TLS, the real API server, the real node
+test: lint unit e2e node bench-short ## All tests: format, lints, unit, property, TLS, the real API server, the real node
 
 lint: ## Format and lints
 	@echo '== format and lints'
@@ -53,7 +53,7 @@ bench-short: ## The benchmarks run, their figures mean little: a report
 	$(CARGO) test --locked --benches
 	benches/instructions
 	@if command -v h2load > /dev/null; then benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
-	benches/apiserver --short
+	benches/apiserver --rounds 1 --pods 40 --seconds 1 --without-kyverno
 
 fuzz: ## Fuzzes each target for BUDGET=60 seconds (nightly toolchain, cargo-fuzz)
 	@fuzz/run $(or $(BUDGET),60)

@@ -1,6 +1,6 @@
 //! What a hostile sender, pod author, policy author, label author or thief can reach: the tests that `docs/threats.md`
 //! names, as far as no other file has them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 #[path = "support/apiserver.rs"]
 mod apiserver;
@@ -254,7 +254,7 @@ fn what_cannot_be_read_is_said_in_one_short_line() {
     let at = |pointer: &str, value: Value| {
         let mut object = hostile_object(Kind::Pod);
         *object.pointer_mut(pointer).unwrap() = value;
-        Subject::parse(Kind::Pod, &object.to_string()).err().expect("an error")
+        Subject::parse(Kind::Pod, &object.to_string()).expect_err("an error")
     };
     let mut labels = json!({});
     labels[&text] = json!(["no string"]);
@@ -800,7 +800,7 @@ fn every_line_of_the_page_has_its_test() {
     for row in rows {
         let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty() && named.len() % 2 == 0, "{row}");
+        assert!(!named.is_empty() && named.len().is_multiple_of(2), "{row}");
         for pair in named.chunks(2) {
             let defined = file(pair[0]).contains(&format!("fn {}(", pair[1]));
             assert!(defined, "{} has no {}", pair[0], pair[1]);

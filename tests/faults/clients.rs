@@ -48,7 +48,7 @@ impl Slow {
                 if matches!(self, Slow::Handshake) {
                     stream.write_all(&[22]).await?;
                 }
-                stream.read(&mut sink).await?;
+                let _ = stream.read(&mut sink).await?;
             }
             Slow::Idle | Slow::Header | Slow::Body | Slow::LargeBody => {
                 let mut stream = client.tls().await?;

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak fmt deny coverage mutants
+.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -11,7 +11,7 @@ help: ## Shows this list
 demo: ## One story on a real API server: audit, inject, enforce (KEEP=1 leaves it running)
 	@demo/run
 
-test: lint unit e2e node ## All tests: format, lints, unit, property, TLS, the real API server, the real node
+test: lint unit e2e node bench-short ## All tests: format, lints, unit, property, TLS, the real API server, the real node
 
 lint: ## Format and lints
 	@echo '== format and lints'
@@ -53,7 +53,7 @@ bench-short: ## The benchmarks run, their figures mean little: a report
 	$(CARGO) test --locked --benches
 	benches/instructions
 	@if command -v h2load > /dev/null; then benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
-	benches/apiserver --short
+	benches/apiserver --rounds 1 --pods 40 --seconds 1 --without-kyverno
 
 fuzz: ## Fuzzes each target for BUDGET=60 seconds (nightly toolchain, cargo-fuzz)
 	@fuzz/run $(or $(BUDGET),60)
@@ -66,6 +66,11 @@ conformance: ## The model against the kubelet, with PODS=300 random pods (as roo
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture
+
+faults: ## Every row of docs/reliability.md at length, with its figures (some 10 minutes)
+	@tests/cluster/parts > /dev/null
+	FAULT_SECONDS=$(or $(FAULT_SECONDS),70) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),10000) ROTATION_KILLS=$(or $(ROTATION_KILLS),10) \
+	$(CARGO) test --locked --test faults -- --include-ignored --nocapture --test-threads 1
 
 deny: ## Licences, bans and sources of all dependencies; advisories where their database can be had
 	@$(CARGO) deny --version > /dev/null 2>&1 || { echo '== cargo-deny is installed'; $(CARGO) install cargo-deny --locked; }

@@ -463,7 +463,7 @@ fn metric(server: &ApiServer, name: &str, labels: &[&str]) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_the_match_conditions_never_fail_to_evaluate() {
     let server = server();
-    let (mutating, validating) = webhooks::configurations(&webhooks::Options {
+    let options = webhooks::Options {
         name: "draingate-test".into(),
         ca_bundle: Vec::new(),
         client: webhooks::Client::Url("https://127.0.0.1:1/".into()),
@@ -471,7 +471,8 @@ async fn real_the_match_conditions_never_fail_to_evaluate() {
         enforce_failure_policy: webhooks::FailurePolicy::Ignore,
         default_mode: Mode::Off,
         timeout_seconds: webhooks::Options::TIMEOUT_SECONDS,
-    });
+    };
+    let (mutating, validating) = webhooks::configurations(&options);
     server.apply(&serde_json::to_string(&mutating).unwrap());
     server.apply(&serde_json::to_string(&validating).unwrap());
     server.apply("{apiVersion: v1, kind: Namespace, metadata: {name: nine, labels: {draingate.dev/mode: enforce}}}");
@@ -517,14 +518,19 @@ async fn real_the_match_conditions_never_fail_to_evaluate() {
     }
 
     // Passed over without a call.
-    let passed_over = || [calls("mutate.draingate.dev"), calls("enforce.draingate.dev"), templates()];
-    let before = passed_over();
+    let before = templates();
     let owned = json!({
         "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "owned", "namespace": "nine",
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "x", "uid": "u", "controller": true}]},
         "spec": nine_kinds()[4]["spec"],
     });
     server.kubectl(&["create", "-f", "-"], &owned.to_string());
+    assert_eq!(templates(), before);
+
+    // Where an unanswered call rejects, jobs and the system's own pods start all the same.
+    let fail = webhooks::Options { enforce_failure_policy: webhooks::FailurePolicy::Fail, ..options };
+    server.apply(&serde_json::to_string(&webhooks::configurations(&fail).1).unwrap());
+    eventually("a rejection", || server.try_kubectl(&["create", "--dry-run=server", "-f", "-"], probe).is_err()).await;
     let pod = |name: &str, more: Value| {
         let mut pod = nine_kinds().remove(0);
         pod["metadata"]["name"] = name.into();
@@ -538,7 +544,9 @@ async fn real_the_match_conditions_never_fail_to_evaluate() {
     let mut mirror = pod("mirror", json!({"nodeName": "n"}));
     mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "h"});
     server.kubectl(&["create", "-f", "-"], &mirror.to_string());
-    assert_eq!(passed_over(), before);
+    server.try_kubectl(&["create", "-f", "-"], &pod("always", json!({})).to_string()).unwrap_err();
+    server.apply(&serde_json::to_string(&validating).unwrap());
+    eventually("no rejection", || server.try_kubectl(&["create", "--dry-run=server", "-f", "-"], probe).is_ok()).await;
 
     // An expression has a cost limit.
     let mut huge = nine_kinds().remove(3);

@@ -1,7 +1,14 @@
 //! The fuzz targets without a fuzzer: on their seeds, and on seeds that were damaged at random, always in the same way.
 //! `make fuzz` steers them by coverage, for as long as one likes.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::path::Path;
 
@@ -9,6 +16,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{RngSeed, TestRunner};
 
+// All but `shutdown`: tests/properties.rs has its pods.
+#[allow(dead_code)]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

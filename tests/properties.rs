@@ -16,8 +16,6 @@ use draingate::core::pod::Role as JudgedRole;
 use draingate::core::policy::{Policy, PolicyKind};
 use draingate::core::subject::{Kind, Subject};
 use draingate::core::world::World;
-use draingate::webhook::admit::{Webhook, admit};
-use draingate::webhook::review::{Answer, Review};
 use k8s_openapi::api::core::v1::Pod;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -193,54 +191,6 @@ proptest! {
             prop_assert!(judgement.findings.iter().all(|f| f.code != Code::ChangedAfter), "{:?}", judgement.findings);
             Ok(())
         })?;
-    }
-}
-
-/// `inject` in the pod's namespace, and both calls of an admission.
-fn injecting(mut world: World) -> World {
-    let mut labels: std::collections::BTreeMap<String, String> =
-        world.namespace(NAMESPACE).map(|namespace| namespace.labels.clone()).unwrap_or_default();
-    labels.insert("draingate.dev/mode".into(), "inject".into());
-    world.set_namespace(NAMESPACE, labels);
-    world
-}
-
-fn call(webhook: Webhook, world: &World, pod: &Value) -> Answer {
-    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u",
-        "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE", "namespace": NAMESPACE, "object": pod}});
-    let text = review.to_string();
-    let review = Review::decode(text.as_bytes()).unwrap();
-    admit(webhook, Kind::Pod, &review, world).unwrap().answer
-}
-
-proptest! {
-    #![proptest_config(fixed(4_000))]
-
-    /// The call that is spared would have had nothing to say but what the first one recorded, and the mark says what
-    /// the pod looks like.
-    #[test]
-    fn a_settled_pod_leaves_nothing_to_tell(pod in random_pod()) {
-        let (world, json) = (injecting(pod.world()), pod.json());
-        let first = call(Webhook::Mutate, &world, &json);
-        let mut patched = json;
-        if let Some(patch) = &first.patch {
-            let patch: json_patch::Patch = serde_json::from_slice(patch).unwrap();
-            json_patch::patch(&mut patched, &patch).unwrap();
-        }
-        prop_assert_eq!(call(Webhook::Mutate, &world, &patched).patch, None);
-        let Some(mark) = patched["metadata"]["annotations"]["draingate.dev/settled"].as_str() else {
-            prop_assert!(first.audit.is_empty());
-            return Ok(());
-        };
-        prop_assert_eq!(call(Webhook::Validate, &world, &patched), Answer { patch: None, ..first });
-        let spec = &patched["spec"];
-        let all = ["containers", "initContainers"].into_iter().filter_map(|list| spec[list].as_array()).flatten();
-        let seen = all.map(|c| match c.pointer("/lifecycle/preStop").filter(|hook| !hook.is_null()) {
-            Some(hook) => format!(" {}={}", c["name"].as_str().unwrap(), hook["sleep"]["seconds"]),
-            None => format!(" {}", c["name"].as_str().unwrap()),
-        });
-        let grace = grace_seconds(spec["terminationGracePeriodSeconds"].as_i64());
-        prop_assert_eq!(mark, format!("{grace}{}", seen.collect::<String>()));
     }
 }
 

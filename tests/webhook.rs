@@ -134,63 +134,6 @@ fn inject_patches_and_never_rejects() {
     assert_eq!(outcome.answer.audit["findings"], "grace-budget,shell-hook:app,changed-after");
 }
 
-/// The mark of an injected pod.
-fn settled(pod: &Value) -> Option<&str> {
-    pod["metadata"]["annotations"]["draingate.dev/settled"].as_str()
-}
-
-#[test]
-fn inject_marks_a_pod_of_which_nothing_is_left_to_tell() {
-    let world = world("inject", json!({"budget": {"worstCaseRequestSeconds": 25}}));
-    let with_helper = pod(json!({
-        "initContainers": [{"name": "setup"}, {"name": "log", "restartPolicy": "Always"}],
-        "containers": [
-            {"name": "app", "ports": [{"containerPort": 8080}], "readinessProbe": {"httpGet": {"port": 8080}}},
-            {"name": "pgbouncer", "lifecycle": {"preStop": {"sleep": {"seconds": 40}}}},
-            {"name": "vector"}]}));
-    let first = create(Webhook::Mutate, &world, &with_helper);
-    assert_eq!(first.answer.audit, [("mode", "inject".to_owned()), ("verdict", "pass".to_owned())].into());
-    let mut once = patched(&first, with_helper.clone());
-    assert_eq!(settled(&once), Some("103 app=10 pgbouncer=40 vector=36 setup log"));
-    let again = create(Webhook::Mutate, &world, &once);
-    assert_eq!((again.answer.patch, &again.answer.audit), (None, &first.answer.audit));
-
-    // A sidecar that came later is seen in the next round.
-    once["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "daprd"}));
-    let twice = patched(&create(Webhook::Mutate, &world, &once), once);
-    assert_eq!(settled(&twice), Some("103 app=10 pgbouncer=40 vector=36 daprd=36 setup log"));
-
-    // One that still needs to be told of loses the mark.
-    let mut told = twice;
-    told["metadata"]["annotations"]["draingate.dev/hook"] = json!("nonsense");
-    let outcome = create(Webhook::Mutate, &world, &told);
-    assert_eq!(outcome.answer.audit, Default::default());
-    assert_eq!(settled(&patched(&outcome, told)), None);
-}
-
-#[test]
-fn only_what_inject_gave_and_can_be_compared_is_marked() {
-    let ready = json!({"name": "app", "ports": [{"containerPort": 8080}], "lifecycle": {"preStop": {"sleep": {"seconds": 10}}}});
-    let good = pod(json!({"containers": [ready]}));
-    let exec = json!({"name": "proxy", "lifecycle": {"preStop": {"exec": {"command": ["quit"]}}}});
-    let with_exec = pod(json!({"containers": [{"name": "app", "ports": [{"containerPort": 8080}]}, exec]}));
-    for (mode, given, marked) in [
-        ("inject", &server(), true),
-        ("enforce", &server(), false),
-        ("inject", &good, false),
-        ("inject", &with_exec, false),
-    ] {
-        let outcome = create(Webhook::Mutate, &world(mode, json!({})), given);
-        let after = if outcome.answer.patch.is_some() { patched(&outcome, given.clone()) } else { given.clone() };
-        assert_eq!((settled(&after).is_some(), outcome.answer.audit.is_empty()), (marked, !marked), "{mode} {given}");
-    }
-    // A forged mark goes, in the mode where it would be looked at.
-    let mut forged = long_hook();
-    forged["metadata"]["annotations"] = json!({"draingate.dev/settled": "30 app"});
-    let outcome = create(Webhook::Mutate, &world("inject", json!({"gracePeriod": {"adjust": "Never"}})), &forged);
-    assert_eq!(settled(&patched(&outcome, forged)), None);
-}
-
 #[test]
 fn enforce_rejects_with_the_arithmetic_and_the_way_out() {
     let policy = json!({"gracePeriod": {"adjust": "Never"},

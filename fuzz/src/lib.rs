@@ -66,14 +66,18 @@ pub fn pod(bytes: &[u8]) {
     }
     review(create(json).as_bytes());
     let Ok(Pod { spec: Some(spec), .. }) = serde_json::from_str::<Pod>(json) else { return };
-    let ours = Subject::parse(Kind::Pod, json).unwrap_or_else(|problem| panic!("read by k8s-openapi only: {problem}"));
+    let ours = match Subject::parse(Kind::Pod, json) {
+        // An API server never writes a field twice.
+        Err(problem) if problem.to_string().starts_with("duplicate field") => return,
+        parsed => parsed.unwrap_or_else(|problem| panic!("read by k8s-openapi only: {problem}")),
+    };
     let names: Vec<&str> = spec.containers.iter().map(|container| container.name.as_str()).collect();
     let seen: Vec<&str> = ours.pod.spec.containers.iter().map(|container| container.name.as_str()).collect();
     assert_eq!(seen, names);
     assert_eq!(ours.pod.spec.termination_grace_period_seconds, spec.termination_grace_period_seconds);
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 10] = [
     "draingate.dev/endpoint-propagation-seconds",
     "draingate.dev/drain-delay-seconds",
     "draingate.dev/worst-case-request-seconds",
@@ -82,7 +86,6 @@ const KEYS: [&str; 11] = [
     "draingate.dev/helpers",
     "draingate.dev/skip",
     "draingate.dev/injected",
-    "draingate.dev/settled",
     "prestop-seconds.draingate.dev/app",
     "worst-case-request-seconds.draingate.dev/app",
 ];

@@ -2,8 +2,10 @@
 //!
 //! Only `enforce.draingate.dev` may ever be `failurePolicy: Fail`. Whatever else goes unanswered, pods start.
 //!
-//! The match conditions spare calls and decide nothing: the core passes over the same objects. An evaluation
-//! error counts like a failed call, so that every step into an object is guarded by `has()`.
+//! The match conditions decide nothing: the core passes over the same objects. On pods they stand only where an
+//! unanswered call rejects, so that Draingate's absence keeps no job and no system pod from starting: elsewhere they cost
+//! what a call costs, because the API server converts the whole pod before the first of them (docs/performance.md). An
+//! evaluation error counts like a failed call, so that every step into an object is guarded by `has()`.
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -95,17 +97,10 @@ pub fn configurations(options: &Options) -> (MutatingWebhookConfiguration, Valid
                 Objects::Pods,
                 options.enforce_failure_policy,
             ),
-            spared_where_settled(validate(
-                options,
-                "inject.draingate.dev",
-                mode_in(&[Mode::Inject]),
-                Objects::Pods,
-                FailurePolicy::Ignore,
-            )),
             validate(
                 options,
                 "pods.draingate.dev",
-                mode_not_in(&[Mode::Off, Mode::Inject, Mode::Enforce], options.default_mode),
+                mode_not_in(&[Mode::Off, Mode::Enforce], options.default_mode),
                 Objects::Pods,
                 FailurePolicy::Ignore,
             ),
@@ -137,7 +132,7 @@ fn mutate(options: &Options) -> MutatingWebhook {
         admission_review_versions: vec!["v1".into()],
         client_config: client_config(options, "/mutate"),
         failure_policy: Some(FailurePolicy::Ignore.as_str().into()),
-        match_conditions: Some(Objects::Pods.conditions()),
+        match_conditions: Objects::Pods.conditions(FailurePolicy::Ignore),
         match_policy: Some("Equivalent".into()),
         namespace_selector: Some(namespaces(options, mode_in(&[Mode::Inject, Mode::Enforce]))),
         object_selector: None,
@@ -160,7 +155,7 @@ fn validate(
         admission_review_versions: vec!["v1".into()],
         client_config: client_config(options, "/validate"),
         failure_policy: Some(failure_policy.as_str().into()),
-        match_conditions: Some(objects.conditions()),
+        match_conditions: objects.conditions(failure_policy),
         match_policy: Some("Equivalent".into()),
         namespace_selector: Some(namespaces(options, mode)),
         object_selector: None,
@@ -168,13 +163,6 @@ fn validate(
         side_effects: "NoneOnDryRun".into(),
         timeout_seconds: Some(options.timeout_seconds),
     }
-}
-
-/// Never in mode `enforce`: who forges the annotation gains nothing where nothing is rejected.
-fn spared_where_settled(mut webhook: ValidatingWebhook) -> ValidatingWebhook {
-    let condition = MatchCondition { name: "not-settled".into(), expression: NOT_SETTLED.into() };
-    webhook.match_conditions.get_or_insert_default().push(condition);
-    webhook
 }
 
 fn client_config(options: &Options, path: &str) -> WebhookClientConfig {
@@ -244,19 +232,20 @@ impl Objects {
         }
     }
 
-    fn conditions(self) -> Vec<MatchCondition> {
-        let conditions: &[(&str, &str)] = match self {
-            Objects::Pods => &[
+    fn conditions(self, unanswered: FailurePolicy) -> Option<Vec<MatchCondition>> {
+        let conditions: &[(&str, &str)] = match (self, unanswered) {
+            (Objects::Pods, FailurePolicy::Ignore) => return None,
+            (Objects::Pods, FailurePolicy::Fail) => &[
                 ("restarts-always", RESTARTS_ALWAYS),
                 ("not-system-critical", NOT_SYSTEM_CRITICAL),
                 ("not-a-mirror-pod", NOT_A_MIRROR_POD),
             ],
-            Objects::Templates => &[("no-controller", NO_CONTROLLER), ("template-changed", TEMPLATE_CHANGED)],
-            Objects::Changes => &[("label-changed", LABEL_CHANGED)],
+            (Objects::Templates, _) => &[("no-controller", NO_CONTROLLER), ("template-changed", TEMPLATE_CHANGED)],
+            (Objects::Changes, _) => &[("label-changed", LABEL_CHANGED)],
         };
         let condition =
             |&(name, expression): &(&str, &str)| MatchCondition { name: name.into(), expression: expression.into() };
-        conditions.iter().map(condition).collect()
+        Some(conditions.iter().map(condition).collect())
     }
 }
 
@@ -268,16 +257,6 @@ const NOT_SYSTEM_CRITICAL: &str = "!has(object.spec) || !has(object.spec.priorit
 
 const NOT_A_MIRROR_POD: &str = "!has(object.metadata.annotations) || \
     !('kubernetes.io/config.mirror' in object.metadata.annotations)";
-
-/// The annotation says what [`Judgement::settled`](crate::core::judge::Judgement::settled) said of the pod. Where it no
-/// longer says it of this one, another webhook came after ours.
-const NOT_SETTLED: &str = "!has(object.metadata.annotations) || \
-    !('draingate.dev/settled' in object.metadata.annotations) || \
-    !has(object.spec.terminationGracePeriodSeconds) || \
-    object.metadata.annotations['draingate.dev/settled'] != string(object.spec.terminationGracePeriodSeconds) + \
-    (object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : [])).map(c, \
-    ' ' + c.name + (!has(c.lifecycle) || !has(c.lifecycle.preStop) ? '' : \
-    has(c.lifecycle.preStop.sleep) ? '=' + string(c.lifecycle.preStop.sleep.seconds) : '=?')).join('')";
 
 const LABEL_CHANGED: &str = "request.kind.kind != 'Namespace' || ['draingate.dev/mode', 'draingate.dev/profile'].exists(key, \
     (has(object.metadata.labels) && key in object.metadata.labels ? object.metadata.labels[key] : '') != \
@@ -331,7 +310,6 @@ mod tests {
             [
                 ("mutate.draingate.dev", Some("Ignore")),
                 ("enforce.draingate.dev", Some("Fail")),
-                ("inject.draingate.dev", Some("Ignore")),
                 ("pods.draingate.dev", Some("Ignore")),
                 ("templates.draingate.dev", Some("Ignore")),
                 ("changes.draingate.dev", Some("Ignore")),
@@ -362,10 +340,9 @@ mod tests {
             };
             assert_eq!(asked(None), unlabelled);
             assert_eq!(asked(Some("off")), [""; 0]);
-            for mode in ["audit", "warn", "unknown"] {
+            for mode in ["audit", "warn", "inject", "unknown"] {
                 assert_eq!(asked(Some(mode)), told, "{mode}");
             }
-            assert_eq!(asked(Some("inject")), ["inject.draingate.dev", "templates.draingate.dev"]);
             assert_eq!(
                 asked(Some("enforce")),
                 ["enforce.draingate.dev", "templates.draingate.dev", "changes.draingate.dev"]

@@ -7,7 +7,7 @@ use super::finding::{Finding, Severity};
 use super::keys;
 use super::mode::Mode;
 use super::patch;
-use super::plan::{Plan, PlannedHandler, PlannedHook};
+use super::plan::Plan;
 use super::pod::{Pod, Record, Role};
 use super::policy::Controllers;
 use super::rules::{self, Facts};
@@ -126,46 +126,10 @@ pub struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
-    /// What this round and earlier ones give to the pod, in words.
+    /// What an earlier round injected into the pod as it stands, in words.
     pub fn injected(&self) -> Option<String> {
-        difference(&self.standing.clone().without(self.record.as_ref()), &self.pod)
-    }
-
-    /// Grace and hooks of a pod of which nothing is left to tell once it has what is planned for it: the value of
-    /// [`keys::SETTLED`]. The API server compares it with the final pod and then spares the validating call, in mode
-    /// `inject` only. `None` also where this round changes nothing and none before it set the mark, and where a hook is
-    /// no native sleep, because no other can be compared in one line.
-    pub fn settled(&self, subject: &Subject) -> Option<String> {
-        let marked = subject.pod.metadata.annotations.as_ref().is_some_and(|a| a.get(keys::SETTLED).is_some());
-        let ours = !self.plan.record(&self.standing).is_empty() && (marked || !self.patch.is_empty());
-        if self.skipped.is_some() || !self.findings.is_empty() || !ours {
-            return None;
-        }
-        let planned = |list, index| {
-            let pointer = format!("/spec/{list}/{index}");
-            let hook =
-                |hook: &&PlannedHook| self.pod.containers.get(hook.container).is_some_and(|c| c.pointer == pointer);
-            self.plan.hooks.iter().find(hook)
-        };
-        let spec = &subject.pod.spec;
-        let regular = spec.containers.iter().enumerate().map(|(index, c)| ("containers", index, c));
-        let init = spec.init_containers.iter().enumerate().map(|(index, c)| ("initContainers", index, c));
-        let mut settled = self.pod.grace.to_string();
-        for (list, index, container) in regular.chain(init) {
-            let seconds = match (planned(list, index), container.pre_stop()) {
-                (Some(hook), _) if hook.handler != PlannedHandler::Sleep => return None,
-                (Some(hook), _) => Some(i64::try_from(hook.seconds).ok()?),
-                (None, Some(hook)) => Some(hook.sleep.as_ref()?.seconds),
-                (None, None) => None,
-            };
-            settled.push(' ');
-            settled.push_str(&container.name);
-            if let Some(seconds) = seconds {
-                settled.push('=');
-                settled.push_str(&seconds.to_string());
-            }
-        }
-        Some(settled)
+        let record = self.record.as_ref()?;
+        difference(&self.standing.clone().without(Some(record)), &self.standing)
     }
 
     /// The outcome in one word.

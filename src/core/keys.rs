@@ -21,8 +21,6 @@ pub const HELPERS: &str = "draingate.dev/helpers";
 pub const SKIP: &str = "draingate.dev/skip";
 /// Pod annotation that Draingate writes: the record of what it injected.
 pub const INJECTED: &str = "draingate.dev/injected";
-/// Pod annotation that Draingate writes in mode `inject`: what the pod looks like once nothing is left to tell of it.
-pub const SETTLED: &str = "draingate.dev/settled";
 /// Prefix of the per-container annotation that declares a hook's length.
 pub const PRESTOP_PREFIX: &str = "prestop-seconds.draingate.dev/";
 /// Prefix of the per-container annotation for R.
@@ -36,8 +34,8 @@ pub const MIRROR: &str = "kubernetes.io/config.mirror";
 pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The pod annotations without a container in their key.
-pub const POD_ANNOTATIONS: [&str; 9] =
-    [ENDPOINT_PROPAGATION, DRAIN_DELAY, WORST_CASE_REQUEST, SAFETY_MARGIN, HOOK, HELPERS, SKIP, INJECTED, SETTLED];
+pub const POD_ANNOTATIONS: [&str; 8] =
+    [ENDPOINT_PROPAGATION, DRAIN_DELAY, WORST_CASE_REQUEST, SAFETY_MARGIN, HOOK, HELPERS, SKIP, INJECTED];
 
 /// Whether `text` is an object's name (RFC 1123), and so a single segment of a URL's path.
 pub fn is_name(text: &str) -> bool {

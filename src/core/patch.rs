@@ -30,24 +30,6 @@ pub fn write(subject: &Subject, standing: &Pod, record: Option<&Record>, plan: &
     Patch(patch.operations)
 }
 
-/// Adds to the patch of a pod what sets the annotation [`keys::SETTLED`], or takes it away.
-pub fn settle(subject: &Subject, patch: &mut Patch, settled: Option<&str>) {
-    let annotations = subject.pod.metadata.annotations.as_ref();
-    let old = annotations.and_then(|annotations| annotations.get(keys::SETTLED));
-    if old == settled {
-        return;
-    }
-    let mut writer = Writer { prefix: subject.kind.pod_pointer(), operations: std::mem::take(&mut patch.0) };
-    let path = format!("/metadata/annotations/{}", keys::escape(keys::SETTLED));
-    match settled {
-        // A settled pod has a record: the patch or an earlier one has added the annotations.
-        Some(settled) if old.is_none() => writer.add(&path, json!(settled)),
-        Some(settled) => writer.replace(&path, json!(settled)),
-        None => writer.remove(&path),
-    }
-    patch.0 = writer.operations;
-}
-
 struct Writer {
     prefix: &'static str,
     operations: Vec<PatchOperation>,

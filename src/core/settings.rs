@@ -512,7 +512,7 @@ impl<'a> Settings<'a> {
                     None if value.trim().is_empty() => remarks.push(Remark::bad_annotation(key, value, "a reason")),
                     None => self.skip = Some(value),
                 },
-                keys::INJECTED | keys::SETTLED => {}
+                keys::INJECTED => {}
                 _ if key.starts_with(keys::PRESTOP_PREFIX) || key.starts_with(keys::REQUEST_PREFIX) => {}
                 _ if key.starts_with(keys::DOMAIN)
                     || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) =>
@@ -601,6 +601,6 @@ fn known_helper(container: &str) -> Option<&'static helpers::KnownHelper> {
 /// A known annotation key that `key` probably meant: the one that shares the longest beginning.
 fn nearest(key: &str) -> Option<&'static str> {
     let shared = |known: &str| key.bytes().zip(known.bytes()).take_while(|(a, b)| a == b).count();
-    let candidates = keys::POD_ANNOTATIONS.into_iter().filter(|known| ![keys::INJECTED, keys::SETTLED].contains(known));
+    let candidates = keys::POD_ANNOTATIONS.into_iter().filter(|known| *known != keys::INJECTED);
     candidates.max_by_key(|known| shared(known)).filter(|known| shared(known) > keys::DOMAIN.len() + 2)
 }

@@ -85,7 +85,9 @@ impl PolicySet {
             }
             Err(policy) => {
                 self.remove(&policy.name);
-                self.unreadable.push(policy);
+                // By name, so that the answer does not tell in which order they came.
+                let at = self.unreadable.partition_point(|p| p.name < policy.name);
+                self.unreadable.insert(at, policy);
             }
         }
     }

@@ -16,6 +16,9 @@ use tokio::time::Instant;
 pub(super) struct Activity {
     start: Instant,
     in_flight: AtomicU32,
+    /// Those of them whose body is not there yet.
+    receiving: AtomicU32,
+    receiving_since: AtomicU64,
     served: AtomicBool,
     idle_since: AtomicU64,
     head_since: AtomicU64,
@@ -29,6 +32,8 @@ impl Activity {
         let activity = Self {
             start,
             in_flight: AtomicU32::new(0),
+            receiving: AtomicU32::new(0),
+            receiving_since: AtomicU64::new(0),
             served: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
@@ -85,9 +90,24 @@ impl Activity {
         InFlight { activity: Arc::clone(self) }
     }
 
-    /// Whether a request is being served, or an answer has not left yet.
+    /// A request's body begins to arrive. It does until the guard is dropped.
+    pub(super) fn receive(self: &Arc<Self>) -> Receiving {
+        if self.receiving.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.receiving_since.store(self.now(), Ordering::Relaxed);
+        }
+        Receiving { activity: Arc::clone(self) }
+    }
+
+    /// Whether a request is being served whose body is there, or an answer has not left yet.
     pub(super) fn busy(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0 || self.write_since.load(Ordering::Relaxed) != 0
+        let whole = self.in_flight.load(Ordering::Relaxed) > self.receiving.load(Ordering::Relaxed);
+        whole || self.write_since.load(Ordering::Relaxed) != 0
+    }
+
+    /// Since when nothing but bodies is waited for, if so.
+    pub(super) fn receiving_since(&self) -> Option<Instant> {
+        let receiving = self.receiving.load(Ordering::Relaxed) > 0 && !self.busy();
+        receiving.then(|| self.instant(self.receiving_since.load(Ordering::Relaxed)))?
     }
 
     /// Whether a request was ever served.
@@ -137,5 +157,17 @@ impl Drop for InFlight {
         activity.idle_since.store(activity.now(), Ordering::Relaxed);
         activity.head_since.store(0, Ordering::Relaxed);
         activity.in_flight.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// One request whose body is still arriving.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    activity: Arc<Activity>,
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.activity.receiving.fetch_sub(1, Ordering::Relaxed);
     }
 }

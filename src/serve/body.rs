@@ -8,6 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::Bytes;
 
+use super::shed::Overloaded;
+
+/// Bytes made room for before any arrived: most reviews fit.
+const AT_FIRST: usize = 64 << 10;
+
 /// Why a body could not be read. As a response it has the status and a sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -23,6 +28,9 @@ pub enum BodyError {
         /// The limit.
         limit: Duration,
     },
+    /// 429.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// 400.
     #[error("The request's body could not be read: {0}.")]
     Broken(String),
@@ -35,6 +43,7 @@ impl BodyError {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -42,7 +51,10 @@ impl BodyError {
 
 impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
-        (self.status(), format!("{self}\n")).into_response()
+        match self {
+            Self::Overloaded(overloaded) => overloaded.into_response(),
+            _ => (self.status(), format!("{self}\n")).into_response(),
+        }
     }
 }
 
@@ -63,12 +75,16 @@ pub async fn read_body(body: Body, max: usize, limit: Duration) -> Result<Bytes,
 }
 
 async fn collect(mut body: Body, announced: usize, max: usize) -> Result<Bytes, BodyError> {
-    let mut bytes = Vec::with_capacity(announced);
+    let mut bytes = Vec::with_capacity(announced.min(AT_FIRST));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| BodyError::Broken(root(&error)))?;
+        let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > max - bytes.len() {
             return Err(BodyError::TooLarge { max });
+        }
+        if bytes.len() + data.len() > bytes.capacity() {
+            // It does come, so that the rest may have its place at once.
+            bytes.reserve(announced.saturating_sub(bytes.len()).max(data.len()));
         }
         bytes.extend_from_slice(&data);
     }
@@ -76,12 +92,15 @@ async fn collect(mut body: Body, announced: usize, max: usize) -> Result<Bytes, 
 }
 
 /// The innermost cause, which says what happened; the outer ones say where.
-fn root(error: &axum::Error) -> String {
-    let mut error: &dyn std::error::Error = error;
+fn broken(error: &axum::Error) -> BodyError {
+    let mut error: &(dyn std::error::Error + 'static) = error;
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    match error.downcast_ref::<Overloaded>() {
+        Some(overloaded) => BodyError::Overloaded(*overloaded),
+        None => BodyError::Broken(error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use hyper::service::Service as HyperService;
 use tower::Service as TowerService;
 use tracing::Instrument;
 
-use super::activity::{Activity, InFlight};
+use super::activity::{Activity, InFlight, Receiving};
 use super::drain::{Drain, Phase};
 use super::limits::Limits;
 
@@ -45,8 +45,11 @@ impl HyperService<Request<Incoming>> for Exchange {
         // Only HTTP/1.1 has a use for either: HTTP/2 resets a stream and says GOAWAY.
         let persistent = request.version() == Version::HTTP_11;
         let discard = persistent.then_some(self.discard);
-        let held = Arc::clone(&guard);
-        let mut request = request.map(|incoming| Body::new(RequestBody { incoming: Some((incoming, held)), discard }));
+        let mut request = request.map(|incoming| {
+            let receiving = (!incoming.is_end_stream()).then(|| self.activity.receive());
+            let held = Guards { _receiving: receiving, _in_flight: Arc::clone(&guard) };
+            Body::new(RequestBody { incoming: Some((incoming, held)), discard })
+        });
         request.extensions_mut().insert(ConnectInfo(self.peer));
         let answer = self.app.clone().call(request);
         let drain = self.drain.clone();
@@ -104,8 +107,14 @@ impl From<&Limits> for Discard {
 /// A request's body. What a handler leaves unread is thrown away within bounds: closing a connection with
 /// bytes unread resets it, and the client, still sending, would lose the answer with its `Retry-After`.
 struct RequestBody {
-    incoming: Option<(Incoming, Arc<InFlight>)>,
+    incoming: Option<(Incoming, Guards)>,
     discard: Option<Discard>,
+}
+
+/// Held while a body arrives.
+struct Guards {
+    _receiving: Option<Receiving>,
+    _in_flight: Arc<InFlight>,
 }
 
 impl HttpBody for RequestBody {
@@ -146,7 +155,7 @@ impl Drop for RequestBody {
     }
 }
 
-async fn throw_away(mut incoming: Incoming, guard: Arc<InFlight>, discard: Discard) {
+async fn throw_away(mut incoming: Incoming, guard: Guards, discard: Discard) {
     let all = async {
         let mut left = discard.max_bytes;
         // Once the answer is out, hyper tells the end of a body only when the next request comes: hence the

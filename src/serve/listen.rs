@@ -78,12 +78,15 @@ impl Accepting {
         let closing = phase.wait_for(|phase| *phase == Phase::Closing);
         tokio::pin!(closing);
         let mut wait = BACK_OFF.0;
+        // Those who were asked to leave take a moment; where they are many, new ones wait for that.
+        let max = self.shared.limits.max_connections;
+        let most = max.saturating_add(max / 8).saturating_add(1);
         loop {
             let error = tokio::select! {
                 biased;
                 _ = &mut closing => return,
                 Some(_) = self.tasks.join_next() => continue,
-                accepted = listener.accept() => match accepted {
+                accepted = listener.accept(), if self.tasks.len() < most => match accepted {
                     Ok((stream, peer)) => {
                         wait = BACK_OFF.0;
                         self.take(stream, peer);

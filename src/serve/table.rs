@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::activity::Activity;
 
-/// Time in which a new connection is not taken for a silent one. A handshake and a request fit in.
+/// Time in which a connection is not taken for a silent one. A handshake and a request fit in.
 const NEW: Duration = Duration::from_secs(1);
 
 /// The open connections of one port.
@@ -91,7 +91,8 @@ impl Drop for Slot {
 
 impl Inner {
     /// Removes the connection that is longest without a request and asks it to leave. Those that never had
-    /// one go first, unless they are new: a kept-alive connection may get a POST at this very moment.
+    /// one go first, then those that do not send the body of theirs; last, and these only if there is no other,
+    /// those that are new, and those that had one a moment ago, as the next is on its way.
     fn evict(&mut self, new: Duration) -> bool {
         let now = Instant::now();
         let victim = self
@@ -99,12 +100,14 @@ impl Inner {
             .iter()
             .filter(|(_, activity)| !activity.busy())
             .filter_map(|(id, activity)| {
-                let since = activity.idle_since()?;
-                let spared = activity.served() || now.duration_since(since) < new;
-                Some((spared, since, *id))
+                let receiving = activity.receiving_since();
+                let since = receiving.or_else(|| activity.idle_since())?;
+                let recent = now.duration_since(since) < new;
+                let waits = receiving.is_none() && activity.served();
+                Some((recent, waits, activity.served(), since, *id))
             })
             .min();
-        let Some((_, _, id)) = victim else { return false };
+        let Some((.., id)) = victim else { return false };
         if let Some(activity) = self.open.remove(&id) {
             activity.ask_to_leave();
         }
@@ -141,11 +144,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_connection_is_not_taken_for_a_silent_one() {
-        let table = table(2, Duration::from_secs(3600));
+        const NEW: Duration = Duration::from_secs(2);
+        let table = table(2, NEW);
         let kept_alive = slot(table.admit());
         drop(kept_alive.activity.begin());
+        tokio::time::sleep(NEW).await;
         let (_new, _next) = (slot(table.admit()), slot(table.admit()));
         kept_alive.activity.asked_to_leave().await;
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_new_connections_leaves_those_in_use_alone() {
+        let table = table(2, Duration::from_secs(3600));
+        let in_use = slot(table.admit());
+        drop(in_use.activity.begin());
+        let new = slot(table.admit());
+        let _next = slot(table.admit());
+        new.activity.asked_to_leave().await;
+        assert!(table.lock().open.contains_key(&in_use.id));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_send_a_body_gives_way_to_who_sends() {
+        let table = table(3, Duration::ZERO);
+        let kept_alive = slot(table.admit());
+        drop(kept_alive.activity.begin());
+        let (silent, whole) = (slot(table.admit()), slot(table.admit()));
+        let _requests = (silent.activity.begin(), silent.activity.receive(), whole.activity.begin());
+        let _next = slot(table.admit());
+        silent.activity.asked_to_leave().await;
     }
 
     #[test]

@@ -1,14 +1,10 @@
 //! What each webhook answers in each mode. `/mutate` patches and says nothing; `/validate` judges, tells
-//! and records. In mode `inject`, which rejects nothing, `/mutate` also judges: where nothing is left to tell it
-//! records that itself, and marks the pod so that the API server spares the other call.
-
-use json_patch::Patch;
+//! and records.
 
 use crate::core::judge::{self, Judgement, Verdict, View};
 use crate::core::mode::Mode;
-use crate::core::patch;
 use crate::core::subject::{Kind, Subject};
-use crate::core::world::{Context, World};
+use crate::core::world::World;
 
 use super::review::{Answer, Operation, Review};
 use super::speech;
@@ -125,11 +121,8 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
     let context = world.context(namespace);
     match webhook {
         Webhook::Mutate => {
+            let patch = judge::patch_for(&subject, &context);
             let mut outcome = Outcome::allow(mode);
-            let patch = match mode {
-                Mode::Inject => injected(&subject, &context, review, &mut outcome),
-                _ => judge::patch_for(&subject, &context),
-            };
             if !patch.is_empty() {
                 let json = serde_json::to_vec(&patch).map_err(|e| format!("the patch cannot be written: {e}"))?;
                 outcome.answer.patch = Some(json);
@@ -150,22 +143,6 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
             Ok(outcome)
         }
     }
-}
-
-/// The patch in mode `inject`. Where nothing is left to tell, what `/validate` would record is recorded here.
-fn injected(subject: &Subject, context: &Context, review: &Review, outcome: &mut Outcome) -> Patch {
-    let judgement = judge::judge(subject, context, View::AsAdmitted);
-    let settled = judgement.settled(subject);
-    if settled.is_some() {
-        outcome.answer.audit = speech::settled(outcome.mode);
-        // A later round that changes nothing has nothing new to tell.
-        if !review.dry_run && !judgement.patch.is_empty() {
-            outcome.story = story(subject, &judgement, outcome, &review.namespace);
-        }
-    }
-    let mut patch = judgement.patch;
-    patch::settle(subject, &mut patch, settled.as_deref());
-    patch
 }
 
 /// What `/validate` says about a judgement.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::core::finding::{Finding, Severity};
-use crate::core::judge::{self, Judgement, Verdict};
+use crate::core::judge::{self, Judgement};
 use crate::core::keys;
 use crate::core::mode::Mode;
 use crate::core::subject::{Kind, Subject};
@@ -108,11 +108,6 @@ pub fn audit(subject: &Subject, judgement: &Judgement, mode: Mode) -> BTreeMap<&
         audit.insert("would-inject", cut(plan, AUDIT_LIMIT));
     }
     audit
-}
-
-/// What `/mutate` records of a pod of which nothing is left to tell: what `/validate` would say of it.
-pub fn settled(mode: Mode) -> BTreeMap<&'static str, String> {
-    [("mode", mode.to_string()), ("verdict", Verdict::Pass.as_str().to_owned())].into()
 }
 
 /// What the plan would change, in words.

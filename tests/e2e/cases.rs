@@ -155,7 +155,6 @@ impl<'l, 'c> Staged<'l, 'c> {
         }
         let webhook = match (self.case.kind, mode) {
             (Kind::Pod, Mode::Enforce) => "enforce",
-            (Kind::Pod, Mode::Inject) => "inject",
             (Kind::Pod, _) => "pods",
             _ => "templates",
         };

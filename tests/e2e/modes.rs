@@ -100,34 +100,13 @@ fn real_inject_patches_and_never_rejects() {
     let record: Value =
         serde_json::from_str(pod["metadata"]["annotations"]["draingate.dev/injected"].as_str().unwrap()).unwrap();
     assert_eq!(record, json!({"hooks": {"app": 10}, "grace": {"from": 20, "to": 30}}));
-    // Nothing is left to tell, so that the mutating call was the only one.
-    assert_eq!(pod["metadata"]["annotations"]["draingate.dev/settled"], "30 app=10");
-    assert_eq!(recorded(&space, "short", "mutate"), json!({"mode": "inject", "verdict": "pass"}));
-    assert_eq!(recorders(&space, "short").iter().filter(|name| *name != "mutate").count(), 0);
+    assert_eq!(recorded(&space, "short", "pods"), json!({"mode": "inject", "verdict": "pass"}));
+    assert_eq!(recorders(&space, "short").iter().filter(|name| *name == "mutate").count(), 0);
 
     let warnings = space.warnings(HOPELESS);
     assert!(warnings[0].starts_with("enforce would reject this: grace budget has no end"), "{warnings:?}");
     assert_eq!(space.stop_of(HOPELESS).grace, 30);
-    assert!(recorded(&space, "hopeless", "inject").get("would-reject").is_some());
-    assert_eq!(recorders(&space, "hopeless").iter().filter(|name| *name != "inject").count(), 0);
-}
-
-#[test]
-fn real_a_forged_mark_gains_nothing() {
-    let lab = Lab::shared();
-    let forged = HOPELESS.replace("metadata: {", "metadata: {annotations: {draingate.dev/settled: \"30 app\"}, ");
-    assert_ne!(forged, HOPELESS);
-    let inject = lab.namespace("inject");
-    let answer = inject.create(&forged);
-    assert!(answer.warnings[0].starts_with("enforce would reject this: "), "{:?}", answer.warnings);
-    assert_eq!(answer.accepted()["metadata"]["annotations"].get("draingate.dev/settled"), None);
-    assert_eq!(recorded(&inject, "hopeless", "inject")["verdict"], "fail");
-    for mode in ["audit", "warn"] {
-        let space = lab.namespace(mode);
-        space.create(&forged).accepted();
-        assert_eq!(recorded(&space, "hopeless", "pods")["verdict"], "fail", "{mode}");
-    }
-    lab.namespace("enforce").rejects(&forged);
+    assert!(recorded(&space, "hopeless", "pods").get("would-reject").is_some());
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn real_a_grace_that_is_undone_is_told_or_rejected() {
         "{told}"
     );
     assert_eq!(Stop::of(&answer.accepted()), stop([("app", 10)], 30));
-    assert_eq!(space.audited("server")["inject.draingate.dev/findings"], "grace-budget,changed-after");
+    assert_eq!(space.audited("server")["pods.draingate.dev/findings"], "grace-budget,changed-after");
 
     let another = SERVER.replace("name: server", "name: another");
     space.label("draingate.dev/mode", "enforce".into());

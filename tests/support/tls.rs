@@ -83,9 +83,10 @@ pub fn app(limits: &Limits, release: Arc<Semaphore>, waiting: Arc<Semaphore>) ->
     let echo = move |body: Body| async move {
         read_body(body, max, timeout).await.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
     };
-    let wait = move || {
+    let wait = move |body: Body| {
         let (release, waiting) = (Arc::clone(&release), Arc::clone(&waiting));
         async move {
+            let _held = read_body(body, max, timeout).await;
             waiting.add_permits(1);
             release.acquire().await.unwrap().forget();
             "waited"

@@ -1,9 +1,10 @@
 // Command constant is the simplest webhook that Go's standard library makes: it reads the review, and answers a constant.
-// Arguments: the certificate and its key.
+// Arguments: the certificate and its key, and for a mutating webhook a JSON patch, with which /mutate answers.
 package main
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -17,6 +18,8 @@ type review struct {
 	} `json:"request"`
 }
 
+var patch string // ready for an answer, where there is one
+
 func handle(w http.ResponseWriter, r *http.Request) {
 	var asked review
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
@@ -24,10 +27,17 @@ func handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":%q,"allowed":true}}`, asked.Request.UID)
+	mutation := ""
+	if r.URL.Path == "/mutate" {
+		mutation = patch
+	}
+	fmt.Fprintf(w, `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":%q,"allowed":true%s}}`, asked.Request.UID, mutation)
 }
 
 func main() {
+	if len(os.Args) > 3 {
+		patch = `,"patchType":"JSONPatch","patch":"` + base64.StdEncoding.EncodeToString([]byte(os.Args[3])) + `"`
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)

@@ -18,6 +18,9 @@ use crate::serve::certificate::{Authority, AuthorityError};
 /// The most old CAs that are still trusted; no rotation begins beyond it.
 const TRUSTED: usize = 8;
 
+/// The common name of every CA.
+const NAME: &str = "Draingate CA";
+
 /// Seconds since 1970.
 pub(super) type Time = i64;
 
@@ -64,8 +67,18 @@ impl std::fmt::Debug for Kept {
 
 impl Kept {
     fn make(now: Time, durations: &Durations) -> Result<Kept, AuthorityError> {
-        let made = Authority::generate("Draingate CA", at(now), durations.ca)?;
-        Ok(Kept { key: made.key_pem(), certificate: made.certificate_pem, announced: now })
+        Ok(Kept::of(Authority::generate(NAME, at(now), durations.ca)?, now))
+    }
+
+    fn next(&self, now: Time, durations: &Durations) -> Result<Kept, AuthorityError> {
+        match self.authority() {
+            Ok(authority) => Ok(Kept::of(authority.next(NAME, at(now), durations.ca)?, now)),
+            Err(_) => Kept::make(now, durations),
+        }
+    }
+
+    fn of(made: Authority, now: Time) -> Kept {
+        Kept { key: made.key_pem(), certificate: made.certificate_pem, announced: now }
     }
 
     pub(super) fn authority(&self) -> Result<Authority, AuthorityError> {
@@ -174,7 +187,7 @@ impl State {
         let mut state = self.clone();
         match step {
             Step::Announce => {
-                state.next = Some(Kept::make(now, durations)?);
+                state.next = Some(state.current.next(now, durations)?);
                 state.asked = asked.map(str::to_owned);
             }
             Step::Switch => {
@@ -294,6 +307,36 @@ mod tests {
         assert_eq!(ahead.step(start, true, None, &DURATIONS), Some(Step::Restamp));
         let restamped = settle(&ahead, start, None);
         assert_eq!(restamped.step(start + 60, true, None, &DURATIONS), Some(Step::Switch));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_makes_nothing_that_is_not_valid() {
+        const HOUR: Time = 60 * 60;
+        let start = now();
+        for jump in [HOUR, 30 * HOUR, 8 * DAY, 210 * DAY, 800 * DAY, -HOUR, -30 * HOUR, -6 * DAY] {
+            let mut state = State::first(Vec::new(), start, &DURATIONS).unwrap();
+            let valid = |state: &State, at_clock: Time, really: Time| {
+                let authority = state.current.authority().unwrap();
+                let leaf = authority.issue(&["a.b.svc".to_owned()], at(at_clock), DURATIONS.leaf).unwrap();
+                assert!(authority.validity.contains(at(really)), "the CA, {jump}");
+                assert!(leaf.validity().contains(at(really)), "the serving certificate, {jump}");
+                assert!(leaf.validity().contains(at(at_clock)), "by its own clock, {jump}");
+                assert!(state.bundle().contains(&state.current.certificate));
+            };
+            // Rotations that the jump makes due, or that are asked for meanwhile.
+            for (passed, asked) in [(0, None), (61, None), (122, Some("x")), (183, Some("x"))] {
+                state = settle(&state, start + jump + passed, asked);
+                valid(&state, start + jump + passed, start + passed);
+            }
+            // The clock is right again, in the middle of a rotation.
+            state = settle(&state, start + jump + 200, Some("y"));
+            let before = state.current.certificate.clone();
+            for passed in [201, 262, 323] {
+                state = settle(&state, start + passed, Some("y"));
+                valid(&state, start + passed, start + passed);
+            }
+            assert_ne!(state.current.certificate, before, "the rotation goes on, {jump}");
+        }
     }
 
     #[test]

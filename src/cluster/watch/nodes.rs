@@ -38,14 +38,14 @@ struct NodeInfo {
 
 pub(super) struct Trouble {
     pub(super) problem: String,
-    /// The API server did answer: it is not just away.
+    /// We lack the right, which no waiting mends; a token that is not taken (401) is soon another.
     refused: bool,
 }
 
 impl From<kube::Error> for Trouble {
     fn from(error: kube::Error) -> Trouble {
         match error {
-            kube::Error::Api(status) => Trouble { problem: status.message, refused: matches!(status.code, 401 | 403) },
+            kube::Error::Api(status) => Trouble { problem: status.message, refused: status.code == 403 },
             error => Trouble { problem: error.to_string(), refused: false },
         }
     }
@@ -113,5 +113,17 @@ pub(super) async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<Sle
         if params.continue_token.is_none() {
             return Ok(sleep_support(&server, &kubelets, hook_fallback_exec));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Trouble;
+    use kube::core::Status;
+
+    #[test]
+    fn only_a_missing_right_ends_the_trust_in_the_last_reading() {
+        let refused = |code| Trouble::from(kube::Error::Api(Status::failure("no", "").with_code(code).boxed())).refused;
+        assert_eq!([401, 403, 429, 500].map(refused), [false, true, false, false]);
     }
 }

@@ -80,8 +80,20 @@ impl Authority {
     /// # Errors
     /// When no key or signature can be made.
     pub fn generate(common_name: &str, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
+        Authority::make(common_name, i64::MAX, now, valid_for)
+    }
+
+    /// Makes the next one, valid from no later than this one is.
+    ///
+    /// # Errors
+    /// When no key or signature can be made.
+    pub fn next(&self, common_name: &str, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
+        Authority::make(common_name, self.validity.not_before, now, valid_for)
+    }
+
+    fn make(common_name: &str, from: i64, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = dated(CertificateParams::default(), common_name, now, valid_for);
+        let mut params = dated(CertificateParams::default(), common_name, from, now, valid_for);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?;
@@ -105,7 +117,8 @@ impl Authority {
         self.issuer.key().serialize_pem()
     }
 
-    /// Issues a serving certificate for `names`: DNS names and IP addresses. Its key is nowhere but in it.
+    /// Issues a serving certificate for `names`: DNS names and IP addresses. Its key is nowhere but in it. It is valid
+    /// from no later than the CA is.
     ///
     /// # Errors
     /// When a name is neither, or there is none.
@@ -115,7 +128,7 @@ impl Authority {
             return Err(unusable("there is none".to_owned()));
         }
         let params = CertificateParams::new(names).map_err(|error| unusable(error.to_string()))?;
-        let mut params = dated(params, "Draingate webhook", now, valid_for);
+        let mut params = dated(params, "Draingate webhook", self.validity.not_before, now, valid_for);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -127,11 +140,23 @@ impl Authority {
     }
 }
 
-/// Sets the common name and the dates, which would be placeholders and the year 4096.
-fn dated(mut params: CertificateParams, common_name: &str, now: SystemTime, valid_for: Duration) -> CertificateParams {
-    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(BACKDATED);
-    let now = date_time_ymd(1970, 1, 1) + since_1970;
-    params.not_before = now - BACKDATED;
+/// Sets the common name and the dates, which would be placeholders and the year 4096. From `from` at the latest: a clock
+/// that is ahead must not make what nobody takes until that time has come.
+fn dated(
+    mut params: CertificateParams,
+    common_name: &str,
+    from: i64,
+    now: SystemTime,
+    valid_for: Duration,
+) -> CertificateParams {
+    let epoch = date_time_ymd(1970, 1, 1);
+    let now = epoch + now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(BACKDATED);
+    let backdated = now - BACKDATED;
+    let from = u64::try_from(from).unwrap_or(0);
+    params.not_before = match u64::try_from(backdated.unix_timestamp()) {
+        Ok(backdated) if from < backdated => epoch + Duration::from_secs(from),
+        _ => backdated,
+    };
     params.not_after = now + valid_for;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);

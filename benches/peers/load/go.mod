@@ -1,0 +1,3 @@
+module draingate.dev/benches/peers/load
+
+go 1.24

@@ -1,6 +1,6 @@
 //! What a hostile sender, pod author, policy author, label author or thief can reach: the tests that `docs/threats.md`
 //! names, as far as no other file has them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/apiserver.rs"]
 mod apiserver;

@@ -20,7 +20,7 @@ lint: ## Format and lints
 
 unit: ## Everything that needs no cluster
 	@echo '== tests without a cluster'
-	$(CARGO) test --locked --tests -- --skip real_ --skip node_
+	$(CARGO) test --locked --no-fail-fast --tests -- --skip real_ --skip node_
 	$(CARGO) test --locked --features traces --test standalone -- traced
 
 e2e: ## Everything on a real API server, which is found or built first
@@ -28,7 +28,7 @@ e2e: ## Everything on a real API server, which is found or built first
 	@tests/cluster/parts > /dev/null
 	@tests/cluster/parts helm > /dev/null
 	@echo '== tests on the real API server'
-	$(CARGO) test --locked --tests -- real_
+	$(CARGO) test --locked --no-fail-fast --tests -- real_
 
 node: ## The chart, the image, the model and a rollout on a real node (as root; skipped otherwise)
 	@if ! why=$$(tests/cluster/node possible); then echo "== SKIPPED: all tests on the real node: $$why"; exit 0; fi; \

@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use super::shed::Overloaded;
 
 /// Bytes made room for before any arrived: most reviews fit.
-const AT_FIRST: usize = 64 << 10;
+const AT_FIRST: usize = 16 << 10;
 
 /// Why a body could not be read. As a response it has the status and a sentence.
 #[derive(Debug, thiserror::Error)]
@@ -82,10 +82,7 @@ async fn collect(mut body: Body, announced: usize, max: usize) -> Result<Bytes, 
         if data.len() > max - bytes.len() {
             return Err(BodyError::TooLarge { max });
         }
-        if bytes.len() + data.len() > bytes.capacity() {
-            // It does come, so that the rest may have its place at once.
-            bytes.reserve(announced.saturating_sub(bytes.len()).max(data.len()));
-        }
+        // Grown by what has arrived: what is only announced takes no memory.
         bytes.extend_from_slice(&data);
     }
     Ok(bytes.into())

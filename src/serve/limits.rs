@@ -14,7 +14,7 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Time for which a client may leave an answer unread. Default 30 s.
     pub write_timeout: Duration,
-    /// Connections open at once. Default 4096.
+    /// Connections open at once, of some 50 KiB each. Default 2048.
     pub max_connections: usize,
     /// Bytes of a request's header. Default 64 KiB.
     pub max_header_bytes: u32,
@@ -38,7 +38,8 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Bytes of one request's body. An UPDATE carries two objects of up to 3 MiB. Default 8 MiB.
     pub max_body_bytes: usize,
-    /// Bytes of request bodies held at once, over all requests; more is answered with 429. Default 128 MiB.
+    /// Bytes of request bodies held at once, over all requests; more is answered with 429. Default 32 MiB: with
+    /// what is made of them, a flood stays below the memory that the chart grants.
     pub max_buffered_bytes: usize,
     /// Time for a request's body to arrive. Default 10 s.
     pub body_timeout: Duration,
@@ -51,7 +52,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(150),
             write_timeout: Duration::from_secs(30),
-            max_connections: 4096,
+            max_connections: 2048,
             max_header_bytes: 64 << 10,
             max_streams: 250,
             ping_interval: Duration::from_secs(30),
@@ -62,7 +63,7 @@ impl Default for Limits {
             discard_timeout: Duration::from_secs(5),
             max_in_flight: 512,
             max_body_bytes: 8 << 20,
-            max_buffered_bytes: 128 << 20,
+            max_buffered_bytes: 32 << 20,
             body_timeout: Duration::from_secs(10),
         }
     }

@@ -1,6 +1,5 @@
 //! The real binary, on its own or in a cluster.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -54,7 +53,7 @@ impl Replica {
     pub fn launch(dir: &Path, start: Start<'_>) -> Replica {
         let (port, admin) = (free_port(), free_port());
         let (ca, log) = (dir.join("ca.crt"), dir.join(format!("{port}.log")));
-        let binary: OsString = env!("CARGO_BIN_EXE_draingate").into();
+        let binary = std::env::var_os("DRAINGATE").unwrap_or_else(|| env!("CARGO_BIN_EXE_draingate").into());
         let mut command = match start.files {
             None => Command::new(binary),
             Some(files) => {

@@ -362,29 +362,29 @@ fn an_answer_is_small_whatever_the_pod() {
     assert!(patch.len() <= 75_000, "a patch of {} bytes", patch.len());
 }
 
-/// Stories wait in a queue: before validation a name is of any length.
+/// Stories wait in a queue.
 #[test]
 fn a_story_is_small_and_of_a_credible_owner() {
-    let story = |mode: &str, webhook, owner: Value, name: String| {
-        let mut pod = pod(vec![server(&name)]);
+    let world = world("enforce", json!({"gracePeriod": {"adjust": "Never"}}));
+    let story = |owner: Value, name: String| {
+        let mut pod = pod(vec![server_with_long_hook(&name)]);
         pod["metadata"]["ownerReferences"] = json!([owner]);
-        create(webhook, &world(mode, json!({})), Kind::Pod, &pod).story
+        create(Webhook::Validate, &world, Kind::Pod, &pod).story
     };
     let owner =
         || json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "1", "controller": true});
-    let small = story("inject", Webhook::Mutate, owner(), "app".into()).unwrap();
-    assert_eq!(small.text, "its pods get a preStop hook of 10 s in \"app\"");
-    let large = story("inject", Webhook::Mutate, owner(), "n".repeat(1 << 20)).unwrap();
+    assert!(story(owner(), "app".into()).unwrap().text.contains("shorten the preStop hook of \"app\""));
+    let large = story(owner(), "n".repeat(1 << 20)).unwrap();
     assert!(large.text.len() <= 1_010, "{} bytes", large.text.len());
     for (field, value) in [("name", "a/b"), ("name", ""), ("uid", ""), ("kind", ""), ("apiVersion", "")] {
         let mut owner = owner();
         owner[field] = json!(value);
-        assert_eq!(story("inject", Webhook::Mutate, owner, "app".into()), None, "{field} {value:?}");
+        assert_eq!(story(owner, "app".into()), None, "{field} {value:?}");
     }
     for field in ["name", "uid", "kind", "apiVersion"] {
         let mut owner = owner();
         owner[field] = json!("a".repeat(1_000));
-        assert_eq!(story("inject", Webhook::Mutate, owner, "app".into()), None, "{field}");
+        assert_eq!(story(owner, "app".into()), None, "{field}");
     }
 }
 
@@ -747,7 +747,7 @@ async fn no_request_forges_a_line_of_the_log() {
 async fn a_forged_review_changes_no_other_answer() {
     let server = Standalone::start();
     let mut connection = server.client.http1().await;
-    let question = review_in(SHOP, Kind::Pod, &pod(vec![server_with_long_hook()]));
+    let question = review_in(SHOP, Kind::Pod, &pod(vec![server_with_long_hook("app")]));
     let before = send(&mut connection, request("POST", "/validate", question.clone())).await.text;
     assert!(before.contains("grace budget short"), "{before}");
     let namespace = json!({"metadata": {"name": SHOP, "labels": {"draingate.dev/mode": "off"}}});
@@ -772,8 +772,8 @@ async fn a_forged_review_changes_no_other_answer() {
     assert_eq!(send(&mut connection, request("POST", "/validate", question)).await.text, before);
 }
 
-fn server_with_long_hook() -> Value {
-    let mut app = server("app");
+fn server_with_long_hook(name: &str) -> Value {
+    let mut app = server(name);
     app["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 30}}});
     app
 }

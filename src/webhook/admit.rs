@@ -171,7 +171,7 @@ fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace:
         Some(denial) => (Happening::Rejected, denial.clone()),
         None => (Happening::Injected, format!("its pods get {}", judgement.injected()?)),
     };
-    // Hundreds of these may wait to be told, and before validation a name is of any length.
+    // Hundreds of these may wait to be told.
     let text = speech::cut(text, speech::STORY_LIMIT);
     let workload = Workload {
         api_version: owner.api_version.to_string(),

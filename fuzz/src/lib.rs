@@ -225,7 +225,7 @@ fn admit_both(body: &[u8], world: &World) {
         }
         let Some(patch) = &outcome.answer.patch else { continue };
         assert_eq!(webhook, Webhook::Mutate);
-        let object: Value = serde_json::from_str(review.object.expect("a patch has an object").get()).unwrap();
+        let object = serde_json::from_slice::<Value>(body).unwrap()["request"]["object"].take();
         let patch: Patch = serde_json::from_slice(patch).expect("the patch is one");
         let mut patched = object.clone();
         json_patch::patch(&mut patched, &patch).expect("the patch applies");

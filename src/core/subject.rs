@@ -546,9 +546,7 @@ impl<'a> Subject<'a> {
     /// has the wrong type or the text is not JSON.
     pub fn parse(kind: Kind, json: &'a str) -> Result<Subject<'a>, String> {
         if kind == Kind::Pod {
-            let mut pod: PodTemplate = read(json)?;
-            let metadata = pod.metadata.take_identity();
-            return Ok(Subject::new(kind, metadata, Rollout::default(), pod));
+            return Ok(Subject::of_pod(read(json)?));
         }
         let Carrier { metadata, template, spec } = read(json)?;
         let pod = match kind {
@@ -558,6 +556,12 @@ impl<'a> Subject<'a> {
         };
         let rollout = Rollout { replicas: spec.replicas, strategy: spec.strategy };
         Ok(Subject::new(kind, metadata, rollout, pod.unwrap_or_default()))
+    }
+
+    /// A pod that has been read already.
+    pub fn of_pod(mut pod: PodTemplate<'a>) -> Subject<'a> {
+        let metadata = pod.metadata.take_identity();
+        Subject::new(Kind::Pod, metadata, Rollout::default(), pod)
     }
 
     fn new(kind: Kind, metadata: Metadata<'a>, rollout: Rollout<'a>, pod: PodTemplate<'a>) -> Subject<'a> {

@@ -116,12 +116,20 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
         Webhook::Mutate => mode.injects(),
         Webhook::Validate => mode > Mode::Off,
     };
-    let Some(object) = review.object.filter(|_| wanted) else { return Ok(Outcome::allow(mode)) };
-    let subject = Subject::parse(kind, object.get()).map_err(|e| format!("request.object: {e}"))?;
+    let read;
+    let subject = match (&review.pod, review.object) {
+        _ if !wanted => return Ok(Outcome::allow(mode)),
+        (Some(pod), _) => pod,
+        (None, Some(object)) => {
+            read = Subject::parse(kind, object.get()).map_err(|e| format!("request.object: {e}"))?;
+            &read
+        }
+        (None, None) => return Ok(Outcome::allow(mode)),
+    };
     let context = world.context(namespace);
     match webhook {
         Webhook::Mutate => {
-            let patch = judge::patch_for(&subject, &context);
+            let patch = judge::patch_for(subject, &context);
             let mut outcome = Outcome::allow(mode);
             if !patch.is_empty() {
                 let json = serde_json::to_vec(&patch).map_err(|e| format!("the patch cannot be written: {e}"))?;
@@ -132,10 +140,10 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
         }
         Webhook::Validate => {
             let view = if kind == Kind::Pod && mode.injects() { View::Final } else { View::AsAdmitted };
-            let judgement = judge::judge(&subject, &context, view);
-            let mut outcome = validated(&subject, &judgement, mode, namespace);
+            let judgement = judge::judge(subject, &context, view);
+            let mut outcome = validated(subject, &judgement, mode, namespace);
             if !review.dry_run && view == View::Final {
-                outcome.story = story(&subject, &judgement, &outcome, namespace);
+                outcome.story = story(subject, &judgement, &outcome, namespace);
             }
             if let (Err(unknown), None) = (label, &judgement.skipped) {
                 outcome.answer.warnings.insert(0, speech::unknown_mode(namespace, unknown));

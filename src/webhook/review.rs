@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::core::keys;
 use crate::core::policy::PolicyKind;
-use crate::core::subject::Kind;
+use crate::core::subject::{Kind, PodTemplate, Subject};
 use crate::core::text::{Text, quote, sentence};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -36,8 +36,10 @@ pub struct Review<'a> {
     pub namespace: Text<'a>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
-    /// The object, after everything that came before us.
+    /// The object, after everything that came before us; none where it is a pod that could be read at once.
     pub object: Option<&'a RawValue>,
+    /// The object, where it is a pod that could be read at once.
+    pub pod: Option<Subject<'a>>,
     /// The stored object, on UPDATE.
     pub old_object: Option<&'a RawValue>,
 }
@@ -79,18 +81,18 @@ pub enum Operation {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct Envelope<'a, O> {
     #[serde(borrow, default)]
     api_version: Text<'a>,
     #[serde(borrow, default)]
     kind: Text<'a>,
-    #[serde(borrow)]
-    request: Option<Request<'a>>,
+    #[serde(borrow, bound(deserialize = "O: Deserialize<'de>"))]
+    request: Option<Request<'a, O>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request<'a> {
+struct Request<'a, O> {
     #[serde(borrow, default)]
     uid: Text<'a>,
     #[serde(borrow)]
@@ -103,8 +105,8 @@ struct Request<'a> {
     #[serde(borrow)]
     namespace: Option<Text<'a>>,
     dry_run: Option<bool>,
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
+    #[serde(bound(deserialize = "O: Deserialize<'de>"))]
+    object: Option<O>,
     #[serde(borrow)]
     old_object: Option<&'a RawValue>,
 }
@@ -117,6 +119,12 @@ struct GroupVersionKind<'a> {
     kind: Text<'a>,
 }
 
+impl GroupVersionKind<'_> {
+    fn is_pod(&self) -> bool {
+        Kind::of(&self.group, &self.kind) == Some(Kind::Pod)
+    }
+}
+
 impl<'a> Review<'a> {
     /// Decodes a request body.
     ///
@@ -126,8 +134,25 @@ impl<'a> Review<'a> {
     pub fn decode(body: &'a [u8]) -> Result<Review<'a>, String> {
         let text = std::str::from_utf8(body)
             .map_err(|e| format!("the body is not UTF-8: byte {} cannot be read", e.valid_up_to()))?;
-        let envelope: Envelope =
-            serde_json::from_str(text).map_err(|e| sentence(&format!("the body is not an AdmissionReview: {e}")))?;
+        // Almost every review has a pod: that is read in the same pass, and what cannot be is looked at again.
+        match serde_json::from_str::<Envelope<PodTemplate>>(text) {
+            Ok(envelope) if envelope.request.as_ref().is_some_and(|request| request.kind.is_pod()) => {
+                let (mut review, pod) = Review::of(envelope)?;
+                review.pod = pod.map(Subject::of_pod);
+                Ok(review)
+            }
+            _ => {
+                let envelope = serde_json::from_str::<Envelope<&RawValue>>(text)
+                    .map_err(|e| sentence(&format!("the body is not an AdmissionReview: {e}")))?;
+                let (mut review, object) = Review::of(envelope)?;
+                review.object = object.filter(|raw| raw.get() != "null");
+                Ok(review)
+            }
+        }
+    }
+
+    /// The review without its object, and that.
+    fn of<O>(envelope: Envelope<'a, O>) -> Result<(Review<'a>, Option<O>), String> {
         if envelope.api_version.as_str() != API_VERSION || envelope.kind.as_str() != KIND {
             return Err(format!(
                 "the body is {} of {}, not {KIND} of {API_VERSION}",
@@ -151,7 +176,7 @@ impl<'a> Review<'a> {
             }
         }
         let whole = request.sub_resource.is_none_or(|sub| sub.is_empty());
-        Ok(Review {
+        let review = Review {
             uid: request.uid,
             kind: Kind::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
             change: change.filter(|_| whole),
@@ -159,9 +184,11 @@ impl<'a> Review<'a> {
             operation: request.operation,
             namespace: request.namespace.unwrap_or_default(),
             dry_run: request.dry_run.unwrap_or(false),
-            object: request.object.filter(|raw| raw.get() != "null"),
+            object: None,
+            pod: None,
             old_object: request.old_object.filter(|raw| raw.get() != "null"),
-        })
+        };
+        Ok((review, request.object))
     }
 
     /// Whether an UPDATE changes what pods are made from. A template that cannot be read has changed.

@@ -613,6 +613,86 @@ fn a_wrong_type_is_said_with_what_was_expected() {
     assert_eq!((subject.pod.metadata.labels.get("a"), subject.pod.spec.containers.len()), (Some(""), 0));
 }
 
+/// The Deployment above a pod is asked for by the name that the pod gives its owner.
+#[test]
+fn an_owners_name_is_no_path() {
+    let deployment = |name: &str| {
+        let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{name}-7d9"), "uid": "1", "controller": true});
+        let mut pod = app(Value::Null);
+        pod["metadata"]["labels"] = json!({"pod-template-hash": "7d9"});
+        pod["metadata"]["ownerReferences"] = json!([owner]);
+        let text = pod.to_string();
+        Subject::parse(Kind::Pod, &text).unwrap().deployment().map(str::to_owned)
+    };
+    assert_eq!(deployment("checkout.v2"), Some("checkout.v2".into()));
+    for name in ["web/../../../../api/v1/namespaces/draingate/secrets/draingate-ca", "a?b=c", "a#b", "..", ""] {
+        assert_eq!(deployment(name), None, "{name}");
+    }
+}
+
+/// `tests/threats.rs` says what comes of it.
+#[test]
+fn more_than_is_judged_is_known() {
+    let excess = |containers: usize, init: usize, labels: usize, annotations: usize| {
+        let list = |count: usize| vec![json!({"name": "a"}); count];
+        let map =
+            |prefix: &str, count: usize| (0..count).map(|n| (format!("{prefix}{n}"), json!("v"))).collect::<Value>();
+        let pod = json!({"metadata": {"labels": map("l", labels), "annotations": map("draingate.dev/a", annotations)},
+            "spec": {"containers": list(containers), "initContainers": list(init)}});
+        Subject::parse(Kind::Pod, &pod.to_string()).unwrap().excess()
+    };
+    assert_eq!(excess(500, 500, 1_000, 1_000), None);
+    assert_eq!(excess(501, 0, 0, 0), Some("500 containers".into()));
+    assert_eq!(excess(1, 501, 0, 0), Some("500 containers".into()));
+    assert_eq!(excess(1, 0, 1_001, 0), Some("1000 labels".into()));
+    assert_eq!(excess(1, 0, 0, 1_001), Some("1000 annotations of draingate.dev".into()));
+}
+
+#[test]
+fn a_subject_is_read_out_of_what_carries_it() {
+    let parse = |kind, object: &Value, look: fn(&Subject) -> String| {
+        let text = object.to_string();
+        look(&Subject::parse(kind, &text).unwrap())
+    };
+    let mut pod = app(Value::Null);
+    pod["metadata"]["namespace"] = json!(SHOP);
+    assert_eq!(parse(Kind::Pod, &pod, |s| s.namespace.as_ref().unwrap().to_string()), SHOP);
+    let cron = json!({"metadata": {"namespace": SHOP}, "spec": {"jobTemplate": {"spec": {"template": pod}}}});
+    let told = |s: &Subject| format!("{} {}", s.namespace.as_ref().unwrap(), s.pod.spec.containers[0].name);
+    assert_eq!(parse(Kind::CronJob, &cron, told), "shop app");
+    assert_eq!(
+        parse(Kind::PodTemplate, &json!({"template": pod}), |s| s.pod.spec.containers[0].name.to_string()),
+        "app"
+    );
+    for kind in [Kind::Job, Kind::CronJob] {
+        assert!(kind.runs_to_completion());
+    }
+    assert!(!Kind::Deployment.runs_to_completion());
+    for (policy, always) in [(Value::Null, true), (json!(""), true), (json!("Always"), true), (json!("Never"), false)] {
+        pod["spec"]["restartPolicy"] = policy;
+        assert_eq!(parse(Kind::Pod, &pod, |s| s.restarts_always().to_string()), always.to_string());
+    }
+    let problem = Subject::parse(Kind::Pod, "nonsense").unwrap_err();
+    assert!(problem.starts_with("expected ident"), "{problem}");
+}
+
+#[test]
+fn an_owner_is_credible_where_it_could_be_an_object() {
+    let credible = |field: &str, value: &str| {
+        let mut owner = json!({"apiVersion": "apps/v1", "kind": "Any", "name": "web", "uid": "1", "controller": true});
+        owner[field] = json!(value);
+        let mut pod = app(Value::Null);
+        pod["metadata"]["ownerReferences"] = json!([{"name": "other"}, owner]);
+        let text = pod.to_string();
+        Subject::parse(Kind::Pod, &text).unwrap().controller.unwrap().is_credible()
+    };
+    for (field, most) in [("name", 253), ("uid", 128), ("kind", 63), ("apiVersion", 317)] {
+        let of = |length: usize| credible(field, &"a".repeat(length));
+        assert_eq!((of(0), of(1), of(most), of(most + 1)), (false, true, true, false), "{field}");
+    }
+    assert!(!credible("name", "a/b"));
+}
+
 #[test]
 fn a_subject_has_the_name_and_kind_that_it_is_known_by() {
     let name = |metadata: Value| {

@@ -509,6 +509,27 @@ fn a_selector_beats_none_and_is_checked() {
 // ---- The world
 
 #[test]
+fn the_oldest_policy_wins_and_then_the_name_in_whatever_order_they_come() {
+    let policies = [("b", "2026-01-01", 1), ("c", "2026-01-02", 2), ("a", "2026-01-02", 3), ("d", "2026-01-01", 4)];
+    for turn in 0..policies.len() {
+        let mut world = World::default();
+        let mut order = policies;
+        order.rotate_left(turn);
+        for (name, created, delay) in order {
+            let (kind, spec) = (PolicyKind::DrainPolicy, json!({"budget": {"drainDelaySeconds": delay}}));
+            world.set_policy(kind, SHOP, Policy::read(kind, SHOP, name, Some(created.into()), &spec));
+        }
+        let mut winners = Vec::new();
+        for (winner, ..) in [policies[0], policies[3], policies[2], policies[1]] {
+            winners
+                .push(judged(&world, Kind::Pod, &app(Value::Null), View::AsAdmitted, |j| j.settings.drain_delay.value));
+            world.remove_policy(PolicyKind::DrainPolicy, SHOP, winner);
+        }
+        assert_eq!(winners, [1, 4, 3, 2], "{turn}");
+    }
+}
+
+#[test]
 fn the_world_forgets_what_it_is_told_to() {
     let mut world = World::default();
     let read = |kind, namespace: &str, name: &str, spec: Value| Policy::read(kind, namespace, name, None, &spec);

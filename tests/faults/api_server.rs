@@ -79,9 +79,9 @@ impl Stage {
         let patch = base64::engine::general_purpose::STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
         let patch: Value = serde_json::from_slice(&patch).unwrap();
         let operations = patch.as_array().unwrap();
-        let grace = operations.iter().find(|o| o["path"] == "/spec/terminationGracePeriodSeconds").unwrap();
-        // Hold 10, safety margin 5.
-        grace["value"].as_u64().unwrap() - 15
+        let grace = operations.iter().find(|o| o["path"] == "/spec/terminationGracePeriodSeconds");
+        // Hold 10, safety margin 5; without a policy, 30 fits.
+        grace.map_or(30, |grace| grace["value"].as_u64().unwrap()) - 15
     }
 
     /// Waits until this worst-case request time counts; how long that took.
@@ -107,13 +107,17 @@ fn policy(namespace: &str, seconds: u64) -> String {
 
 /// A fault comes, a policy changes, the fault goes.
 async fn passes(what: &str, fault: Fault, namespace: &'static str) {
+    passes_after(fault_time(), what, fault, namespace).await;
+}
+
+async fn passes_after(time: Duration, what: &str, fault: Fault, namespace: &'static str) {
     let stage = Stage::start(shared(), Some(Proxy::start(shared()).await), namespace).await;
     let load = stage.load();
     load.answers(20).await;
     stage.proxy().set(fault);
-    tokio::time::sleep(fault_time() / 4).await;
+    tokio::time::sleep(time / 4).await;
     stage.policy(30);
-    tokio::time::sleep(fault_time() * 3 / 4).await;
+    tokio::time::sleep(time * 3 / 4).await;
     // Lists go on where only watches are refused.
     let during = stage.in_force().await;
     assert_eq!(during, if fault == Fault::Gone { 30 } else { 20 });
@@ -121,7 +125,7 @@ async fn passes(what: &str, fault: Fault, namespace: &'static str) {
     stage.proxy().set(Fault::None);
     let taken = soon("the change counts", stage.counts(30)).await;
     let toll = load.end().await;
-    println!("{what} for {:?}: {toll}; a policy changed meanwhile counted {taken:.1?} after its end", fault_time());
+    println!("{what} for {time:?}: {toll}; a policy changed meanwhile counted {taken:.1?} after its end");
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
 }
 
@@ -143,6 +147,13 @@ async fn real_api_server_answers_410() {
 #[tokio::test(flavor = "multi_thread")]
 async fn real_api_server_takes_the_token_no_more() {
     passes("the API server takes the token no more", Fault::Token, "token").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_api_server_knows_no_crds_yet() {
+    // As one that has just started; what stays unknown for 10 s is believed.
+    let time = Duration::from_secs(4);
+    passes_after(time, "the API server knows no CRDs", Fault::Status(404), "status-404").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,8 +207,17 @@ async fn real_api_server_restarts() {
     stage.server.crash();
     tokio::time::sleep(fault_time()).await;
     assert_eq!(stage.in_force().await, 20);
-    stage.server.start_again();
-    let away = begun.elapsed();
+    // Until something was changed, no pod meets anything but the policy that was known.
+    let server = stage.server;
+    let start = tokio::task::spawn_blocking(|| server.start_again());
+    while !start.is_finished() {
+        assert_eq!(stage.in_force().await, 20);
+    }
+    start.await.unwrap();
+    let (away, settled) = (begun.elapsed(), Instant::now());
+    while settled.elapsed() < Duration::from_secs(5) {
+        assert_eq!(stage.in_force().await, 20);
+    }
     stage.policy(30);
     let taken = soon("the change counts", stage.counts(30)).await;
     let toll = load.end().await;

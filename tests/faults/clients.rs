@@ -160,7 +160,7 @@ async fn clients_that_announce_large_bodies() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_do_not_read() {
-    const CLIENTS: u64 = 20;
+    const CLIENTS: u64 = 10;
     let limits = Limits { write_timeout: Duration::from_secs(1), max_buffered_bytes: 256 << 20, ..Limits::default() };
     let (server, client) = start_ephemeral(limits).await;
     let begun = Instant::now();

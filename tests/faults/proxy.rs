@@ -153,6 +153,7 @@ fn refuse(code: u16) -> Response {
 
 fn status(code: u16) -> serde_json::Value {
     let reason = match code {
+        404 => "NotFound",
         410 => "Expired",
         429 => "TooManyRequests",
         _ => "InternalError",

@@ -29,6 +29,10 @@ pub(super) const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How often to ask for a kind that the API server does not know.
 pub(super) const MISSING_RETRY: Duration = Duration::from_secs(3);
 
+/// How long a kind has to be unknown before what was known of it is forgotten: an API server that has just started
+/// does not know its CRDs yet.
+const MISSING_BELIEVED: Duration = Duration::from_secs(10);
+
 /// What an object is known by; the namespace is empty for one of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::cluster) struct Key {
@@ -65,12 +69,14 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
     let mut reflector = Reflector { kind, api, world, health, known: HashSet::new() };
     let mut version = None;
     let mut pause = Pause::new();
+    let mut missing_since = None;
     loop {
         let begun = Instant::now();
         let ended = match version.as_deref() {
             None => match reflector.list().await {
                 Ok(listed) => {
                     version = Some(listed);
+                    missing_since = None;
                     continue;
                 }
                 Err(failure) => Err(failure),
@@ -89,8 +95,14 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
             }
         };
         match ended {
-            Err(Failure { code: Some(404), .. }) if K::OPTIONAL => {
+            Err(Failure { code: Some(404), problem, .. }) if K::OPTIONAL => {
                 version = None;
+                let since = *missing_since.get_or_insert(begun);
+                if !reflector.known.is_empty() && since.elapsed() < MISSING_BELIEVED {
+                    reflector.health.failed(&problem);
+                    pause.wait().await;
+                    continue;
+                }
                 reflector.replace(HashMap::new());
                 reflector.health.missing();
                 tokio::time::sleep(MISSING_RETRY).await;

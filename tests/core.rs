@@ -509,6 +509,33 @@ fn a_selector_beats_none_and_is_checked() {
 // ---- The world
 
 #[test]
+fn policies_that_cannot_be_read_are_told_by_name() {
+    for names in [["a", "b", "c"], ["c", "a", "b"], ["b", "c", "a"], ["c", "b", "a"]] {
+        let mut world = World::default();
+        for name in names {
+            let kind = PolicyKind::DrainPolicy;
+            world.set_policy(kind, SHOP, Policy::read(kind, SHOP, name, None, &json!({"budget": 7})));
+        }
+        let told: Vec<_> = said(&world, Kind::Pod, &app(json!({"preStop": {"sleep": {"seconds": 10}}})));
+        let titles: Vec<_> = told.iter().filter_map(|line| line.split(" cannot be read").next()).collect();
+        let expected = ["a", "b", "c"].map(|name| format!("invalid-setting: DrainPolicy shop/{name}"));
+        assert_eq!(titles[..3], expected, "{names:?}");
+    }
+}
+
+/// What an earlier round injected stands, and this round would refuse.
+#[test]
+fn what_stands_is_what_counts_where_the_plan_was_undone() {
+    let world = policy(json!({"gracePeriod": {"adjust": "Never"}, "budget": {"worstCaseRequestSeconds": 60}}));
+    let mut pod = app(json!({"preStop": {"sleep": {"seconds": 20}}}));
+    pod["metadata"]["annotations"] = json!({"draingate.dev/injected": r#"{"hooks":{"app":20}}"#});
+    judged(&world, Kind::Pod, &pod, View::Final, |judgement| {
+        assert_eq!((judgement.required, judgement.plan.required), (Some(85), Some(75)));
+        assert!(judgement.findings.iter().any(|finding| finding.code == Code::ChangedAfter));
+    });
+}
+
+#[test]
 fn the_oldest_policy_wins_and_then_the_name_in_whatever_order_they_come() {
     let policies = [("b", "2026-01-01", 1), ("c", "2026-01-02", 2), ("a", "2026-01-02", 3), ("d", "2026-01-01", 4)];
     for turn in 0..policies.len() {

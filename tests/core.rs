@@ -509,6 +509,54 @@ fn a_selector_beats_none_and_is_checked() {
 // ---- The world
 
 #[test]
+fn policies_that_cannot_be_read_are_told_by_name() {
+    for names in [["a", "b", "c"], ["c", "a", "b"], ["b", "c", "a"], ["c", "b", "a"]] {
+        let mut world = World::default();
+        for name in names {
+            let kind = PolicyKind::DrainPolicy;
+            world.set_policy(kind, SHOP, Policy::read(kind, SHOP, name, None, &json!({"budget": 7})));
+        }
+        let told: Vec<_> = said(&world, Kind::Pod, &app(json!({"preStop": {"sleep": {"seconds": 10}}})));
+        let titles: Vec<_> = told.iter().filter_map(|line| line.split(" cannot be read").next()).collect();
+        let expected = ["a", "b", "c"].map(|name| format!("invalid-setting: DrainPolicy shop/{name}"));
+        assert_eq!(titles[..3], expected, "{names:?}");
+    }
+}
+
+/// What an earlier round injected stands, and this round would refuse.
+#[test]
+fn what_stands_is_what_counts_where_the_plan_was_undone() {
+    let world = policy(json!({"gracePeriod": {"adjust": "Never"}, "budget": {"worstCaseRequestSeconds": 60}}));
+    let mut pod = app(json!({"preStop": {"sleep": {"seconds": 20}}}));
+    pod["metadata"]["annotations"] = json!({"draingate.dev/injected": r#"{"hooks":{"app":20}}"#});
+    judged(&world, Kind::Pod, &pod, View::Final, |judgement| {
+        assert_eq!((judgement.required, judgement.plan.required), (Some(85), Some(75)));
+        assert!(judgement.findings.iter().any(|finding| finding.code == Code::ChangedAfter));
+    });
+}
+
+#[test]
+fn the_oldest_policy_wins_and_then_the_name_in_whatever_order_they_come() {
+    let policies = [("b", "2026-01-01", 1), ("c", "2026-01-02", 2), ("a", "2026-01-02", 3), ("d", "2026-01-01", 4)];
+    for turn in 0..policies.len() {
+        let mut world = World::default();
+        let mut order = policies;
+        order.rotate_left(turn);
+        for (name, created, delay) in order {
+            let (kind, spec) = (PolicyKind::DrainPolicy, json!({"budget": {"drainDelaySeconds": delay}}));
+            world.set_policy(kind, SHOP, Policy::read(kind, SHOP, name, Some(created.into()), &spec));
+        }
+        let mut winners = Vec::new();
+        for (winner, ..) in [policies[0], policies[3], policies[2], policies[1]] {
+            winners
+                .push(judged(&world, Kind::Pod, &app(Value::Null), View::AsAdmitted, |j| j.settings.drain_delay.value));
+            world.remove_policy(PolicyKind::DrainPolicy, SHOP, winner);
+        }
+        assert_eq!(winners, [1, 4, 3, 2], "{turn}");
+    }
+}
+
+#[test]
 fn the_world_forgets_what_it_is_told_to() {
     let mut world = World::default();
     let read = |kind, namespace: &str, name: &str, spec: Value| Policy::read(kind, namespace, name, None, &spec);
@@ -611,6 +659,86 @@ fn a_wrong_type_is_said_with_what_was_expected() {
     let text = r#"{"metadata": {"labels": {"a": null}, "annotations": null}, "spec": {"containers": null}}"#;
     let subject = Subject::parse(Kind::Pod, text).unwrap();
     assert_eq!((subject.pod.metadata.labels.get("a"), subject.pod.spec.containers.len()), (Some(""), 0));
+}
+
+/// The Deployment above a pod is asked for by the name that the pod gives its owner.
+#[test]
+fn an_owners_name_is_no_path() {
+    let deployment = |name: &str| {
+        let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{name}-7d9"), "uid": "1", "controller": true});
+        let mut pod = app(Value::Null);
+        pod["metadata"]["labels"] = json!({"pod-template-hash": "7d9"});
+        pod["metadata"]["ownerReferences"] = json!([owner]);
+        let text = pod.to_string();
+        Subject::parse(Kind::Pod, &text).unwrap().deployment().map(str::to_owned)
+    };
+    assert_eq!(deployment("checkout.v2"), Some("checkout.v2".into()));
+    for name in ["web/../../../../api/v1/namespaces/draingate/secrets/draingate-ca", "a?b=c", "a#b", "..", ""] {
+        assert_eq!(deployment(name), None, "{name}");
+    }
+}
+
+/// `tests/threats.rs` says what comes of it.
+#[test]
+fn more_than_is_judged_is_known() {
+    let excess = |containers: usize, init: usize, labels: usize, annotations: usize| {
+        let list = |count: usize| vec![json!({"name": "a"}); count];
+        let map =
+            |prefix: &str, count: usize| (0..count).map(|n| (format!("{prefix}{n}"), json!("v"))).collect::<Value>();
+        let pod = json!({"metadata": {"labels": map("l", labels), "annotations": map("draingate.dev/a", annotations)},
+            "spec": {"containers": list(containers), "initContainers": list(init)}});
+        Subject::parse(Kind::Pod, &pod.to_string()).unwrap().excess()
+    };
+    assert_eq!(excess(500, 500, 1_000, 1_000), None);
+    assert_eq!(excess(501, 0, 0, 0), Some("500 containers".into()));
+    assert_eq!(excess(1, 501, 0, 0), Some("500 containers".into()));
+    assert_eq!(excess(1, 0, 1_001, 0), Some("1000 labels".into()));
+    assert_eq!(excess(1, 0, 0, 1_001), Some("1000 annotations of draingate.dev".into()));
+}
+
+#[test]
+fn a_subject_is_read_out_of_what_carries_it() {
+    let parse = |kind, object: &Value, look: fn(&Subject) -> String| {
+        let text = object.to_string();
+        look(&Subject::parse(kind, &text).unwrap())
+    };
+    let mut pod = app(Value::Null);
+    pod["metadata"]["namespace"] = json!(SHOP);
+    assert_eq!(parse(Kind::Pod, &pod, |s| s.namespace.as_ref().unwrap().to_string()), SHOP);
+    let cron = json!({"metadata": {"namespace": SHOP}, "spec": {"jobTemplate": {"spec": {"template": pod}}}});
+    let told = |s: &Subject| format!("{} {}", s.namespace.as_ref().unwrap(), s.pod.spec.containers[0].name);
+    assert_eq!(parse(Kind::CronJob, &cron, told), "shop app");
+    assert_eq!(
+        parse(Kind::PodTemplate, &json!({"template": pod}), |s| s.pod.spec.containers[0].name.to_string()),
+        "app"
+    );
+    for kind in [Kind::Job, Kind::CronJob] {
+        assert!(kind.runs_to_completion());
+    }
+    assert!(!Kind::Deployment.runs_to_completion());
+    for (policy, always) in [(Value::Null, true), (json!(""), true), (json!("Always"), true), (json!("Never"), false)] {
+        pod["spec"]["restartPolicy"] = policy;
+        assert_eq!(parse(Kind::Pod, &pod, |s| s.restarts_always().to_string()), always.to_string());
+    }
+    let problem = Subject::parse(Kind::Pod, "nonsense").unwrap_err();
+    assert!(problem.starts_with("expected ident"), "{problem}");
+}
+
+#[test]
+fn an_owner_is_credible_where_it_could_be_an_object() {
+    let credible = |field: &str, value: &str| {
+        let mut owner = json!({"apiVersion": "apps/v1", "kind": "Any", "name": "web", "uid": "1", "controller": true});
+        owner[field] = json!(value);
+        let mut pod = app(Value::Null);
+        pod["metadata"]["ownerReferences"] = json!([{"name": "other"}, owner]);
+        let text = pod.to_string();
+        Subject::parse(Kind::Pod, &text).unwrap().controller.unwrap().is_credible()
+    };
+    for (field, most) in [("name", 253), ("uid", 128), ("kind", 63), ("apiVersion", 317)] {
+        let of = |length: usize| credible(field, &"a".repeat(length));
+        assert_eq!((of(0), of(1), of(most), of(most + 1)), (false, true, true, false), "{field}");
+    }
+    assert!(!credible("name", "a/b"));
 }
 
 #[test]

@@ -305,23 +305,6 @@ fn a_review_with_names_that_are_none_is_refused() {
     }
 }
 
-/// The Deployment above a pod is asked for by the name that the pod gives its owner.
-#[test]
-fn an_owners_name_is_no_path() {
-    let deployment = |name: &str| {
-        let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{name}-7d9"), "uid": "1", "controller": true});
-        let mut pod = pod(vec![server("app")]);
-        pod["metadata"]["labels"] = json!({"pod-template-hash": "7d9"});
-        pod["metadata"]["ownerReferences"] = json!([owner]);
-        let text = pod.to_string();
-        Subject::parse(Kind::Pod, &text).unwrap().deployment().map(str::to_owned)
-    };
-    assert_eq!(deployment("checkout.v2"), Some("checkout.v2".into()));
-    for name in ["web/../../../../api/v1/namespaces/draingate/secrets/draingate-ca", "a?b=c", "a#b", "..", ""] {
-        assert_eq!(deployment(name), None, "{name}");
-    }
-}
-
 #[test]
 fn an_answer_is_small_whatever_the_pod() {
     let long = |n: usize| format!("{n:03}-{}", "n".repeat(59));

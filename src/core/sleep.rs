@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(seconds(&["sleep", ".5"]), Some(Some(1)));
         assert_eq!(seconds(&["sleep", "0.00000000000000000001"]), Some(Some(1)));
         assert_eq!(seconds(&["sleep", "0"]), Some(Some(0)));
+        assert_eq!(seconds(&["sleep", "1.0000000000000000000"]), Some(Some(1)));
         assert_eq!(seconds(&["sleep", "86400"]), Some(Some(86_400)));
     }
 
@@ -162,6 +163,11 @@ mod tests {
         assert_eq!(read(&["sleep"]), None);
         assert_eq!(read(&["sh", "script.sh", "sleep 5"]), None);
         assert_eq!(read(&["sleep", "1e3"]), None);
+        for text in ["", ".", "s", ".s", "x.5", "5.x", "5ss"] {
+            assert_eq!(read(&["sleep", text]), None, "{text}");
+        }
+        assert_eq!(read(&["echo", "5"]), None);
+        assert_eq!(read(&["python", "-c", "sleep 5"]), None);
         assert_eq!(read(&["sleep", "5", "6"]), None);
         assert_eq!(read::<&str>(&[]), None);
     }
@@ -173,5 +179,6 @@ mod tests {
         assert_eq!(seconds(&["sleep", "86401"]), Some(None));
         assert_eq!(seconds(&["sleep", "99999999999999999999999999"]), Some(None));
         assert_eq!(seconds(&["sleep", "2d"]), Some(None));
+        assert_eq!(seconds(&["sleep", &"9".repeat(40)]), Some(None));
     }
 }

@@ -58,9 +58,6 @@ impl<'de> Visitor<'de> for TextVisitor {
     fn visit_str<E>(self, value: &str) -> Result<Text<'de>, E> {
         Ok(Text(Cow::Owned(value.to_owned())))
     }
-    fn visit_string<E>(self, value: String) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(value)))
-    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

@@ -11,7 +11,7 @@ help: ## Shows this list
 demo: ## One story on a real API server: audit, inject, enforce (KEEP=1 leaves it running)
 	@demo/run
 
-test: lint unit e2e node bench-short ## All tests: format, lints, unit, property, TLS, the real API server, the real node
+test: lint unit e2e node ## All tests: format, lints, unit, property, TLS, the real API server, the real node
 
 lint: ## Format and lints
 	@echo '== format and lints'
@@ -22,6 +22,7 @@ unit: ## Everything that needs no cluster
 	@echo '== tests without a cluster'
 	$(CARGO) test --locked --no-fail-fast --tests -- --skip real_ --skip node_
 	$(CARGO) test --locked --features traces --test standalone -- traced
+	$(CARGO) test --locked --bench core
 
 e2e: ## Everything on a real API server, which is found or built first
 	@echo '== the real API server: found, or built once (about 5 minutes)'
@@ -48,9 +49,8 @@ bench: ## All of docs/performance.md, about 40 minutes on two idle cores
 	benches/check
 	benches/scan
 
-bench-short: ## The benchmarks run, their figures mean little: a report
+bench-short: ## Instruction counts, and the other benchmarks once: their figures mean little
 	@echo '== benchmarks, once each: do they run?'
-	$(CARGO) test --locked --benches
 	benches/instructions
 	@if command -v h2load > /dev/null; then benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
 	benches/apiserver --rounds 1 --pods 40 --seconds 1 --without-kyverno

@@ -1,7 +1,6 @@
 //! One list, then one watch from there on, told as changes: for what is counted and forgotten rather than kept.
 
 use std::fmt::Debug;
-use std::time::Instant;
 
 use futures::StreamExt;
 use kube::api::{ListParams, WatchEvent, WatchParams};
@@ -11,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
 use super::pause::Pause;
-use super::reflect::{ANSWER_LIMIT, Failure, MISSING_RETRY, PAGE, SHORTEST_WATCH, SILENCE_LIMIT, advance};
+use super::reflect::{ANSWER_LIMIT, Failure, Listen, MISSING_RETRY, PAGE, SILENCE_LIMIT, advance, turn};
 
 /// What is heard of the objects of one kind.
 #[derive(Debug)]
@@ -50,32 +49,11 @@ pub(crate) async fn follow<K, H>(api: Api<K>, which: Which, wrap: impl Fn(Change
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let follower = Follower { api, which, wrap, to };
+    let mut follower = Follower { api, which, wrap, to };
     let mut version = None;
     let mut pause = Pause::new();
     while !follower.to.is_closed() {
-        let begun = Instant::now();
-        let ended = match version.as_deref() {
-            None => match follower.list().await {
-                Ok(listed) => {
-                    version = Some(listed);
-                    continue;
-                }
-                Err(failure) => Err(failure),
-            },
-            Some(from) => {
-                let mut last = from.to_owned();
-                let ended = follower.watch(&mut last).await;
-                version = Some(last);
-                if begun.elapsed() >= SHORTEST_WATCH {
-                    pause.reset();
-                    if ended.is_ok() {
-                        continue;
-                    }
-                }
-                ended
-            }
-        };
+        let Some(ended) = turn(&mut follower, &mut version, &mut pause).await else { continue };
         if let Err(failure) = ended {
             // Listed again, even where the watch could go on: what happened meanwhile was not heard as it happened.
             version = None;
@@ -108,8 +86,14 @@ where
             let _ = self.to.send(heard).await;
         }
     }
+}
 
-    async fn list(&self) -> Result<String, Failure> {
+impl<K, H, W> Listen for Follower<K, H, W>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+    W: Fn(Change<K>) -> Option<H>,
+{
+    async fn list(&mut self) -> Result<String, Failure> {
         let mut params = ListParams::default().limit(if self.which.new_only { 1 } else { PAGE });
         params.field_selector = self.which.fields.map(str::to_owned);
         loop {
@@ -129,7 +113,7 @@ where
         }
     }
 
-    async fn watch(&self, version: &mut String) -> Result<(), Failure> {
+    async fn watch(&mut self, version: &mut String) -> Result<(), Failure> {
         let params = WatchParams { field_selector: self.which.fields.map(str::to_owned), ..WatchParams::default() };
         let stream = timeout(ANSWER_LIMIT, self.api.watch(&params, version)).await??;
         let mut stream = std::pin::pin!(stream);

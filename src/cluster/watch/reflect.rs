@@ -25,7 +25,7 @@ pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// A bookmark is due about every minute; after this long the connection is taken for dead.
 pub(super) const SILENCE_LIMIT: Duration = Duration::from_secs(90);
 /// A watch that ends sooner than this counts as failed, so that it is not begun again in a hot loop.
-pub(super) const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How often to ask for a kind that the API server does not know.
 pub(super) const MISSING_RETRY: Duration = Duration::from_secs(3);
 
@@ -64,6 +64,41 @@ pub(super) trait Kind: Send + 'static {
     fn changed(&self) {}
 }
 
+/// What lists and then watches.
+pub(super) trait Listen {
+    /// Lists all objects; gives the version from which to watch.
+    async fn list(&mut self) -> Result<String, Failure>;
+
+    /// Hears of changes after `version`, and keeps it current, until the watch ends or nothing is heard any more.
+    async fn watch(&mut self, version: &mut String) -> Result<(), Failure>;
+}
+
+/// One list, or one watch from `version` on, and how it ended; `None` where the next may begin at once.
+pub(super) async fn turn(
+    listener: &mut impl Listen,
+    version: &mut Option<String>,
+    pause: &mut Pause,
+) -> Option<Result<(), Failure>> {
+    let begun = Instant::now();
+    let Some(last) = version else {
+        return match listener.list().await {
+            Ok(listed) => {
+                *version = Some(listed);
+                None
+            }
+            Err(failure) => Some(Err(failure)),
+        };
+    };
+    let ended = listener.watch(last).await;
+    if begun.elapsed() >= SHORTEST_WATCH {
+        pause.reset();
+        if ended.is_ok() {
+            return None;
+        }
+    }
+    Some(ended)
+}
+
 /// Keeps the objects of one kind in `world` current.
 pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock<World>>, health: Arc<Health>) {
     let mut reflector = Reflector { kind, api, world, health, known: HashSet::new() };
@@ -72,27 +107,9 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
     let mut missing_since = None;
     loop {
         let begun = Instant::now();
-        let ended = match version.as_deref() {
-            None => match reflector.list().await {
-                Ok(listed) => {
-                    version = Some(listed);
-                    missing_since = None;
-                    continue;
-                }
-                Err(failure) => Err(failure),
-            },
-            Some(from) => {
-                let mut last = from.to_owned();
-                let ended = reflector.watch(&mut last).await;
-                version = Some(last);
-                if begun.elapsed() >= SHORTEST_WATCH {
-                    pause.reset();
-                    if ended.is_ok() {
-                        continue;
-                    }
-                }
-                ended
-            }
+        let Some(ended) = turn(&mut reflector, &mut version, &mut pause).await else {
+            missing_since = None;
+            continue;
         };
         match ended {
             Err(Failure { code: Some(404), problem, .. }) if K::OPTIONAL => {
@@ -128,8 +145,8 @@ struct Reflector<K: Kind> {
     known: HashSet<Key>,
 }
 
-impl<K: Kind> Reflector<K> {
-    /// Lists all objects and puts them in the place of those that were known.
+impl<K: Kind> Listen for Reflector<K> {
+    /// Puts them in the place of those that were known.
     async fn list(&mut self) -> Result<String, Failure> {
         let mut params = ListParams::default().limit(PAGE);
         let mut items = HashMap::new();
@@ -149,7 +166,6 @@ impl<K: Kind> Reflector<K> {
         }
     }
 
-    /// Follows changes after `version`, until the watch ends or nothing is heard any more.
     async fn watch(&mut self, version: &mut String) -> Result<(), Failure> {
         let params = WatchParams::default();
         let stream = timeout(ANSWER_LIMIT, self.api.watch(&params, version)).await??;
@@ -180,7 +196,9 @@ impl<K: Kind> Reflector<K> {
         }
         Ok(())
     }
+}
 
+impl<K: Kind> Reflector<K> {
     fn replace(&mut self, items: HashMap<Key, K::Item>) {
         let gone: Vec<Key> = self.known.iter().filter(|key| !items.contains_key(*key)).cloned().collect();
         self.known = items.keys().cloned().collect();

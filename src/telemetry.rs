@@ -6,13 +6,16 @@
 use std::io::IsTerminal;
 
 use anyhow::Result;
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::LogFormat;
+
+/// Lines that may wait to be written. Room for them is taken at the start, 32 bytes each.
+const WAITING_LINES: usize = 8_192;
 
 /// Logging goes on until this is dropped.
 pub struct Telemetry {
@@ -31,7 +34,7 @@ pub fn init(format: Option<LogFormat>) -> Result<Telemetry> {
     let terminal = std::io::stderr().is_terminal();
     let text = format.map_or(terminal, |format| format == LogFormat::Text);
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let (writer, guard) = NonBlocking::new(std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(std::io::stderr());
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let lines = if text { lines.boxed() } else { lines.json().flatten_event(true).boxed() };
     let subscriber =

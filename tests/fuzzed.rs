@@ -132,6 +132,12 @@ fn manifests() {
 }
 
 #[test]
+fn shutdowns() {
+    targets::shutdown(b"");
+    (0..300_u64).for_each(|n| targets::shutdown(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()));
+}
+
+#[test]
 fn certificates() {
     let made = rcgen::generate_simple_self_signed(["seed".to_owned()]).unwrap();
     let pair = [made.cert.pem().as_bytes(), targets::BETWEEN, made.signing_key.serialize_pem().as_bytes()].concat();

@@ -91,7 +91,7 @@ fn labels(text: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn the_dockerfile_and_the_script_make_the_same_image() {
-    let (dockerfile, script) = (read("Dockerfile"), read("image/build"));
+    let (dockerfile, script) = (read("Dockerfile"), read("image/build") + &read("image/compile"));
     assert_eq!(labels(&dockerfile), labels(&script));
     assert_eq!(labels(&script).len(), 3);
     for (of_dockerfile, of_script) in [

@@ -10,14 +10,17 @@ mod tls;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base64::Engine;
+use draingate::core::world::World;
+use draingate::webhook::router::{ReadNamespace, Webhooks, router};
 use serde_json::{Value, json};
 use tls::{Client, Http1, request, send, soon, try_send};
+use tower::ServiceExt;
 
 /// A running `draingate serve --standalone`, ended with the test.
 struct Standalone {
@@ -283,25 +286,60 @@ async fn every_case_comes_out_the_same_over_https() {
 
 /// The very router that is served, with a world made of these documents.
 async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
-    use draingate::core::world::World;
-    use draingate::webhook::router::{Webhooks, router};
-    use tower::ServiceExt;
+    ask_router(Arc::new(RwLock::new(world(documents))), None, path, body).await
+}
 
+fn world(documents: &[Value]) -> World {
     let mut world = World::default();
     for document in documents {
         let _ = draingate::offline::add(&mut world, document, None);
     }
+    world
+}
+
+async fn ask_router(world: Arc<RwLock<World>>, read_namespace: Option<ReadNamespace>, path: &str, body: &str) -> Value {
     let webhooks = Webhooks {
         tell: None,
         changes: None,
-        world: Arc::new(std::sync::RwLock::new(world)),
-        read_namespace: None,
+        world,
+        read_namespace,
         metrics: draingate::metrics::Metrics::new(),
         body: (8 << 20, Duration::from_secs(10)),
     };
     let answer = router(webhooks).oneshot(request("POST", path, body.to_owned())).await.unwrap();
     let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()
+}
+
+#[tokio::test]
+async fn labels_that_are_read_live_count_for_one_review_and_never_over_newer_ones() {
+    let labelled = |mode: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"draingate.dev/mode": mode}}});
+    let policy = json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "DrainPolicy",
+        "metadata": {"name": "default", "namespace": "shop"}, "spec": {"profile": "alb"}});
+    let world = Arc::new(RwLock::new(world(&[labelled("audit"), policy])));
+    let (asked, watched) = (Arc::new(AtomicUsize::new(0)), world.clone());
+    let read: ReadNamespace = Arc::new({
+        let asked = asked.clone();
+        move |name| {
+            assert_eq!(name, "shop");
+            // While the API server's answer is on its way, the watch tells of a newer label.
+            if asked.fetch_add(1, Ordering::SeqCst) > 0 {
+                draingate::offline::add(&mut watched.write().unwrap(), &labelled("enforce"), None).unwrap();
+            }
+            Box::pin(async { Ok(Some([("draingate.dev/mode".to_owned(), "inject".to_owned())].into())) })
+        }
+    });
+    let pod = json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "ports": [{"containerPort": 80}]}]}});
+    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE", "namespace": "shop", "object": pod}});
+    let mode = || world.read().unwrap().namespace("shop").unwrap().labels["draingate.dev/mode"].clone();
+    for after in ["audit", "enforce"] {
+        let response = ask_router(world.clone(), Some(read.clone()), "/mutate", &review.to_string()).await;
+        assert!(response["patch"].is_string(), "{response}");
+        assert_eq!(mode(), after);
+    }
+    ask_router(world.clone(), Some(read), "/mutate", &review.to_string()).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "nothing is read live once the watch knows it");
 }
 
 #[test]

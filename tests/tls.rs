@@ -260,6 +260,20 @@ async fn an_idle_connection_is_closed_in_the_end() {
     assert_eq!(server.sample("draingate_connections_closed_total{port=\"webhook\",reason=\"idle\"}"), 1);
 }
 
+#[tokio::test]
+async fn an_http2_header_that_does_not_end_is_an_idle_connection() {
+    let limits = Limits { idle_timeout: SHORT, header_timeout: SHORT / 2, ..Limits::default() };
+    let (server, client) = start_ephemeral(limits).await;
+    let mut slow = client.tls_for_http2().await;
+    slow.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    let settings = b"\0\0\0\x04\0\0\0\0\0";
+    // HEADERS of stream 1 with `:method: POST` and no END_HEADERS.
+    let begun = b"\0\0\x01\x01\0\0\0\0\x01\x83";
+    slow.write_all(&[settings, &begun[..]].concat()).await.unwrap();
+    closed(&mut slow).await;
+    assert_eq!(server.sample("draingate_connections_closed_total{port=\"webhook\",reason=\"idle\"}"), 1);
+}
+
 // Limits on requests
 
 #[tokio::test]

@@ -71,6 +71,10 @@ struct PolicySet {
 }
 
 impl PolicySet {
+    fn is_empty(&self) -> bool {
+        self.readable.is_empty() && self.unreadable.is_empty()
+    }
+
     fn remove(&mut self, name: &str) {
         self.readable.retain(|p| p.name != name);
         self.unreadable.retain(|p| p.name != name);
@@ -116,7 +120,11 @@ impl World {
 
     /// Forgets a policy.
     pub fn remove_policy(&mut self, kind: PolicyKind, namespace: &str, name: &str) {
-        self.policy_set(kind, namespace).remove(name);
+        let set = self.policy_set(kind, namespace);
+        set.remove(name);
+        if kind == PolicyKind::DrainPolicy && set.is_empty() {
+            self.policies.remove(namespace);
+        }
     }
 
     /// Forgets every policy of a kind.
@@ -136,18 +144,18 @@ impl World {
 
     /// Adds or replaces a Service. One without a selector selects nothing.
     pub fn set_service(&mut self, namespace: &str, name: &str, selector: BTreeMap<String, String>) {
-        let services = self.services.entry(namespace.to_owned()).or_default();
         if selector.is_empty() {
-            services.remove(name);
-        } else {
-            services.insert(name.to_owned(), selector);
+            return self.remove_service(namespace, name);
         }
+        self.services.entry(namespace.to_owned()).or_default().insert(name.to_owned(), selector);
     }
 
     /// Forgets a Service.
     pub fn remove_service(&mut self, namespace: &str, name: &str) {
-        if let Some(services) = self.services.get_mut(namespace) {
-            services.remove(name);
+        let Some(services) = self.services.get_mut(namespace) else { return };
+        services.remove(name);
+        if services.is_empty() {
+            self.services.remove(namespace);
         }
     }
 

@@ -137,6 +137,13 @@ impl Driver<'_> {
         let mut connection = pin!(connection);
         let mut finishing = None;
         let mut closing = None;
+        // A connection ends for one reason: the first.
+        let mut counted = false;
+        let mut count = |reason| {
+            if !std::mem::replace(&mut counted, true) {
+                self.shared.closed(reason);
+            }
+        };
         loop {
             let phase = *self.phase.borrow_and_update();
             if phase == Phase::Closing && closing.is_none() {
@@ -150,14 +157,14 @@ impl Driver<'_> {
             let wake = match self.verdict(Instant::now(), closing, finishing) {
                 Verdict::Wait(until) => until,
                 Verdict::Finish(reason) => {
-                    reason.into_iter().for_each(|reason| self.shared.closed(reason));
+                    reason.into_iter().for_each(&mut count);
                     connection.as_mut().graceful_shutdown();
                     finishing = Some(Instant::now());
                     continue;
                 }
                 Verdict::Drop(reason) => {
                     tracing::debug!(?reason, "closing a connection");
-                    return self.shared.closed(reason);
+                    return count(reason);
                 }
             };
             tokio::select! {
@@ -169,7 +176,7 @@ impl Driver<'_> {
                     return;
                 }
                 () = self.activity.asked_to_leave() => {
-                    self.shared.closed(Closed::to_make_room);
+                    count(Closed::to_make_room);
                     connection.as_mut().graceful_shutdown();
                     finishing = Some(Instant::now());
                     // A request that came in between is served, being the last.

@@ -23,9 +23,10 @@ use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::serve::body::read_body;
 
+type Labels = BTreeMap<String, String>;
+
 /// Reads one namespace's labels from the API server; `None` where there is no such namespace.
-pub type ReadNamespace =
-    Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<BTreeMap<String, String>>, String>> + Send + Sync>;
+pub type ReadNamespace = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Labels>, String>> + Send + Sync>;
 
 /// Takes what a workload should be told, and returns at once.
 pub type Tell = Arc<dyn Fn(Story) + Send + Sync>;
@@ -103,10 +104,15 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
         return Ok(respond(&review, &Answer { warnings, ..Answer::default() }));
     }
     let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
-    know_namespace(webhook, app, &review.namespace, deadline).await?;
+    let newer = newer_labels(webhook, app, &review.namespace, deadline).await?;
     let mut outcome = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        admit::admit(webhook, kind, &review, &world).map_err(Failure::Bad)?
+        let seen = newer.map(|labels| {
+            let mut seen = world.excerpt(&[review.namespace.to_string()]);
+            seen.set_namespace(&review.namespace, labels);
+            seen
+        });
+        admit::admit(webhook, kind, &review, seen.as_ref().unwrap_or(&world)).map_err(Failure::Bad)?
     };
     report(webhook, app, &review, kind.as_str(), &outcome);
     if let (Some(tell), Some(story)) = (&app.tell, outcome.story.take()) {
@@ -116,9 +122,15 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
 }
 
 /// The API server called, so the namespace has opted in, and a mutating call means that it injects: where the
-/// cache does not know that yet, the namespace is read live, once, within the deadline.
-async fn know_namespace(webhook: Webhook, app: &Webhooks, namespace: &str, deadline: &Deadline) -> Result<(), Failure> {
-    let Some(read) = &app.read_namespace else { return Ok(()) };
+/// watch does not know that yet, the namespace's labels are read live, once, within the deadline. They count for
+/// this review alone, since by now the watch may know newer ones.
+async fn newer_labels(
+    webhook: Webhook,
+    app: &Webhooks,
+    namespace: &str,
+    deadline: &Deadline,
+) -> Result<Option<Labels>, Failure> {
+    let Some(read) = &app.read_namespace else { return Ok(None) };
     let known = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mode = world.namespace(namespace).map(|n| n.mode(world.default_mode).unwrap_or(Mode::Warn));
@@ -128,15 +140,10 @@ async fn know_namespace(webhook: Webhook, app: &Webhooks, namespace: &str, deadl
         }
     };
     if known {
-        return Ok(());
+        return Ok(None);
     }
     match tokio::time::timeout(deadline.budget(), read(namespace.to_owned())).await {
-        Ok(Ok(Some(labels))) => {
-            let mut world = app.world.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-            world.set_namespace(namespace, labels);
-            Ok(())
-        }
-        Ok(Ok(None)) => Ok(()),
+        Ok(Ok(labels)) => Ok(labels),
         Ok(Err(error)) => Err(Failure::Unavailable(format!("namespace {namespace} cannot be read: {error}"))),
         Err(_) => Err(Failure::Unavailable(format!("namespace {namespace} could not be read in time"))),
     }

@@ -181,9 +181,14 @@ impl Client {
         soon("an HTTP/1.1 connection", self.try_http1()).await.unwrap()
     }
 
-    pub async fn http2(&self) -> http2::SendRequest<Body> {
+    /// A TLS connection on which HTTP/2 is to be spoken.
+    pub async fn tls_for_http2(&self) -> TlsStream<TcpStream> {
         let stream = TcpStream::connect(self.addr).await.unwrap();
-        let stream = soon("a handshake", self.http2.connect(ServerName::from(self.addr.ip()), stream)).await.unwrap();
+        soon("a handshake", self.http2.connect(ServerName::from(self.addr.ip()), stream)).await.unwrap()
+    }
+
+    pub async fn http2(&self) -> http2::SendRequest<Body> {
+        let stream = self.tls_for_http2().await;
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         sender

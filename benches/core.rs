@@ -56,6 +56,13 @@ fn growth(criterion: &mut Criterion) {
             b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
         });
     }
+    for policies in [1, 10, 100, 1000] {
+        let mut world = worlds::world(Mode::Inject, 1, 1);
+        worlds::add_cluster_policies(&mut world, policies);
+        group.bench_function(BenchmarkId::new("policies of the cluster", policies), |b| {
+            b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
+        });
+    }
     for containers in [1, 3, 10, 30] {
         let body = worlds::review_of(containers);
         let world = worlds::world(Mode::Inject, 1, 1);

@@ -10,11 +10,14 @@ mod support {
     pub(crate) mod random_pod;
 }
 
+use std::collections::BTreeMap;
+
 use draingate::core::finding::Code;
 use draingate::core::judge::{Judgement, Verdict, View, judge, patch_for};
 use draingate::core::pod::Role as JudgedRole;
 use draingate::core::policy::{Policy, PolicyKind};
 use draingate::core::subject::{Kind, Subject};
+use draingate::core::text::Pairs;
 use draingate::core::world::World;
 use k8s_openapi::api::core::v1::Pod;
 use proptest::prelude::*;
@@ -54,6 +57,77 @@ fn admitted(world: &World, json: &Value) -> Value {
     let mut patched = json.clone();
     json_patch::patch(&mut patched, &patch_of(world, Kind::Pod, json)).unwrap();
     patched
+}
+
+/// Labels, and selectors over them, out of few enough that they often meet.
+fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
+    prop::collection::btree_map("[abc]", "[xy]", 0..=3)
+}
+
+fn selector() -> impl Strategy<Value = Value> {
+    let operator = prop::sample::select(vec!["In", "NotIn", "Exists", "DoesNotExist"]);
+    let requirement = ("[abc]", operator, "[xy]").prop_map(|(key, operator, value)| match operator {
+        "In" | "NotIn" => json!({"key": key, "operator": operator, "values": [value]}),
+        _ => json!({"key": key, "operator": operator}),
+    });
+    (labels(), prop::collection::vec(requirement, 0..=1))
+        .prop_map(|(labels, requirements)| json!({"matchLabels": labels, "matchExpressions": requirements}))
+}
+
+proptest! {
+    #![proptest_config(fixed(2_000))]
+
+    /// The world files policies by labels; whoever asks each of them finds the same one.
+    #[test]
+    fn the_first_policy_that_covers_a_pod_wins(
+        pod in labels(),
+        namespace in labels(),
+        specs in prop::collection::vec((prop::option::of(selector()), prop::option::of(selector()), 0..3, any::<bool>()), 0..8),
+    ) {
+        let (mut world, mut all) = (World::default(), Vec::new());
+        world.set_namespace(NAMESPACE, namespace.clone());
+        for (n, (of_pods, of_namespaces, year, own)) in specs.into_iter().enumerate() {
+            let (kind, space) = if own { (PolicyKind::DrainPolicy, NAMESPACE) } else { (PolicyKind::ClusterDrainPolicy, "") };
+            let mut spec = json!({});
+            of_pods.into_iter().for_each(|selector| spec["selector"] = selector);
+            of_namespaces.filter(|_| !own).into_iter().for_each(|selector| spec["namespaceSelector"] = selector);
+            let created = Some(format!("202{year}-01-01T00:00:00Z"));
+            let policy = Policy::read(kind, space, &format!("policy-{n}"), created, &spec).unwrap();
+            world.set_policy(kind, space, Ok(policy.clone()));
+            all.push(policy);
+        }
+        let pairs: Pairs = pod.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
+        let first = |kind| {
+            let of = |labels: &BTreeMap<String, String>, key: &str| labels.get(key).cloned();
+            let covers = |policy: &&Policy| {
+                let (of_pod, of_namespace) = (|key: &str| of(&pod, key), |key: &str| of(&namespace, key));
+                [(&policy.spec.selector, &of_pod as &dyn Fn(&str) -> Option<String>), (&policy.spec.namespace_selector, &of_namespace)]
+                    .into_iter()
+                    .all(|(selector, label)| selector.as_ref().is_none_or(|s| {
+                        s.match_labels.iter().all(|(key, value)| label(key).as_ref() == Some(value))
+                            && s.match_expressions.iter().all(|r| match format!("{:?}", r.operator).as_str() {
+                                "In" => label(&r.key).is_some_and(|value| r.values.contains(&value)),
+                                "NotIn" => label(&r.key).is_none_or(|value| !r.values.contains(&value)),
+                                "Exists" => label(&r.key).is_some(),
+                                _ => label(&r.key).is_none(),
+                            })
+                    }))
+            };
+            let selective = |policy: &Policy| [&policy.spec.selector, &policy.spec.namespace_selector]
+                .into_iter().flatten().any(|s| !s.match_labels.is_empty() || !s.match_expressions.is_empty());
+            let covering = all.iter().filter(|policy| policy.kind == kind).filter(covers);
+            covering.min_by_key(|p| (!selective(p), p.created.clone(), p.name.clone())).map(|p| p.name.as_str())
+        };
+        let (of_cluster, own) = world.context(NAMESPACE).policies(&pairs);
+        prop_assert_eq!(of_cluster.map(|p| p.name.as_str()), first(PolicyKind::ClusterDrainPolicy));
+        prop_assert_eq!(own.map(|p| p.name.as_str()), first(PolicyKind::DrainPolicy));
+        // None stays behind.
+        for policy in &all {
+            let space = if policy.kind == PolicyKind::DrainPolicy { NAMESPACE } else { "" };
+            world.remove_policy(policy.kind, space, &policy.name);
+        }
+        prop_assert_eq!(world.policy_counts(), (0, 0));
+    }
 }
 
 /// What the API server cannot tell apart is written in one way: no grace is 30, a negative one 1; empty maps and nulls

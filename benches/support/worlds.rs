@@ -63,6 +63,18 @@ pub fn world(mode: Mode, spaces: usize, policies: usize) -> World {
     world
 }
 
+/// As many ClusterDrainPolicies for namespaces of one team each, of which the first is for the reviews' namespace.
+pub fn add_cluster_policies(world: &mut World, policies: usize) {
+    for n in 0..policies {
+        let spec = json!({"namespaceSelector": {"matchLabels": {"team": format!("team-{n}")}}, "profile": "alb"});
+        let metadata = json!({"name": format!("policy-{n:04}")});
+        add(
+            world,
+            &json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "ClusterDrainPolicy", "metadata": metadata, "spec": spec}),
+        );
+    }
+}
+
 /// One in which every pod of the reviews is denied.
 pub fn refusing(spaces: usize) -> World {
     let mut world = world(Mode::Enforce, spaces, 0);

@@ -460,9 +460,9 @@ impl Policy {
     }
 
     /// Policies that come first win: a selector beats none, then the oldest, then the name.
-    pub fn precedence(&self) -> impl Ord + use<> {
+    pub fn precedence(&self) -> impl Ord {
         let unselective = self.selectors().all(LabelSelector::is_empty);
-        (unselective, self.created.clone().unwrap_or_default(), self.name.clone())
+        (unselective, self.created.as_deref().unwrap_or_default(), self.name.as_str())
     }
 
     fn selectors(&self) -> impl Iterator<Item = &LabelSelector> {

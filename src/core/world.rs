@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::keys;
 use super::mode::Mode;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
+use super::selector::LabelSelector;
 use super::text::Pairs;
 
 /// How a wait can be written into a pod's preStop hook.
@@ -63,29 +64,77 @@ impl Namespace {
     }
 }
 
-/// The policies of one kind in one place, those that win first.
+/// The policies of one kind in one place. A pod is asked about those that its labels or its namespace's lead to, so
+/// that it costs the same beside a thousand others.
 #[derive(Clone, Debug, Default)]
 struct PolicySet {
-    readable: Vec<Policy>,
+    /// Those whose selector has matchLabels, by the first of them.
+    by_pod_label: Labelled,
+    /// Of the others, those whose namespaceSelector has matchLabels, by the first of them.
+    by_namespace_label: Labelled,
+    /// The rest.
+    others: Vec<Policy>,
     unreadable: Vec<UnreadablePolicy>,
 }
 
+/// Policies by a label's key and value; of one label, those that win first.
+type Labelled = BTreeMap<String, BTreeMap<String, Vec<Policy>>>;
+
 impl PolicySet {
     fn is_empty(&self) -> bool {
-        self.readable.is_empty() && self.unreadable.is_empty()
+        self.readable_count() == 0 && self.unreadable.is_empty()
+    }
+
+    fn readable_count(&self) -> usize {
+        let labelled = self.by_pod_label.values().chain(self.by_namespace_label.values()).flat_map(BTreeMap::values);
+        labelled.map(Vec::len).sum::<usize>() + self.others.len()
     }
 
     fn remove(&mut self, name: &str) {
-        self.readable.retain(|p| p.name != name);
+        for labelled in [&mut self.by_pod_label, &mut self.by_namespace_label] {
+            labelled.retain(|_, values| {
+                values.retain(|_, policies| {
+                    policies.retain(|p| p.name != name);
+                    !policies.is_empty()
+                });
+                !values.is_empty()
+            });
+        }
+        self.others.retain(|p| p.name != name);
         self.unreadable.retain(|p| p.name != name);
+    }
+
+    /// Where a policy is kept.
+    fn place(&mut self, policy: &Policy) -> &mut Vec<Policy> {
+        let label = |selector: &Option<LabelSelector>| {
+            let (key, value) = selector.as_ref()?.match_labels.first_key_value()?;
+            Some((key.clone(), value.clone()))
+        };
+        let (labelled, (key, value)) = match (label(&policy.spec.selector), label(&policy.spec.namespace_selector)) {
+            (Some(of_pod), _) => (&mut self.by_pod_label, of_pod),
+            (None, Some(of_namespace)) => (&mut self.by_namespace_label, of_namespace),
+            (None, None) => return &mut self.others,
+        };
+        labelled.entry(key).or_default().entry(value).or_default()
+    }
+
+    /// The policy that wins among those that cover a pod with these labels in a namespace with those.
+    fn first(&self, pod: &Pairs, namespace: Option<&BTreeMap<String, String>>) -> Option<&Policy> {
+        let of_namespace = |key: &str| namespace?.get(key).map(String::as_str);
+        let by_pod = pod.iter().filter_map(|(key, value)| self.by_pod_label.get(key)?.get(value));
+        let by_namespace = self.by_namespace_label.iter().filter_map(|(key, values)| values.get(of_namespace(key)?));
+        let led_to = by_pod.chain(by_namespace).chain([&self.others]);
+        let covering = led_to.filter_map(|some| some.iter().find(|p| p.covers(|key| lookup(pod, key), of_namespace)));
+        covering.min_by(|a, b| a.precedence().cmp(&b.precedence()))
     }
 
     fn insert(&mut self, policy: Result<Policy, UnreadablePolicy>) {
         match policy {
             Ok(policy) => {
                 self.remove(&policy.name);
-                let at = self.readable.partition_point(|p| p.precedence() < policy.precedence());
-                self.readable.insert(at, policy);
+                let place = self.place(&policy);
+                let at = place.partition_point(|p| p.precedence() < policy.precedence());
+                place.insert(at, policy);
             }
             Err(policy) => {
                 self.remove(&policy.name);
@@ -190,7 +239,7 @@ impl World {
     /// How many policies were read, and how many could not be.
     pub fn policy_counts(&self) -> (usize, usize) {
         let sets = || self.policies.values().chain([&self.cluster_policies]);
-        (sets().map(|s| s.readable.len()).sum(), sets().map(|s| s.unreadable.len()).sum())
+        (sets().map(PolicySet::readable_count).sum(), sets().map(|s| s.unreadable.len()).sum())
     }
 
     /// How many namespaces are known.
@@ -227,8 +276,7 @@ impl<'a> Context<'a> {
 
     /// The ClusterDrainPolicy and the DrainPolicy that apply to a pod with these labels.
     pub fn policies(&self, pod: &Pairs) -> (Option<&'a Policy>, Option<&'a Policy>) {
-        let first =
-            |set: &'a PolicySet| set.readable.iter().find(|p| p.covers(|key| lookup(pod, key), |key| self.label(key)));
+        let first = |set: &'a PolicySet| set.first(pod, self.labels);
         (first(&self.world.cluster_policies), self.policies.and_then(first))
     }
 

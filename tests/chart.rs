@@ -610,7 +610,7 @@ fn real_manifests_are_accepted_to_the_letter() {
     server.kubectl(&["create", "namespace", "draingate"], "");
     let crds = format!("{}\n---\n{}", foreign_crds(), printed(&["crd"]));
     server.kubectl(&["apply", "--server-side", "-f", "-"], &crds);
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.wait_for_crds();
     let strict = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-f", "-"];
     for values in MATRIX {
         let rendered = render(values);
@@ -710,7 +710,7 @@ fn real_a_release_is_upgraded_rolled_back_and_gone_without_a_trace() {
     for server_side in ["--server-side=true", "--server-side=false"] {
         release(&["install", "draingate", first, server_side]);
         let written = live_for_a_while(&server);
-        server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+        server.wait_for_crds();
         server.apply(POLICY);
 
         release(&["upgrade", "draingate", current, server_side, "--set", "webhooks.timeoutSeconds=7"]);
@@ -732,7 +732,7 @@ fn real_a_release_is_upgraded_rolled_back_and_gone_without_a_trace() {
 
     // Policies outlive the release where that was asked for, and the next one takes them over.
     release(&["install", "draingate", current, "--set", "crds.keep=true"]);
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.wait_for_crds();
     server.apply(POLICY);
     release(&["uninstall", "draingate", "--wait"]);
     let left: Vec<_> = stored(&server).difference(&before).cloned().collect();
@@ -833,7 +833,7 @@ fn real_recipes_of_the_install_page_work() {
     // From the manifest to Helm, with the policies.
     let manifest = read(&root().join("charts/draingate.yaml"));
     server.kubectl(&["apply", "--server-side", "-f", "-"], &manifest);
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.wait_for_crds();
     server.apply(POLICY);
     let written = live_for_a_while(&server);
     helm_ok(&[&install[..], &["--take-ownership", "--force-conflicts"]].concat(), &kubeconfig);
@@ -864,7 +864,7 @@ fn real_serve_needs_no_more_rights_than_the_chart_gives() {
     let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
     let mode = ["--set", "certificates.mode=secret,certificates.secretName=mine,observe.enabled=true"];
     helm_ok(&[&install[..], &mode].concat(), &server.kubeconfig());
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.wait_for_crds();
 
     // As the pod would: the service account's token and nothing else.
     let files = tempfile::tempdir().unwrap();

@@ -28,9 +28,7 @@ fn server() -> &'static ApiServer {
 
 fn install_crds(server: &ApiServer) {
     server.apply(&crd::yaml().unwrap());
-    for name in ["drainpolicies.draingate.dev", "clusterdrainpolicies.draingate.dev"] {
-        server.kubectl(&["wait", "--for=condition=Established", "--timeout=20s", "crd", name], "");
-    }
+    server.wait_for_crds();
 }
 
 /// Waits until `check` holds.

@@ -66,7 +66,7 @@ impl Replica {
 fn cluster() -> (ApiServer, PathBuf) {
     let server = ApiServer::start();
     server.apply(&draingate(&["crd"]));
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.wait_for_crds();
     server.kubectl(&["create", "namespace", "draingate"], "");
     server.kubectl(&["create", "serviceaccount", "draingate", "-n", "draingate"], "");
     server.apply(ENFORCE);

@@ -122,7 +122,7 @@ impl Replica {
 /// What the chart installs, but for the webhook configurations; a namespace `shop` that injects.
 pub fn install(server: &ApiServer) {
     server.apply(&draingate(&["crd"]));
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"], "");
+    server.wait_for_crds();
     server.kubectl(&["create", "namespace", "draingate"], "");
     server.kubectl(&["create", "serviceaccount", "draingate", "-n", "draingate"], "");
     // The manifest for kubectl is the chart with its default values.

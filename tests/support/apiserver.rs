@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A running API server with its etcd.
 pub struct ApiServer {
@@ -80,6 +81,18 @@ impl ApiServer {
     /// Runs kubectl, which must succeed.
     pub fn kubectl(&self, args: &[&str], input: &str) -> String {
         self.try_kubectl(args, input).unwrap_or_else(|problem| panic!("kubectl {args:?}: {problem}"))
+    }
+
+    /// Waits until every CRD is served. For a moment a new one has no conditions, which `kubectl wait` takes for an error.
+    pub fn wait_for_crds(&self) {
+        let wait = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
+        for _ in 0..20 {
+            if self.try_kubectl(&wait, "").is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        self.kubectl(&wait, "");
     }
 
     /// Applies manifests.

@@ -127,7 +127,7 @@ impl Lab {
         let lab = Lab { server, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
 
         lab.kubectl_ok(&["apply", "-f", "-"], &draingate(&["crd"]));
-        lab.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=20s", "crd", "--all"], "");
+        lab.api().wait_for_crds();
         lab.serve();
         let url = format!("https://127.0.0.1:{port}");
         let ca = lab.files.join("ca.crt");

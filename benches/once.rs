@@ -1,4 +1,5 @@
-//! One review, answered N times, for a tool that counts instructions: `core-once REVIEW patched|allowed|denied N`.
+//! One review, answered N times, for a tool that counts instructions: `core-once REVIEW patched|allowed|denied N`,
+//! and `core-once REVIEW elsewhere|own|cluster N POLICIES`: patched, with as many policies in that place.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use draingate::core::mode::Mode;
@@ -10,13 +11,24 @@ mod worlds;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [name, what, times] = arguments.as_slice() else { panic!("REVIEW patched|allowed|denied N") };
+    let (name, what, times, policies) = match arguments.as_slice() {
+        [name, what, times] => (name, what, times, 1),
+        [name, what, times, policies] => (name, what, times, policies.parse().unwrap()),
+        _ => panic!("REVIEW patched|allowed|denied|elsewhere|own|cluster N [POLICIES]"),
+    };
     let body = worlds::reviews().into_iter().find(|(known, _)| known == name).unwrap().1;
     let (webhook, world) = match what.as_str() {
         "patched" => (Webhook::Mutate, worlds::world(Mode::Inject, 1, 1)),
         "allowed" => (Webhook::Validate, worlds::world(Mode::Inject, 1, 1)),
         "denied" => (Webhook::Validate, worlds::refusing(1)),
-        other => panic!("{other} is none of the three"),
+        "elsewhere" => (Webhook::Mutate, worlds::world(Mode::Inject, policies, 1)),
+        "own" => (Webhook::Mutate, worlds::world(Mode::Inject, 1, policies)),
+        "cluster" => {
+            let mut world = worlds::world(Mode::Inject, 1, 1);
+            worlds::add_cluster_policies(&mut world, policies);
+            (Webhook::Mutate, world)
+        }
+        other => panic!("{other} is none of them"),
     };
     let mut bytes = 0;
     for _ in 0..times.parse::<usize>().unwrap() {

@@ -44,24 +44,13 @@ fn growth(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("growth");
     let reviews = worlds::reviews();
     let typical = &reviews.iter().find(|(name, _)| *name == "typical").unwrap().1;
-    for policies in [1, 10, 100, 1000] {
-        let world = worlds::world(Mode::Inject, policies, 1);
-        group.bench_function(BenchmarkId::new("policies in other namespaces", policies), |b| {
-            b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
-        });
-    }
-    for policies in [1, 10, 100, 1000] {
-        let world = worlds::world(Mode::Inject, 1, policies);
-        group.bench_function(BenchmarkId::new("policies in the pod's namespace", policies), |b| {
-            b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
-        });
-    }
-    for policies in [1, 10, 100, 1000] {
-        let mut world = worlds::world(Mode::Inject, 1, 1);
-        worlds::add_cluster_policies(&mut world, policies);
-        group.bench_function(BenchmarkId::new("policies of the cluster", policies), |b| {
-            b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
-        });
+    for place in worlds::PLACES {
+        for policies in [1, 10, 100, 1000] {
+            let world = worlds::crowded(place, policies);
+            group.bench_function(BenchmarkId::new(format!("policies, {place}"), policies), |b| {
+                b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
+            });
+        }
     }
     for containers in [1, 3, 10, 30] {
         let body = worlds::review_of(containers);

@@ -21,13 +21,7 @@ fn main() {
         "patched" => (Webhook::Mutate, worlds::world(Mode::Inject, 1, 1)),
         "allowed" => (Webhook::Validate, worlds::world(Mode::Inject, 1, 1)),
         "denied" => (Webhook::Validate, worlds::refusing(1)),
-        "elsewhere" => (Webhook::Mutate, worlds::world(Mode::Inject, policies, 1)),
-        "own" => (Webhook::Mutate, worlds::world(Mode::Inject, 1, policies)),
-        "cluster" => {
-            let mut world = worlds::world(Mode::Inject, 1, 1);
-            worlds::add_cluster_policies(&mut world, policies);
-            (Webhook::Mutate, world)
-        }
+        place if worlds::PLACES.contains(&place) => (Webhook::Mutate, worlds::crowded(place, policies)),
         other => panic!("{other} is none of them"),
     };
     let mut bytes = 0;

@@ -63,16 +63,27 @@ pub fn world(mode: Mode, spaces: usize, policies: usize) -> World {
     world
 }
 
-/// As many ClusterDrainPolicies for namespaces of one team each, of which the first is for the reviews' namespace.
-pub fn add_cluster_policies(world: &mut World, policies: usize) {
+/// Where many policies can be: in other namespaces, in the reviews' own, for the whole cluster.
+pub const PLACES: [&str; 3] = ["elsewhere", "own", "cluster"];
+
+/// As many policies in one of [`PLACES`], of which one is for the reviews' pods. Those of the cluster are for
+/// namespaces of one team each.
+pub fn crowded(place: &str, policies: usize) -> World {
+    match place {
+        "elsewhere" => return world(Mode::Inject, policies, 1),
+        "own" => return world(Mode::Inject, 1, policies),
+        _ => {}
+    }
+    let mut world = world(Mode::Inject, 1, 1);
     for n in 0..policies {
         let spec = json!({"namespaceSelector": {"matchLabels": {"team": format!("team-{n}")}}, "profile": "alb"});
         let metadata = json!({"name": format!("policy-{n:04}")});
         add(
-            world,
+            &mut world,
             &json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "ClusterDrainPolicy", "metadata": metadata, "spec": spec}),
         );
     }
+    world
 }
 
 /// One in which every pod of the reviews is denied.

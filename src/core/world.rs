@@ -82,7 +82,8 @@ type Labelled = BTreeMap<String, BTreeMap<String, Vec<Policy>>>;
 
 impl PolicySet {
     fn is_empty(&self) -> bool {
-        self.readable_count() == 0 && self.unreadable.is_empty()
+        let labelled = [&self.by_pod_label, &self.by_namespace_label];
+        labelled.into_iter().all(BTreeMap::is_empty) && self.others.is_empty() && self.unreadable.is_empty()
     }
 
     fn readable_count(&self) -> usize {
@@ -122,7 +123,8 @@ impl PolicySet {
     fn first(&self, pod: &Pairs, namespace: Option<&BTreeMap<String, String>>) -> Option<&Policy> {
         let of_namespace = |key: &str| namespace?.get(key).map(String::as_str);
         let by_pod = pod.iter().filter_map(|(key, value)| self.by_pod_label.get(key)?.get(value));
-        let by_namespace = self.by_namespace_label.iter().filter_map(|(key, values)| values.get(of_namespace(key)?));
+        let of_space = namespace.into_iter().flatten();
+        let by_namespace = of_space.filter_map(|(key, value)| self.by_namespace_label.get(key)?.get(value));
         let led_to = by_pod.chain(by_namespace).chain([&self.others]);
         let covering = led_to.filter_map(|some| some.iter().find(|p| p.covers(|key| lookup(pod, key), of_namespace)));
         covering.min_by(|a, b| a.precedence().cmp(&b.precedence()))

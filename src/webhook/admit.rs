@@ -26,6 +26,14 @@ impl Webhook {
             Webhook::Validate => "validate",
         }
     }
+
+    /// Whether it has anything to do in a namespace of this mode.
+    pub fn acts_in(self, mode: Mode) -> bool {
+        match self {
+            Webhook::Mutate => mode.injects(),
+            Webhook::Validate => mode > Mode::Off,
+        }
+    }
 }
 
 /// An answer and what it was about, for metrics and the log.
@@ -112,13 +120,9 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
     let namespace: &str = &review.namespace;
     let label = world.namespace(namespace).map_or(Ok(Mode::Off), |n| n.mode(world.default_mode));
     let mode = label.unwrap_or(Mode::Warn);
-    let wanted = match webhook {
-        Webhook::Mutate => mode.injects(),
-        Webhook::Validate => mode > Mode::Off,
-    };
     let read;
     let subject = match (&review.pod, review.object) {
-        _ if !wanted => return Ok(Outcome::allow(mode)),
+        _ if !webhook.acts_in(mode) => return Ok(Outcome::allow(mode)),
         (Some(pod), _) => pod,
         (None, Some(object)) => {
             read = Subject::parse(kind, object.get()).map_err(|e| format!("request.object: {e}"))?;

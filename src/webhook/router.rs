@@ -134,10 +134,7 @@ async fn newer_labels(
     let known = {
         let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mode = world.namespace(namespace).map(|n| n.mode(world.default_mode).unwrap_or(Mode::Warn));
-        match webhook {
-            Webhook::Mutate => mode.is_some_and(Mode::injects),
-            Webhook::Validate => mode.is_some_and(|mode| mode > Mode::Off),
-        }
+        mode.is_some_and(|mode| webhook.acts_in(mode))
     };
     if known {
         return Ok(None);

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A running API server with its etcd.
 pub struct ApiServer {
@@ -85,12 +85,13 @@ impl ApiServer {
 
     /// Waits until every CRD is served. For a moment a new one has no conditions, which `kubectl wait` takes for an error.
     pub fn wait_for_crds(&self) {
-        let wait = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
-        for _ in 0..20 {
+        let wait = ["wait", "--for=condition=Established", "--timeout=1s", "crd", "--all"];
+        let until = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < until {
             if self.try_kubectl(&wait, "").is_ok() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(250));
+            std::thread::sleep(Duration::from_millis(100));
         }
         self.kubectl(&wait, "");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use draingate::rehearse::course::{Course, PodLife, Sample};
+use draingate::rehearse::course::{Course, PodLife, Sample, settled};
 use draingate::rehearse::pods::{Lives, follow, now};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -24,6 +24,8 @@ use crate::scenarios::{Event, Place, Scenario, container, shared, volume};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Load before anything happens, and after all of it has.
 const CALM: Duration = Duration::from_secs(4);
+/// E of a Service's ClusterIP, which all of the load goes through.
+const PROPAGATION: Duration = Duration::from_secs(5);
 /// Of a run in which nothing happens.
 const CONTROL: Duration = Duration::from_secs(10);
 /// The longest load; the end of a run ends it earlier.
@@ -148,6 +150,8 @@ impl Lab {
             sleep(CALM).await;
             let from = now();
             self.happen(scenario.event, &place.namespace, &pods).await;
+            let over = settled(pods.lock().unwrap().values(), PROPAGATION);
+            sleep(Duration::from_secs_f64((over.unwrap_or(from) - now()).max(0.0))).await;
             let to = now();
             sleep(CALM).await;
             Some((from, to))

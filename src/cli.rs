@@ -338,7 +338,11 @@ pub struct RehearseArgs {
     /// How long the load goes on before the restart
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub before: Duration,
-    /// How long it goes on after the last replaced pod is gone
+    /// How long work may still be sent to a pod after its deletion (endpoint propagation, E): the deploy window does not
+    /// end before
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub propagation: Duration,
+    /// How long it goes on after the deploy window
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub after: Duration,
     /// A rollout that takes longer is undone

@@ -4,6 +4,7 @@
 //! All moments are seconds since 1970, by one clock.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +61,8 @@ impl PodLife {
 pub struct Course {
     /// What it is a run of, in one line.
     pub title: String,
-    /// The deploy window: from the moment the rollout was asked for until the last pod that it replaced was gone.
-    /// `None` for a run without a rollout.
+    /// The deploy window: from the moment the rollout was asked for until the last pod that it replaced was gone, and at
+    /// least until it was [`settled`]. `None` for a run without a rollout.
     pub window: Option<(f64, f64)>,
     /// In no order.
     pub samples: Vec<Sample>,
@@ -109,6 +110,13 @@ impl Count {
     pub fn success_percent(&self) -> f64 {
         if self.sent == 0 { 100.0 } else { 100.0 * (self.sent - self.failed) as f64 / self.sent as f64 }
     }
+}
+
+/// When work is no longer sent to those of the pods that were deleted: endpoint propagation (E) after the last deletion.
+/// A pod may be gone long before; what is still sent to it is lost by the rollout all the same.
+pub fn settled<'p>(pods: impl IntoIterator<Item = &'p PodLife>, propagation: Duration) -> Option<f64> {
+    let last = pods.into_iter().filter_map(|pod| pod.deleted).max_by(f64::total_cmp)?;
+    Some(last + propagation.as_secs_f64())
 }
 
 /// The smallest value that at least `share` (0 to 1) of the sorted values do not exceed.
@@ -185,6 +193,14 @@ mod tests {
         let values: Vec<f64> = (1..=100).map(f64::from).collect();
         assert_eq!((quantile(&values, 0.5), quantile(&values, 0.99)), (Some(50.0), Some(99.0)));
         assert_eq!((quantile(&[7.0], 0.01), quantile(&[7.0], 1.0), quantile(&[], 0.5)), (Some(7.0), Some(7.0), None));
+    }
+
+    #[test]
+    fn work_may_come_for_e_after_the_last_deletion() {
+        let pod = |deleted, gone| PodLife { deleted, gone, ..PodLife::default() };
+        let pods = [pod(Some(10.0), Some(10.5)), pod(Some(11.0), Some(30.0)), pod(None, None)];
+        assert_eq!(settled(&pods, Duration::from_millis(5500)), Some(16.5));
+        assert_eq!(settled(&pods[2..], Duration::from_secs(5)), None);
     }
 
     #[test]

@@ -190,6 +190,9 @@ async fn roll(
             break;
         }
     }
+    bar.set_message("until no work is sent to the replaced pods");
+    let settled = course::settled(lives.lock().unwrap_or_else(PoisonError::into_inner).values(), args.propagation);
+    sleep(Duration::from_secs_f64((settled.unwrap_or(from) - now()).max(0.0))).await;
     let window = (from, now());
     bar.set_message("after the rollout");
     sleep(args.after).await;

@@ -21,7 +21,7 @@ pub struct Report {
     pub workload: String,
     /// Its namespace.
     pub namespace: String,
-    /// From the restart until the last pod that it replaced was gone, in seconds since 1970.
+    /// From the restart until the last pod that it replaced was gone and no work was sent to it, in seconds since 1970.
     pub window: Window,
     /// Of the requests that were in flight at some moment of it; all zero without a load.
     pub inside: Count,

@@ -678,7 +678,7 @@ fn an_owners_name_is_no_path() {
     }
 }
 
-/// `tests/threats.rs` says what comes of it.
+/// `tests/threats` says what comes of it.
 #[test]
 fn more_than_is_judged_is_known() {
     let excess = |containers: usize, init: usize, labels: usize, annotations: usize| {

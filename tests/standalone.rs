@@ -3,91 +3,27 @@
 
 #[path = "support/case.rs"]
 mod case;
+#[path = "support/router.rs"]
+#[allow(unreachable_pub)]
+mod router;
+#[path = "support/standalone.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod standalone;
 #[path = "support/tls.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod tls;
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base64::Engine;
 use draingate::core::world::World;
-use draingate::webhook::router::{ReadNamespace, Webhooks, router};
+use draingate::webhook::router::ReadNamespace;
 use serde_json::{Value, json};
-use tls::{Client, Http1, request, send, soon, try_send};
-use tower::ServiceExt;
-
-/// A running `draingate serve --standalone`, ended with the test.
-struct Standalone {
-    child: Child,
-    client: Client,
-    log: Option<JoinHandle<String>>,
-    _files: tempfile::TempDir,
-}
-
-impl Standalone {
-    fn start(policy: &str, arguments: &[&str]) -> Standalone {
-        Standalone::start_with(policy, arguments, &[])
-    }
-
-    fn start_with(policy: &str, arguments: &[&str], variables: &[(&str, String)]) -> Standalone {
-        let files = tempfile::tempdir().unwrap();
-        let (policies, ca) = (files.path().join("policy.yaml"), files.path().join("ca.crt"));
-        std::fs::write(&policies, policy).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_draingate"))
-            .args(["serve", "--standalone", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-            .args(["--log-format", "json", "--policy"])
-            .arg(&policies)
-            .arg("--ca-out")
-            .arg(&ca)
-            .args(arguments)
-            .env("RUST_LOG", "info")
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "draingate ended before it served");
-            let event: Value = serde_json::from_str(&line).unwrap_or_default();
-            if event["message"] == "serving" {
-                break event["listen"].as_str().unwrap().parse::<SocketAddr>().unwrap();
-            }
-        };
-        let client = Client::new(address, &std::fs::read_to_string(&ca).unwrap());
-        // Read on, or the pipe fills up.
-        let log = std::thread::spawn(move || {
-            let mut rest = String::new();
-            let _ = std::io::Read::read_to_string(&mut log, &mut rest);
-            rest
-        });
-        Standalone { child, client, log: Some(log), _files: files }
-    }
-
-    fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    }
-
-    /// Waits for the end, and gives the exit code and what was logged since the start.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let rest = self.log.take().unwrap().join().unwrap();
-        (self.child.wait().unwrap().code(), rest)
-    }
-}
-
-impl Drop for Standalone {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use standalone::Standalone;
+use tls::{Http1, request, send, soon, try_send};
 
 const SHOP: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {draingate.dev/mode: enforce}}\n";
 
@@ -286,7 +222,7 @@ async fn every_case_comes_out_the_same_over_https() {
 
 /// The very router that is served, with a world made of these documents.
 async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
-    ask_router(Arc::new(RwLock::new(world(documents))), None, path, body).await
+    router::answer(Arc::new(RwLock::new(world(documents))), None, path, body.to_owned()).await
 }
 
 fn world(documents: &[Value]) -> World {
@@ -295,20 +231,6 @@ fn world(documents: &[Value]) -> World {
         let _ = draingate::offline::add(&mut world, document, None);
     }
     world
-}
-
-async fn ask_router(world: Arc<RwLock<World>>, read_namespace: Option<ReadNamespace>, path: &str, body: &str) -> Value {
-    let webhooks = Webhooks {
-        tell: None,
-        changes: None,
-        world,
-        read_namespace,
-        metrics: draingate::metrics::Metrics::new(),
-        body: (8 << 20, Duration::from_secs(10)),
-    };
-    let answer = router(webhooks).oneshot(request("POST", path, body.to_owned())).await.unwrap();
-    let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
-    serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()
 }
 
 #[tokio::test]
@@ -334,11 +256,11 @@ async fn labels_that_are_read_live_count_for_one_review_and_never_over_newer_one
         "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE", "namespace": "shop", "object": pod}});
     let mode = || world.read().unwrap().namespace("shop").unwrap().labels["draingate.dev/mode"].clone();
     for after in ["audit", "enforce"] {
-        let response = ask_router(world.clone(), Some(read.clone()), "/mutate", &review.to_string()).await;
+        let response = router::answer(world.clone(), Some(read.clone()), "/mutate", review.to_string()).await;
         assert!(response["patch"].is_string(), "{response}");
         assert_eq!(mode(), after);
     }
-    ask_router(world.clone(), Some(read), "/mutate", &review.to_string()).await;
+    router::answer(world.clone(), Some(read), "/mutate", review.to_string()).await;
     assert_eq!(asked.load(Ordering::SeqCst), 2, "nothing is read live once the watch knows it");
 }
 
@@ -382,8 +304,9 @@ async fn reviews_are_traced_and_the_rest_is_sent_at_the_end() {
         }),
     );
     tokio::spawn(async { axum::serve(collector, app).await });
-    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
-    let server = Standalone::start_with(SHOP, &["--hold-seconds", "0"], &[endpoint]);
+    let endpoint = format!("http://{address}");
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
+    let server = Standalone::start_with(SHOP, "json", &["--hold-seconds", "0"], &variables);
     let mut connection = server.client.http1().await;
     let mut review = request("POST", "/mutate", review(&server_pod(), &pod_kind(), "shop", "CREATE"));
     // What an API server that traces sends; the ids come back as bytes.

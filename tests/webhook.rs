@@ -1,31 +1,18 @@
 //! What the two webhooks answer, without HTTP and without a cluster.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/admission.rs"]
+#[allow(unreachable_pub)]
+mod admission;
+
+use admission::{SHOP, ask, create, review, world};
 use draingate::core::judge::Verdict;
 use draingate::core::mode::Mode;
 use draingate::core::subject::Kind;
-use draingate::core::world::World;
-use draingate::offline;
 use draingate::webhook::admit::{self, Outcome, Webhook};
 use draingate::webhook::review::Review;
 use draingate::webhook::speech::WARNING_LIMIT;
 use serde_json::{Value, json};
-
-const SHOP: &str = "shop";
-
-/// A world with one namespace in this mode and one policy.
-fn world(mode: &str, policy: Value) -> World {
-    let mut world = World::default();
-    world.own_namespace = Some("draingate".into());
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": SHOP, "labels": {"draingate.dev/mode": mode}}});
-    let policy = json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "DrainPolicy",
-        "metadata": {"name": "default", "namespace": SHOP}, "spec": policy});
-    for object in [namespace, policy] {
-        offline::add(&mut world, &object, None).unwrap();
-    }
-    world
-}
 
 fn pod(spec: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "checkout", "namespace": SHOP}, "spec": spec})
@@ -43,23 +30,6 @@ fn long_hook() -> Value {
         {"name": "app", "image": "app:1", "ports": [{"containerPort": 8080}], "lifecycle": hook}]}))
 }
 
-fn review(kind: Kind, operation: &str, object: &Value, old: Option<&Value>) -> String {
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "7d5c", "kind": {"group": kind.group(), "version": "v1", "kind": kind.as_str()},
-        "operation": operation, "namespace": SHOP, "object": object, "oldObject": old}})
-    .to_string()
-}
-
-fn ask(webhook: Webhook, world: &World, body: &str) -> Outcome {
-    let review = Review::decode(body.as_bytes()).unwrap();
-    let kind = admit::concerns(webhook, &review).expect("a request that concerns this webhook");
-    admit::admit(webhook, kind, &review, world).unwrap()
-}
-
-fn create(webhook: Webhook, world: &World, object: &Value) -> Outcome {
-    ask(webhook, world, &review(Kind::Pod, "CREATE", object, None))
-}
-
 fn patched(outcome: &Outcome, mut object: Value) -> Value {
     let patch: json_patch::Patch = serde_json::from_slice(outcome.answer.patch.as_ref().unwrap()).unwrap();
     json_patch::patch(&mut object, &patch).unwrap();
@@ -70,7 +40,7 @@ fn patched(outcome: &Outcome, mut object: Value) -> Value {
 fn off_does_nothing() {
     let world = world("off", json!({}));
     for webhook in [Webhook::Mutate, Webhook::Validate] {
-        let outcome = create(webhook, &world, &long_hook());
+        let outcome = create(webhook, &world, Kind::Pod, &long_hook());
         assert_eq!(outcome.answer, Default::default());
         assert_eq!(outcome.mode, Mode::Off);
     }
@@ -79,8 +49,8 @@ fn off_does_nothing() {
 #[test]
 fn audit_records_and_tells_nobody() {
     let world = world("audit", json!({"gracePeriod": {"adjust": "Never"}}));
-    assert_eq!(create(Webhook::Mutate, &world, &server()).answer, Default::default());
-    let answer = create(Webhook::Validate, &world, &long_hook()).answer;
+    assert_eq!(create(Webhook::Mutate, &world, Kind::Pod, &server()).answer, Default::default());
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &long_hook()).answer;
     assert_eq!(answer.denial, None);
     assert_eq!(answer.warnings, Vec::<String>::new());
     assert_eq!(answer.audit["mode"], "audit");
@@ -90,15 +60,15 @@ fn audit_records_and_tells_nobody() {
         answer.audit["would-reject"],
         "grace budget short by 25 s: terminationGracePeriodSeconds 30 < 55 needed"
     );
-    let answer = create(Webhook::Validate, &world, &server()).answer;
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &server()).answer;
     assert_eq!(answer.audit["would-inject"], "a preStop hook of 10 s in \"app\"");
 }
 
 #[test]
 fn warn_tells_what_would_happen() {
     let world = world("warn", json!({"gracePeriod": {"adjust": "Never"}}));
-    assert_eq!(create(Webhook::Mutate, &world, &server()).answer, Default::default());
-    let answer = create(Webhook::Validate, &world, &long_hook()).answer;
+    assert_eq!(create(Webhook::Mutate, &world, Kind::Pod, &server()).answer, Default::default());
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &long_hook()).answer;
     assert_eq!(answer.denial, None);
     assert_eq!(
         answer.warnings[..2],
@@ -112,7 +82,7 @@ fn warn_tells_what_would_happen() {
 #[test]
 fn an_unknown_mode_counts_as_warn_and_says_so() {
     let world = world("enforced", json!({"gracePeriod": {"adjust": "Never"}}));
-    let outcome = create(Webhook::Validate, &world, &long_hook());
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &long_hook());
     assert_eq!(outcome.mode, Mode::Warn);
     assert_eq!(outcome.answer.denial, None);
     assert!(outcome.answer.warnings[0].contains("\"enforced\""), "{:?}", outcome.answer.warnings);
@@ -121,15 +91,15 @@ fn an_unknown_mode_counts_as_warn_and_says_so() {
 #[test]
 fn inject_patches_and_never_rejects() {
     let world = world("inject", json!({"budget": {"worstCaseRequestSeconds": 20}}));
-    let outcome = create(Webhook::Mutate, &world, &server());
+    let outcome = create(Webhook::Mutate, &world, Kind::Pod, &server());
     let pod = patched(&outcome, server());
     assert_eq!(pod.pointer("/spec/containers/0/lifecycle/preStop/sleep/seconds"), Some(&json!(10)));
     assert_eq!(pod.pointer("/spec/terminationGracePeriodSeconds"), Some(&json!(35)));
-    let outcome = create(Webhook::Validate, &world, &pod);
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &pod);
     assert_eq!((outcome.verdict, outcome.answer.denial, outcome.answer.warnings), (Some(Verdict::Pass), None, vec![]));
 
     // Past mutation, the pod as it stands counts: 30 < 55, and somebody undid the plan.
-    let outcome = create(Webhook::Validate, &world, &long_hook());
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &long_hook());
     assert_eq!(outcome.answer.denial, None);
     assert_eq!(outcome.answer.audit["findings"], "grace-budget,shell-hook:app,changed-after");
 }
@@ -145,7 +115,7 @@ fn enforce_rejects_with_the_arithmetic_and_the_way_out() {
     checkout["metadata"]["name"] = json!("checkout-7d9-x");
     checkout["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "checkout-7d9", "uid": "1", "controller": true}]);
     checkout["spec"]["containers"][0]["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 15}}});
-    let answer = create(Webhook::Validate, &world, &checkout).answer;
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &checkout).answer;
     assert_eq!(
         answer.denial.unwrap(),
         "pod \"checkout-7d9-x\": grace budget short by 12 s: terminationGracePeriodSeconds 30 < 42 needed [grace-budget]
@@ -155,7 +125,7 @@ fn enforce_rejects_with_the_arithmetic_and_the_way_out() {
   to let it run now: kubectl label ns shop draingate.dev/mode=inject --overwrite"
     );
     checkout["spec"]["terminationGracePeriodSeconds"] = json!(42);
-    assert_eq!(create(Webhook::Validate, &world, &checkout).answer.denial, None);
+    assert_eq!(create(Webhook::Validate, &world, Kind::Pod, &checkout).answer.denial, None);
 }
 
 #[test]
@@ -194,7 +164,7 @@ fn warnings_are_short_whatever_an_author_writes() {
             "lifecycle": {"preStop": {"exec": {"command": ["/drain"]}}}});
         pod["spec"]["containers"].as_array_mut().unwrap().push(container);
     }
-    let answer = create(Webhook::Validate, &world, &pod).answer;
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &pod).answer;
     assert!(answer.warnings.iter().all(|w| w.chars().count() <= WARNING_LIMIT), "{:#?}", answer.warnings);
     assert!(answer.warnings.iter().map(String::len).sum::<usize>() <= 4096);
     assert!(answer.warnings.iter().all(|w| !w.contains(char::is_control)));
@@ -259,7 +229,7 @@ fn other_kinds_and_operations_do_not_concern_us() {
 fn the_answer_is_an_admission_review_by_the_letter() {
     let world = world("enforce", json!({"budget": {"worstCaseRequestSeconds": 20}}));
     let mutated: Value =
-        serde_json::from_slice(&create(Webhook::Mutate, &world, &server()).answer.encode("7d5c")).unwrap();
+        serde_json::from_slice(&create(Webhook::Mutate, &world, Kind::Pod, &server()).answer.encode("7d5c")).unwrap();
     assert_eq!(mutated["apiVersion"], "admission.k8s.io/v1");
     assert_eq!(mutated["kind"], "AdmissionReview");
     assert_eq!(mutated["response"]["uid"], "7d5c");
@@ -269,7 +239,8 @@ fn the_answer_is_an_admission_review_by_the_letter() {
     assert_eq!(mutated["response"].as_object().unwrap().len(), 4);
 
     let denied: Value =
-        serde_json::from_slice(&create(Webhook::Validate, &world, &long_hook()).answer.encode("7d5c")).unwrap();
+        serde_json::from_slice(&create(Webhook::Validate, &world, Kind::Pod, &long_hook()).answer.encode("7d5c"))
+            .unwrap();
     assert_eq!(denied["response"]["allowed"], false);
     assert_eq!(denied["response"]["status"]["code"], 403);
     assert_eq!(denied["response"]["status"]["reason"], "Forbidden");

@@ -5,13 +5,10 @@ use std::time::{Duration, Instant};
 
 use draingate::core::policy::{Policy, PolicyKind};
 use draingate::core::world::World;
-use draingate::metrics::Metrics;
-use draingate::webhook::router::{Webhooks, router};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::load::{pod, review};
-use crate::tls::request;
+use crate::router;
 
 const POLICIES: usize = 1000;
 /// What the API server waits for an answer.
@@ -53,17 +50,7 @@ async fn answer(mode: &str, pod: &Value, policies: &[(PolicyKind, Value, String)
         let created = Some("2026-01-01T00:00:00Z".to_owned());
         world.set_policy(*kind, namespace, Policy::read(*kind, namespace, name, created, spec));
     }
-    let webhooks = Webhooks {
-        tell: None,
-        changes: None,
-        world: Arc::new(RwLock::new(world)),
-        read_namespace: None,
-        metrics: Metrics::new(),
-        body: (8 << 20, CALL),
-    };
-    let answer = router(webhooks).oneshot(request("POST", "/validate", review(pod))).await.unwrap();
-    let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
-    serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()
+    router::answer(Arc::new(RwLock::new(world)), None, "/validate", review(pod)).await
 }
 
 /// A pod with weaker settings of its own, most of them unreadable, in 100 containers.

@@ -10,6 +10,8 @@
 mod apiserver;
 #[path = "../support/lab.rs"]
 mod lab;
+#[path = "../support/router.rs"]
+mod router;
 #[path = "../support/tls.rs"]
 #[allow(dead_code)]
 mod tls;

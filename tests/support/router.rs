@@ -1,0 +1,27 @@
+//! The router without a port.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use draingate::core::world::World;
+use draingate::metrics::Metrics;
+use draingate::webhook::router::{ReadNamespace, Webhooks, router};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::tls::request;
+
+/// The response's part of the answer to a review.
+pub async fn answer(
+    world: Arc<RwLock<World>>,
+    read_namespace: Option<ReadNamespace>,
+    path: &str,
+    body: String,
+) -> Value {
+    let body_bounds = (8 << 20, Duration::from_secs(10));
+    let webhooks =
+        Webhooks { tell: None, changes: None, world, read_namespace, metrics: Metrics::new(), body: body_bounds };
+    let answer = router(webhooks).oneshot(request("POST", path, body)).await.unwrap();
+    let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
+    serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()
+}

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-const CRATES: [&str; 7] = ["super", "std", "serde", "serde_json", "serde_path_to_error", "schemars", "json_patch"];
+const CRATES: [&str; 8] =
+    ["super", "std", "serde", "serde_json", "serde_path_to_error", "schemars", "json_patch", "wide"];
 const IMPURE: [&str; 22] = [
     "std::fs",
     "std::net",

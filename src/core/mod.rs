@@ -6,7 +6,7 @@
 //!
 //! Reading order:
 //!
-//! 1. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON.
+//! 1. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON, read by [`json`].
 //! 2. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source.
 //! 3. [`pod`]: the subject's containers with their roles and the lengths of their hooks.
 //! 4. [`budget`]: the grace-budget inequality.
@@ -17,6 +17,7 @@
 pub mod budget;
 pub mod finding;
 pub mod helpers;
+pub mod json;
 pub mod judge;
 pub mod keys;
 pub mod mode;

@@ -9,8 +9,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::keys;
 use super::text::{Bounded, MOST_PAIRS, Pairs, Text, sentence};
+use super::{json, keys};
 
 /// The kinds that carry a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -526,10 +526,13 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(des
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Parses `json`; only a failure pays for finding the path of the field.
-fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
-    serde_json::from_str(json).map_err(|plain| {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
+/// Parses `text`; only a failure pays for finding the path of the field.
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+    if let Some(value) = json::read(text) {
+        return Ok(value);
+    }
+    serde_json::from_str(text).map_err(|plain| {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         let problem = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
             Err(e) if e.path().iter().next().is_some() => format!("{}: {}", e.path(), e.inner()),
             _ => plain.to_string(),
@@ -544,11 +547,11 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// A sentence with the field's path, the line and the column, when a field that the decision needs
     /// has the wrong type or the text is not JSON.
-    pub fn parse(kind: Kind, json: &'a str) -> Result<Subject<'a>, String> {
+    pub fn parse(kind: Kind, text: &'a str) -> Result<Subject<'a>, String> {
         if kind == Kind::Pod {
-            return Ok(Subject::of_pod(read(json)?));
+            return Ok(Subject::of_pod(read(text)?));
         }
-        let Carrier { metadata, template, spec } = read(json)?;
+        let Carrier { metadata, template, spec } = read(text)?;
         let pod = match kind {
             Kind::PodTemplate => template,
             Kind::CronJob => spec.job_template.and_then(|job| job.spec.template),

@@ -9,10 +9,10 @@ use base64::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::core::keys;
 use crate::core::policy::PolicyKind;
 use crate::core::subject::{Kind, PodTemplate, Subject};
 use crate::core::text::{Text, quote, sentence};
+use crate::core::{json, keys};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -135,8 +135,8 @@ impl<'a> Review<'a> {
         let text = std::str::from_utf8(body)
             .map_err(|e| format!("the body is not UTF-8: byte {} cannot be read", e.valid_up_to()))?;
         // Almost every review has a pod: that is read in the same pass, and what cannot be is looked at again.
-        match serde_json::from_str::<Envelope<PodTemplate>>(text) {
-            Ok(envelope) if envelope.request.as_ref().is_some_and(|request| request.kind.is_pod()) => {
+        match json::read::<Envelope<PodTemplate>>(text) {
+            Some(envelope) if envelope.request.as_ref().is_some_and(|request| request.kind.is_pod()) => {
                 let (mut review, pod) = Review::of(envelope)?;
                 review.pod = pod.map(Subject::of_pod);
                 Ok(review)

@@ -130,28 +130,34 @@ pub(super) fn cut(mut text: String, limit: usize) -> String {
 /// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any. A code stays
 /// with the word before it: the API server drops a line that was there before.
 pub(super) fn wrap(text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut length = 0;
+    let width = |text: &str| text.chars().count();
+    if width(text) <= WARNING_LIMIT {
+        return vec![text.to_owned()];
+    }
     let code = text.ends_with(']').then(|| text.rfind(" [")).flatten();
     let (text, code) = code.map_or((text, ""), |at| text.split_at(at));
-    let last = text.split(' ').count() - 1;
-    for (index, word) in text.split(' ').enumerate() {
-        let word = if index == last { format!("{word}{code}") } else { word.to_owned() };
-        let mut word: Vec<char> = word.chars().collect();
-        if length > 0 && length + 1 + word.len() > WARNING_LIMIT {
+    let (before, last) = text.rsplit_once(' ').map_or((None, text), |(before, last)| (Some(before), last));
+    let words = before.into_iter().flat_map(|before| before.split(' ')).map(|word| (word, "")).chain([(last, code)]);
+    let mut lines = Vec::new();
+    let (mut line, mut length) = (String::new(), 0);
+    for (word, code) in words {
+        let more = width(word) + width(code);
+        if length > 0 && length + 1 + more > WARNING_LIMIT {
             lines.push(std::mem::take(&mut line));
             length = 0;
-        }
-        while word.len() > WARNING_LIMIT {
-            lines.push(word.drain(..WARNING_LIMIT).collect());
         }
         if length > 0 {
             line.push(' ');
             length += 1;
         }
-        length += word.len();
-        line.extend(word);
+        for c in word.chars().chain(code.chars()) {
+            if length == WARNING_LIMIT {
+                lines.push(std::mem::take(&mut line));
+                length = 0;
+            }
+            line.push(c);
+            length += 1;
+        }
     }
     lines.push(line);
     lines

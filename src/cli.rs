@@ -338,8 +338,8 @@ pub struct RehearseArgs {
     /// How long the load goes on before the restart
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub before: Duration,
-    /// How long work may still be sent to a pod after its deletion (endpoint propagation, E): the deploy window does not
-    /// end before
+    /// How long work may still be sent to a pod after its deletion, and not yet to a new one (endpoint propagation, E): the
+    /// deploy window does not end before, and requests that fail before the restart are asked again for so long
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub propagation: Duration,
     /// How long it goes on after the deploy window

@@ -106,6 +106,12 @@ impl Count {
         count
     }
 
+    /// What became of those that failed: ` (refused 19, timeout 1)`; nothing where none did.
+    pub fn kinds(&self) -> String {
+        let kinds: Vec<String> = self.errors.iter().map(|(kind, number)| format!("{kind} {number}")).collect();
+        if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) }
+    }
+
     /// The share that succeeded, in percent; 100 of nothing.
     pub fn success_percent(&self) -> f64 {
         if self.sent == 0 { 100.0 } else { 100.0 * (self.sent - self.failed) as f64 / self.sent as f64 }
@@ -183,6 +189,7 @@ mod tests {
         let (inside, outside) = course.split();
         assert_eq!((inside.sent, inside.failed, outside.sent, outside.failed), (3, 2, 2, 1));
         assert_eq!(inside.errors, BTreeMap::from([("eof".to_owned(), 1), ("refused".to_owned(), 1)]));
+        assert_eq!((inside.kinds().as_str(), Count::default().kinds().as_str()), (" (eof 1, refused 1)", ""));
         assert_eq!(course.errors(), Some((11.0, 20.6)));
         assert_eq!(course.span(), Some((1.0, 20.6)));
         assert_eq!(outside.success_percent(), 50.0);

@@ -91,10 +91,11 @@ pub async fn run(client: Client, args: &RehearseArgs) -> Result<u8> {
         sending.await.context("the load failed")?;
     }
     follow.abort();
-    let (window, stopped) = rolled?;
+    let Rolled { begun, window, stopped } = rolled?;
+    let samples = since(begun, source.samples());
     let pods = lives.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
     let title = format!("{} in {namespace}, restarted under load", args.workload);
-    let course = Course { title, window: Some(window), samples: source.samples(), pods };
+    let course = Course { title, window: Some(window), samples, pods };
     let slo = (!matches!(source, Source::None)).then_some(args.slo);
     let report = Report::of(&course, args.workload.to_string(), namespace, slo, stopped);
     if let Some(path) = &args.svg {
@@ -125,23 +126,54 @@ fn asked(args: &RehearseArgs, rollout: &Rollout, namespace: &str) -> Result<bool
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// The rollout itself: its window, and why it was undone, where it was.
+/// What was begun at a moment or later.
+fn since(moment: f64, mut samples: Vec<course::Sample>) -> Vec<course::Sample> {
+    samples.retain(|sample| sample.at >= moment);
+    samples
+}
+
+/// What is asked before the restart: when that began, and what became of it. A proxy may not yet know pods that have just
+/// begun: what fails for up to E is asked again, and the first answers are left out.
+async fn before(args: &RehearseArgs, source: &Source) -> (f64, Count) {
+    let patience = Instant::now() + args.propagation;
+    loop {
+        let (begun, last) = (now(), Instant::now() >= patience);
+        sleep(args.before).await;
+        let count = Count::of(&since(begun, source.samples()));
+        if last || count.success_percent() >= args.slo {
+            return (begun, count);
+        }
+    }
+}
+
+/// A rollout that is over.
+struct Rolled {
+    /// Since when its clients count.
+    begun: f64,
+    /// The deploy window.
+    window: (f64, f64),
+    /// Why it was undone, where it was.
+    stopped: Option<String>,
+}
+
+/// The rollout itself.
 async fn roll(
     args: &RehearseArgs,
     rollout: &Rollout,
     source: &Source,
     lives: &Lives,
     bar: &ProgressBar,
-) -> Result<((f64, f64), Option<String>)> {
+) -> Result<Rolled> {
     bar.set_message("before the restart");
     bar.enable_steady_tick(Duration::from_millis(100));
-    sleep(args.before).await;
-    let before = Count::of(&source.samples());
+    let (begun, before) = before(args, source).await;
+    let failed_before = source.failed();
     if before.success_percent() < args.slo {
         bail!(
-            "{} of {} requests failed before anything was restarted: nothing was, mend that first",
+            "{} of {} requests failed before anything was restarted{}: nothing was, mend that first",
             before.failed,
-            before.sent
+            before.sent,
+            before.kinds()
         );
     }
     if matches!(source, Source::Own(_)) && before.sent == 0 {
@@ -164,7 +196,7 @@ async fn roll(
             let lives = lives.lock().unwrap_or_else(PoisonError::into_inner);
             old.iter().filter(|name| lives.get(*name).is_some_and(|life| life.gone.is_some())).count()
         };
-        let failed = source.failed().saturating_sub(before.failed);
+        let failed = source.failed().saturating_sub(failed_before);
         bar.set_message(format!(
             "{gone} of {} pods replaced, {failed} requests failed, {:.0} s",
             old.len(),
@@ -196,5 +228,5 @@ async fn roll(
     let window = (from, now());
     bar.set_message("after the rollout");
     sleep(args.after).await;
-    Ok((window, stopped))
+    Ok(Rolled { begun, window, stopped })
 }

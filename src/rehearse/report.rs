@@ -138,13 +138,12 @@ impl Report {
 }
 
 fn count(count: &Count) -> String {
-    let kinds: Vec<String> = count.errors.iter().map(|(kind, number)| format!("{kind} {number}")).collect();
-    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     let quantile = |value: Option<f64>| value.map_or("-".to_owned(), |seconds| format!("{:.0} ms", seconds * 1000.0));
     format!(
-        "{} sent, {} failed{kinds}, p50 {}, p99 {}",
+        "{} sent, {} failed{}, p50 {}, p99 {}",
         count.sent,
         count.failed,
+        count.kinds(),
         quantile(count.p50),
         quantile(count.p99)
     )

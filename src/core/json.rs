@@ -4,8 +4,6 @@
 //! 64 bytes at a time and not checked: only where they end is of interest. What is asked for and is no string, object,
 //! list or null goes to serde_json, and so does the whole text, for its errors, where [`read`] gives `None`.
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use wide::u8x16;
@@ -18,19 +16,12 @@ pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
 }
 
 /// Something is not as it should be; serde_json will say what.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("unread")]
 struct Unread;
 
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unread")
-    }
-}
-
-impl std::error::Error for Unread {}
-
 impl de::Error for Unread {
-    fn custom<T: fmt::Display>(_: T) -> Unread {
+    fn custom<T: std::fmt::Display>(_: T) -> Unread {
         Unread
     }
 }

@@ -67,9 +67,9 @@ conformance: ## The model against the kubelet, with PODS=300 random pods (as roo
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture
 
-faults: ## Every row of docs/reliability.md at length, with its figures (some 10 minutes)
+faults: ## Every row of docs/reliability.md at length, with its figures (some 17 minutes)
 	@tests/cluster/parts > /dev/null
-	FAULT_SECONDS=$(or $(FAULT_SECONDS),70) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),10000) ROTATION_KILLS=$(or $(ROTATION_KILLS),10) \
+	FAULT_SECONDS=$(or $(FAULT_SECONDS),70) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),10000) ROTATION_KILLS=$(or $(ROTATION_KILLS),8) \
 	$(CARGO) test --locked --test faults -- --include-ignored --nocapture --test-threads 1
 
 deny: ## Licences, bans and sources of all dependencies; advisories where their database can be had

@@ -56,6 +56,7 @@ async fn state(secrets: &Api<Secret>) -> (String, bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_rotation_is_killed() {
+    // Eight at most: so many old CAs are trusted, and no rotation begins beyond them within a certificate's lifetime.
     let kills = std::env::var("ROTATION_KILLS").map_or(2, |text| text.parse().expect("ROTATION_KILLS is a number"));
     let _alone = STOPPED.lock().await;
     let (server, files) = (stoppable(), tempfile::tempdir().unwrap());

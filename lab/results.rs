@@ -60,7 +60,7 @@ impl Outcome {
     /// One line for people.
     pub(crate) fn line(&self) -> String {
         let count = self.count();
-        format!("{} ({}): {} of {} lost{}", self.scenario, self.variant.name(), count.failed, count.sent, kinds(&count))
+        format!("{} ({}): {} of {} lost{}", self.scenario, self.variant.name(), count.failed, count.sent, count.kinds())
     }
 
     pub(crate) fn write(&self, folder: &Path) {
@@ -68,14 +68,6 @@ impl Outcome {
         std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec(self).unwrap()).unwrap();
         std::fs::write(folder.join(format!("{name}.svg")), picture::svg(&self.course)).unwrap();
     }
-}
-
-fn kinds(count: &Count) -> String {
-    if count.errors.is_empty() {
-        return String::new();
-    }
-    let kinds: Vec<String> = count.errors.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    format!(" ({})", kinds.join(", "))
 }
 
 /// The table, as Markdown.
@@ -96,7 +88,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         let lost = |variant| {
             of(variant).map_or_else(String::new, |one| {
                 let count = one.count();
-                format!("{} of {}{}", count.failed, count.sent, kinds(&count))
+                format!("{} of {}{}", count.failed, count.sent, count.kinds())
             })
         };
         let pair = |value: &dyn Fn(&Outcome) -> Option<String>| {

@@ -74,13 +74,12 @@ fn words(course: &Course) -> String {
     let Some((from, to)) = course.window else {
         return format!("no rollout: {} sent, {} failed", outside.sent, outside.failed);
     };
-    let kinds: Vec<String> = inside.errors.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     format!(
-        "in the deploy window of {:.1} s: {} sent, {} failed{kinds}; outside: {} sent, {} failed",
+        "in the deploy window of {:.1} s: {} sent, {} failed{}; outside: {} sent, {} failed",
         to - from,
         inside.sent,
         inside.failed,
+        inside.kinds(),
         outside.sent,
         outside.failed
     )

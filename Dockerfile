@@ -3,12 +3,15 @@ FROM rust:1.95-slim AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
-COPY src src
+COPY benches benches
+COPY crates crates
 COPY docs docs
+COPY lab lab
+COPY src src
 # docker build --build-arg FEATURES=traces . adds OpenTelemetry.
 ARG FEATURES=
-RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --features "$FEATURES" --target "$(rustc -vV | sed -n 's/^host: //p')" \
-    && mkdir -p /out/tmp && chmod 1777 /out/tmp && cp target/*/release/draingate /out/draingate
+RUN RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile dist --locked --bin draingate --features "$FEATURES" --target "$(rustc -vV | sed -n 's/^host: //p')" \
+    && mkdir -p /out/tmp && chmod 1777 /out/tmp && cp target/*/dist/draingate /out/draingate
 
 FROM scratch
 # docker build --build-arg VERSION=... .

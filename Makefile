@@ -2,8 +2,14 @@
 # Each installs or builds what it needs, and says what it is doing.
 
 CARGO ?= cargo
+# Many tests wait more than they work. TESTS=NAME runs those whose names contain it.
+THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
+LAB = $(CARGO) run $(ALL) --quiet --bin draingate-lab --
 
-.PHONY: help demo test lint unit e2e node bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
+.PHONY: help demo test lint offline apiserver node lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
+
+# One set of features for all of it: what one command has built, the next one uses.
+ALL := --locked --workspace --all-features
 
 help: ## Shows this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -11,38 +17,33 @@ help: ## Shows this list
 demo: ## One story on a real API server: audit, inject, enforce (KEEP=1 leaves it running)
 	@demo/run
 
-test: lint unit e2e node ## All tests: format, lints, unit, property, TLS, the real API server, the real node
+test: ## All tests, tier by tier: format and lints, without a cluster, on a real API server, on a real node, the lab
+	tests/run
 
 lint: ## Format and lints
-	@echo '== format and lints'
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --all-features --locked -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
 
-unit: ## Everything that needs no cluster
-	@echo '== tests without a cluster'
-	$(CARGO) test --locked --no-fail-fast --tests -- --skip real_ --skip node_
-	$(CARGO) test --locked --features traces --test standalone -- traced
-	$(CARGO) test --locked --bench core
+offline: ## Tests: everything that needs no cluster
+	$(CARGO) test $(ALL) --no-fail-fast --lib --bins --test offline -- --test-threads $(THREADS) $(TESTS)
 
-e2e: ## Everything on a real API server, which is found or built first
-	@echo '== the real API server: found, or built once (about 5 minutes)'
-	@tests/cluster/parts > /dev/null
+apiserver: ## Tests: everything on a real API server, which is found or built first
+	@tests/cluster/parts etcd kube-apiserver kubectl > /dev/null
 	@tests/cluster/parts helm > /dev/null
-	@echo '== tests on the real API server'
-	$(CARGO) test --locked --no-fail-fast --tests -- real_
+	$(CARGO) test $(ALL) --no-fail-fast --test apiserver -- --test-threads $(THREADS) $(TESTS)
 
-node: ## The chart, the image, the model and a rollout on a real node (as root; skipped otherwise)
+node: ## Tests: the chart, the image and the model on a real node (as root; skipped otherwise)
 	@if ! why=$$(tests/cluster/node possible); then echo "== SKIPPED: all tests on the real node: $$why"; exit 0; fi; \
-	echo '== the real node: its parts are found, or built once (about 5 minutes), the image is built'; \
 	tests/cluster/parts etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy > /dev/null && \
 	tests/cluster/parts helm > /dev/null && \
 	tests/cluster/parts cert-manager > /dev/null && \
-	$(CARGO) test --locked --test node --test conformance -- node_ --test-threads 1 && \
-	echo '== the lab, one scenario' && \
-	$(CARGO) test --locked --test lab -- --short --results target/tmp/lab-short
+	$(CARGO) test $(ALL) --no-fail-fast --test node -- --test-threads 1 $(TESTS)
+
+lab-short: ## Tests: the lab's first scenario
+	$(LAB) --short --results target/tmp/lab-short
 
 bench: ## All of docs/performance.md, about 40 minutes on two idle cores
-	$(CARGO) bench --locked --bench core
+	$(CARGO) bench --locked --profile dist -p draingate-benches
 	benches/instructions
 	benches/server
 	benches/apiserver
@@ -51,26 +52,27 @@ bench: ## All of docs/performance.md, about 40 minutes on two idle cores
 
 bench-short: ## Instruction counts, and the other benchmarks once: their figures mean little
 	@echo '== benchmarks, once each: do they run?'
-	benches/instructions
-	@if command -v h2load > /dev/null; then benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
-	benches/apiserver --rounds 1 --pods 40 --seconds 1 --without-kyverno
+	$(CARGO) test $(ALL) --bench core
+	PROFILE=release benches/instructions
+	@if command -v h2load > /dev/null; then PROFILE=release benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
+	PROFILE=release benches/apiserver --rounds 1 --pods 40 --seconds 1 --without-kyverno
 
 fuzz: ## Fuzzes each target for BUDGET=60 seconds (nightly toolchain, cargo-fuzz)
 	@fuzz/run $(or $(BUDGET),60)
 
 lab: ## Rollouts under load without Draingate and with it, on a real node (as root; ARGS=--help says more)
-	@$(CARGO) test --locked --test lab -- $(ARGS)
+	@$(LAB) $(ARGS)
 
 conformance: ## The model against the kubelet, with PODS=300 random pods (as root)
-	PODS=$(or $(PODS),300) $(CARGO) test --locked --test conformance -- --nocapture
+	PODS=$(or $(PODS),300) $(CARGO) test $(ALL) --test node -- conformance --nocapture
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
-	$(CARGO) test --locked --test node -- --ignored --exact node_soak_of_rollouts_and_rotations --nocapture
+	$(CARGO) test $(ALL) --test node -- --ignored --exact install::soak_of_rollouts_and_rotations --nocapture
 
 faults: ## Every row of docs/reliability.md at length, with its figures (some 17 minutes)
 	@tests/cluster/parts > /dev/null
 	FAULT_SECONDS=$(or $(FAULT_SECONDS),70) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),10000) ROTATION_KILLS=$(or $(ROTATION_KILLS),8) \
-	$(CARGO) test --locked --test faults -- --include-ignored --nocapture --test-threads 1
+	$(CARGO) test $(ALL) --test offline --test apiserver -- faults --include-ignored --nocapture --test-threads 1
 
 deny: ## Licences, bans and sources of all dependencies; advisories where their database can be had
 	@$(CARGO) deny --version > /dev/null 2>&1 || { echo '== cargo-deny is installed'; $(CARGO) install cargo-deny --locked; }

@@ -1,7 +1,5 @@
 //! The null handler: Draingate's own server, TLS and router, and an answer that never changes. What it costs is what
 //! any webhook on this stack has to pay. `benches/server` starts it; arguments: the folder for its CA.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
-
 use std::sync::Arc;
 
 use axum::Router;

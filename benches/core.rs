@@ -1,6 +1,4 @@
-//! The core alone: review bytes to response bytes, on the captured reviews. `cargo bench --bench core`.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
+//! The core alone: review bytes to response bytes, on the captured reviews. `make bench`.
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -8,9 +6,6 @@ use draingate::core::mode::Mode;
 use draingate::core::world::World;
 use draingate::webhook::admit::{self, Webhook};
 use draingate::webhook::review::Review;
-
-#[path = "support/worlds.rs"]
-mod worlds;
 
 /// What the webhook does between a body and an answer.
 fn answer(webhook: Webhook, body: &[u8], world: &World) -> Vec<u8> {
@@ -22,10 +17,10 @@ fn answer(webhook: Webhook, body: &[u8], world: &World) -> Vec<u8> {
 
 fn reviews(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("review");
-    for (name, body) in worlds::reviews() {
+    for (name, body) in draingate_benches::reviews() {
         group.throughput(Throughput::Bytes(body.len() as u64));
-        let world = worlds::world(Mode::Inject, 1, 1);
-        let enforcing = worlds::refusing(1);
+        let world = draingate_benches::world(Mode::Inject, 1, 1);
+        let enforcing = draingate_benches::refusing(1);
         let id = |what: &str| BenchmarkId::new(name, what);
         // The floor: the same bytes, read by the same parser into a tree.
         group.bench_function(id("serde_json::Value"), |b| {
@@ -42,19 +37,19 @@ fn reviews(criterion: &mut Criterion) {
 
 fn growth(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("growth");
-    let reviews = worlds::reviews();
+    let reviews = draingate_benches::reviews();
     let typical = &reviews.iter().find(|(name, _)| *name == "typical").unwrap().1;
-    for place in worlds::PLACES {
+    for place in draingate_benches::PLACES {
         for policies in [1, 10, 100, 1000] {
-            let world = worlds::crowded(place, policies);
+            let world = draingate_benches::crowded(place, policies);
             group.bench_function(BenchmarkId::new(format!("policies, {place}"), policies), |b| {
                 b.iter(|| answer(Webhook::Mutate, black_box(typical), &world));
             });
         }
     }
     for containers in [1, 3, 10, 30] {
-        let body = worlds::review_of(containers);
-        let world = worlds::world(Mode::Inject, 1, 1);
+        let body = draingate_benches::review_of(containers);
+        let world = draingate_benches::world(Mode::Inject, 1, 1);
         group.bench_function(BenchmarkId::new("containers", containers), |b| {
             b.iter(|| answer(Webhook::Mutate, black_box(&body), &world));
         });

@@ -1,13 +1,8 @@
 //! One review, answered N times, for a tool that counts instructions: `core-once REVIEW patched|allowed|denied N`,
 //! and `core-once REVIEW elsewhere|own|cluster N POLICIES`: patched, with as many policies in that place.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
 use draingate::core::mode::Mode;
 use draingate::webhook::admit::{self, Webhook};
 use draingate::webhook::review::Review;
-
-#[path = "support/worlds.rs"]
-mod worlds;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -16,12 +11,14 @@ fn main() {
         [name, what, times, policies] => (name, what, times, policies.parse().unwrap()),
         _ => panic!("REVIEW patched|allowed|denied|elsewhere|own|cluster N [POLICIES]"),
     };
-    let body = worlds::reviews().into_iter().find(|(known, _)| known == name).unwrap().1;
+    let body = draingate_benches::reviews().into_iter().find(|(known, _)| known == name).unwrap().1;
     let (webhook, world) = match what.as_str() {
-        "patched" => (Webhook::Mutate, worlds::world(Mode::Inject, 1, 1)),
-        "allowed" => (Webhook::Validate, worlds::world(Mode::Inject, 1, 1)),
-        "denied" => (Webhook::Validate, worlds::refusing(1)),
-        place if worlds::PLACES.contains(&place) => (Webhook::Mutate, worlds::crowded(place, policies)),
+        "patched" => (Webhook::Mutate, draingate_benches::world(Mode::Inject, 1, 1)),
+        "allowed" => (Webhook::Validate, draingate_benches::world(Mode::Inject, 1, 1)),
+        "denied" => (Webhook::Validate, draingate_benches::refusing(1)),
+        place if draingate_benches::PLACES.contains(&place) => {
+            (Webhook::Mutate, draingate_benches::crowded(place, policies))
+        }
         other => panic!("{other} is none of them"),
     };
     let mut bytes = 0;

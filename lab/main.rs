@@ -1,30 +1,18 @@
 //! `make lab`: rollouts on a real node under load, without Draingate and with it.
 //!
 //! This program starts a node, puts the images and the chart into it, and runs itself again inside the node's network,
-//! which has no way out. It is no part of Draingate; cargo knows it as a test target, because it needs what tests need.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::indexing_slicing
-)]
-
-#[path = "../tests/support/node.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod node;
-
+//! which has no way out.
 mod results;
 mod run;
 mod scenarios;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::Parser;
 
-use node::{Node, script};
+use draingate_testing::node::{self, Node, script};
+use draingate_testing::{root, scratch};
 
 /// Rolls workloads on a real node under load, without Draingate and with it, and shows what was lost. Needs root.
 #[derive(Parser)]
@@ -43,7 +31,7 @@ struct Arguments {
     #[arg(long, default_value_t = 3)]
     parallel: usize,
     /// Where the results go
-    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/results"))]
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
     results: PathBuf,
     /// Writes docs/lab.md and its pictures from the results
     #[arg(long)]
@@ -98,11 +86,11 @@ fn main() -> ExitCode {
 /// Starts the node, goes inside, and takes the node down, also after an interrupt.
 async fn outside(arguments: &Arguments) -> ExitCode {
     std::fs::create_dir_all(&arguments.results).unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     eprintln!("lab: the programs and images (the first time some minutes), then a node");
     let prepared = tokio::task::spawn_blocking(move || {
-        let images = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        node::run(Command::new(root.join("lab/images")).arg(&images));
+        let images = scratch();
+        node::run(Command::new(root.join("lab/images")).arg(images));
         let node = Node::up();
         node.load(&images.join("lab.tar"));
         node.load(&images.join("debian.tar"));

@@ -1,0 +1,58 @@
+//! What the tests, the lab and the fuzz targets stand on: real parts in guards, the cases, random pods and a kubelet that
+//! is played, clients that show what they got.
+
+pub mod admission;
+pub mod apiserver;
+pub mod asked;
+pub mod case;
+pub mod chart;
+pub mod flood;
+pub mod fuzz;
+pub mod kubelet;
+pub mod lab;
+pub mod load;
+pub mod node;
+pub mod proxy;
+pub mod random_pod;
+pub mod replica;
+pub mod router;
+pub mod schema;
+pub mod standalone;
+pub mod tls;
+pub mod written;
+
+pub use jsonschema::Validator;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The repository.
+pub fn root() -> &'static Path {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap())
+}
+
+/// `draingate` as cargo built it for these tests: it lies beside them.
+///
+/// # Panics
+/// Where it was not built: `cargo test` builds it for the tests of its own package only.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let found = this.ancestors().skip(1).map(|folder| folder.join("draingate")).find(|file| file.is_file());
+        found.unwrap_or_else(|| panic!("there is no draingate beside {}", this.display()))
+    })
+}
+
+/// A folder of the build's for what is made once and kept: images, results.
+pub fn scratch() -> &'static Path {
+    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
+    SCRATCH.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let profile = this.ancestors().find(|folder| folder.join(".fingerprint").is_dir());
+        let folder = profile.and_then(Path::parent).expect("cargo built this program").join("tmp");
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    })
+}

@@ -1,0 +1,538 @@
+//! The chart: what Helm and a real API server make of it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine;
+use draingate_testing::apiserver::ApiServer;
+use draingate_testing::chart::{
+    MATRIX, NOWHERE, chart, draingate, helm, helm_ok, objects, printed, read, render, text,
+};
+use draingate_testing::{root, written};
+use serde_json::{Value, json};
+
+#[test]
+fn chart_is_lint_free_and_refuses_wrong_values() {
+    let chart = chart();
+    let chart = chart.to_str().unwrap();
+    for values in MATRIX {
+        let mut arguments = vec!["lint", "--strict", chart, "--namespace", "draingate"];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        helm_ok(&arguments, Path::new(NOWHERE));
+    }
+    for (value, complaint) in [
+        ("replica=3", "additional properties 'replica' not allowed"),
+        ("replicas=0", "/replicas"),
+        ("replicas=two", "got string, want integer"),
+        ("defaultMode=enforce", "'off', 'audit', 'warn'"),
+        ("webhooks.failurePolicy=Fail", "additional properties 'failurePolicy' not allowed"),
+        ("webhooks.timeoutSeconds=31", "/webhooks/timeoutSeconds"),
+        ("certificates.mode=manual", "'self-managed', 'cert-manager', 'secret'"),
+        ("certificates.mode=secret", "certificates.secretName is needed"),
+        ("certificates.caBundle=MIIB", "/certificates/caBundle"),
+        ("image.digest=latest", "/image/digest"),
+        ("priorityClassName=Über", "/priorityClassName"),
+    ] {
+        let output = helm(&["template", "draingate", chart, "--set", value], Path::new(NOWHERE));
+        assert!(!output.status.success() && text(&output).contains(complaint), "{value}: {}", text(&output));
+    }
+}
+
+#[test]
+fn webhooks_are_those_of_the_binary() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let files = tempfile::tempdir().unwrap();
+    let (ca, values) = (files.path().join("ca.crt"), files.path().join("values.yaml"));
+    std::fs::write(&ca, pem).unwrap();
+    let own_ca = json!({"certificates": {"mode": "secret", "secretName": "mine", "caBundle": pem}});
+    std::fs::write(&values, own_ca.to_string()).unwrap();
+    let chart = chart();
+    let compare = |helm_arguments: &[&str], arguments: &[&str]| {
+        let mut all = vec!["template", "draingate", chart.to_str().unwrap(), "--namespace", "tools"];
+        all.extend(["--show-only", "templates/webhooks.yaml"]);
+        all.extend(helm_arguments);
+        let ours = objects(&helm_ok(&all, Path::new(NOWHERE)));
+        let binary = objects(&printed(&[&["webhooks", "--namespace", "tools"], arguments].concat()));
+        assert_eq!(ours.len(), binary.len());
+        for (ours, binary) in ours.iter().zip(&binary) {
+            for field in ["kind", "apiVersion"] {
+                assert_eq!(ours[field], binary[field]);
+            }
+            assert_eq!(ours["metadata"]["name"], binary["metadata"]["name"]);
+            for (label, value) in binary["metadata"]["labels"].as_object().unwrap() {
+                assert_eq!(&ours["metadata"]["labels"][label], value);
+            }
+            assert_eq!(ours["webhooks"], binary["webhooks"], "{helm_arguments:?}");
+        }
+    };
+    compare(&[], &[]);
+    compare(&["--values", values.to_str().unwrap()], &["--ca-file", ca.to_str().unwrap()]);
+    compare(&["--set", "fullnameOverride=gate"], &["--name", "gate", "--service-name", "gate"]);
+    for policy in ["Ignore", "Fail"] {
+        let set = format!("webhooks.enforceFailurePolicy={policy},webhooks.timeoutSeconds=9");
+        let policy = policy.to_lowercase();
+        compare(&["--set", &set], &["--enforce-failure-policy", &policy, "--timeout-seconds", "9"]);
+    }
+    for mode in ["off", "audit", "warn"] {
+        compare(&["--set", &format!("defaultMode={mode}")], &["--default-mode", mode]);
+    }
+}
+
+#[test]
+fn check_finds_nothing_in_the_chart() {
+    let strict = ["check", "--fail-on", "warning", "--format", "json", "--namespace", "draingate"];
+    for as_written in [&[][..], &["--as-written"]] {
+        for hold in ["5", "10", "60"] {
+            // With its priority class it would be passed over; without, it is judged like any other.
+            let rendered = render(&["priorityClassName=", &format!("holdSeconds={hold}")]);
+            let output = draingate(&[&strict[..], as_written, &["-"]].concat(), &rendered);
+            assert!(output.status.success(), "{}", text(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(report["summary"]["judged"], 1, "{report}");
+            let results = report["results"].as_array().unwrap();
+            let result = results.iter().find(|result| result["kind"] == "Deployment").unwrap();
+            assert_eq!(result["findings"], json!([]), "{result}");
+            assert_eq!(result["verdict"], "pass", "{result}");
+        }
+    }
+    // Everywhere else only what needs no judgement.
+    for values in MATRIX {
+        let output = draingate(&[&strict[..], &["-"]].concat(), &render(values));
+        assert!(output.status.success(), "{values:?}: {}", text(&output));
+    }
+}
+
+#[test]
+fn arguments_are_those_of_the_binary() {
+    for values in MATRIX {
+        for object in objects(&render(values)) {
+            let template = if object["kind"] == "Pod" { &object } else { &object["spec"]["template"] };
+            for container in template["spec"]["containers"].as_array().into_iter().flatten() {
+                let arguments: Vec<String> = serde_json::from_value(container["args"].clone()).unwrap();
+                let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(["--help"]).collect();
+                printed(&arguments);
+            }
+        }
+    }
+}
+
+#[test]
+fn roles_are_those_that_the_code_names() {
+    // The tables in src/cluster/mod.rs: group, resources, verbs, for.
+    let source = read(&root().join("src/cluster/mod.rs"));
+    let rows = source.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let rows = rows.map(|row| row.split(" | ").map(|cell| cell.replace('`', "")).collect::<Vec<_>>());
+    let mut named = BTreeSet::new();
+    for row in rows.filter(|row| row[0] != "group" && row[0] != "---") {
+        let group = if row[0] == "core" { String::new() } else { row[0].clone() };
+        for resource in row[1].split(", ") {
+            named.extend(row[2].split(", ").map(|verb| (group.clone(), resource.to_owned(), verb.to_owned())));
+        }
+    }
+    let permissions = |values: &[&str]| {
+        let mut all = BTreeSet::new();
+        for role in objects(&render(values)).iter().filter(|object| {
+            matches!(object["kind"].as_str(), Some("Role" | "ClusterRole"))
+                && !object["metadata"]["annotations"].is_object()
+        }) {
+            for rule in role["rules"].as_array().unwrap() {
+                let list = |field: &str| -> Vec<String> { serde_json::from_value(rule[field].clone()).unwrap() };
+                for group in list("apiGroups") {
+                    for resource in list("resources") {
+                        all.extend(list("verbs").into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
+                    }
+                }
+            }
+        }
+        all
+    };
+    let reports = "policyReports.every=10m";
+    let observe = "observe.enabled=true";
+    let all = permissions(&[reports, observe]);
+    assert_eq!(all.symmetric_difference(&named).collect::<Vec<_>>(), Vec::<&_>::new());
+    for values in ["certificates.mode=cert-manager", "certificates.mode=secret,certificates.secretName=mine"] {
+        let fewer = permissions(&[reports, observe, values]);
+        let given_up: BTreeSet<_> = all.difference(&fewer).map(|(_, resource, _)| resource.as_str()).collect();
+        let written = ["leases", "mutatingwebhookconfigurations", "secrets", "validatingwebhookconfigurations"];
+        assert_eq!(given_up, BTreeSet::from(written));
+    }
+    let unobserved = permissions(&[reports]);
+    let given_up: Vec<_> =
+        all.difference(&unobserved).map(|(_, resource, verb)| format!("{verb} {resource}")).collect();
+    let watched = ["list events", "watch events", "watch pods", "list endpointslices", "watch endpointslices"];
+    assert_eq!(given_up, watched);
+}
+
+#[test]
+fn manifest_without_helm_is_the_chart() {
+    let note = "# Draingate for `kubectl apply --server-side -f`, without Helm: the chart with its default values.\n\
+        # Written by INSTA_UPDATE=always make test.\n---\n\
+        apiVersion: v1\nkind: Namespace\nmetadata:\n  name: draingate\n";
+    let chart = chart();
+    let arguments = ["template", "draingate", chart.to_str().unwrap(), "--namespace", "draingate", "--no-hooks"];
+    let rendered = helm_ok(&arguments, Path::new(NOWHERE));
+    let ours = |line: &&str| !line.contains("managed-by: Helm") && !line.contains("helm.sh/chart:");
+    let mut manifest = rendered.lines().filter(ours).map(str::trim_end).collect::<Vec<_>>().join("\n");
+    while manifest.contains("\n\n---") {
+        manifest = manifest.replace("\n\n---", "\n---");
+    }
+    written::same(&root().join("charts/draingate.yaml"), &format!("{note}{}\n", manifest.trim()));
+}
+
+// ---- On a real API server
+
+/// The CustomResourceDefinitions of others that the chart has objects for.
+fn foreign_crds() -> String {
+    let modules = [
+        (
+            "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+            "example/prometheus-operator-crd",
+            &["monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"],
+        ),
+        (
+            "github.com/cert-manager/cert-manager@v1.21.2",
+            "deploy/crds",
+            &["cert-manager.io_certificates.yaml", "cert-manager.io_issuers.yaml"],
+        ),
+    ];
+    let mut all = String::new();
+    for (module, folder, files) in modules {
+        let empty = tempfile::tempdir().unwrap();
+        let output =
+            Command::new("go").args(["mod", "download", "-json", module]).current_dir(empty.path()).output().unwrap();
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        let folder = Path::new(found["Dir"].as_str().unwrap_or_else(|| panic!("{found}"))).join(folder);
+        for file in files {
+            write!(all, "---\n{}\n", read(&folder.join(file))).unwrap();
+        }
+    }
+    all
+}
+
+#[test]
+fn manifests_are_accepted_to_the_letter() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let crds = format!("{}\n---\n{}", foreign_crds(), printed(&["crd"]));
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &crds);
+    server.wait_for_crds();
+    let strict = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-f", "-"];
+    for values in MATRIX {
+        let rendered = render(values);
+        let answers = server.try_kubectl(&strict, &rendered).unwrap_or_else(|e| panic!("{values:?}: {e}"));
+        assert_eq!(answers.lines().count(), objects(&rendered).len(), "{values:?}: {answers}");
+    }
+    server.kubectl(&strict, &read(&root().join("charts/draingate.yaml")));
+    // The strictness itself: a field that does not exist is an error.
+    let wrong = render(&[]).replace("maxSurge: 1", "maxSurges: 1");
+    assert!(server.try_kubectl(&strict, &wrong).unwrap_err().contains("maxSurges"));
+}
+
+/// Everything that is stored, but for what comes and goes by itself.
+fn stored(server: &ApiServer) -> BTreeSet<String> {
+    let kinds = server.kubectl(&["api-resources", "--verbs=list", "-o", "name"], "");
+    let kinds: Vec<_> =
+        kinds.lines().filter(|kind| !kind.starts_with("events") && *kind != "componentstatuses").collect();
+    let lines = server.kubectl(&["get", &kinds.join(","), "-A", "-o", "name", "--ignore-not-found"], "");
+    // The API server makes and removes an APIService for each group by itself.
+    lines.lines().filter(|name| !name.starts_with("apiservice.")).map(str::to_owned).collect()
+}
+
+fn field(server: &ApiServer, what: &[&str], path: &str) -> String {
+    let path = format!("jsonpath={path}");
+    server.kubectl(&[&["get", "-n", "draingate"], what, &["-o", &path]].concat(), "")
+}
+
+/// The chart of the commit that first had one.
+fn first_chart(folder: &Path) -> PathBuf {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", text(&output));
+        output.stdout
+    };
+    let commits = git(&["log", "--diff-filter=A", "--format=%H", "--", "charts/draingate/Chart.yaml"]);
+    let commits = String::from_utf8(commits).unwrap();
+    let first = commits.lines().last().expect("the history has the commit that first had a chart");
+    let archive = folder.join("first.tar");
+    std::fs::write(&archive, git(&["archive", first, "charts/draingate"])).unwrap();
+    let tar = Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(folder).status().unwrap();
+    assert!(tar.success());
+    folder.join("charts/draingate")
+}
+
+/// The `caBundle` that [`live_for_a_while`] writes.
+fn live_ca() -> &'static str {
+    static CA: OnceLock<String> = OnceLock::new();
+    CA.get_or_init(|| {
+        let certificate = rcgen::generate_simple_self_signed(["draingate".to_owned()]).unwrap().cert;
+        base64::engine::general_purpose::STANDARD.encode(certificate.pem())
+    })
+}
+
+/// Writes what Draingate writes beside Helm; how many webhooks there are of each configuration.
+fn live_for_a_while(server: &ApiServer) -> [usize; 2] {
+    let patch = |what: &[&str], how: &str, patch: Value| {
+        let by = ["-n", "draingate", how, "--field-manager=draingate", "-p", &patch.to_string()];
+        server.kubectl(&[&["patch"], what, &by[..]].concat(), "");
+    };
+    let counts =
+        CONFIGURATIONS.map(|kind| field(server, &[kind, "draingate"], "{.webhooks[*].name}").split(' ').count());
+    for (kind, count) in CONFIGURATIONS.into_iter().zip(counts) {
+        let bundle = |index| json!({"op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": live_ca()});
+        patch(&[kind, "draingate"], "--type=json", (0..count).map(bundle).collect());
+    }
+    patch(&["secret", "draingate-ca"], "--type=merge", json!({"data": {"ca.crt": "bGl2ZQ=="}}));
+    patch(&["lease", "draingate-ca"], "--type=merge", json!({"spec": {"holderIdentity": "draingate-0"}}));
+    counts
+}
+
+const CONFIGURATIONS: [&str; 2] = ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"];
+
+/// That Helm left alone what [`live_for_a_while`] wrote. A webhook that an upgrade adds has no caBundle yet.
+fn lives_on(server: &ApiServer, written: [usize; 2]) {
+    for (kind, written) in CONFIGURATIONS.into_iter().zip(written) {
+        let bundles = field(server, &[kind, "draingate"], "{.webhooks[*].clientConfig.caBundle}");
+        assert_eq!(bundles.split(' ').count(), written);
+        assert!(bundles.split(' ').all(|bundle| bundle == live_ca()), "{kind}: {bundles}");
+    }
+    assert_eq!(field(server, &["secret", "draingate-ca"], "{.data.ca\\.crt}"), "bGl2ZQ==");
+    assert_eq!(field(server, &["lease", "draingate-ca"], "{.spec.holderIdentity}"), "draingate-0");
+}
+
+const POLICY: &str = "apiVersion: draingate.dev/v1alpha1\nkind: DrainPolicy\n\
+    metadata: {name: default, namespace: draingate}\nspec: {budget: {safetyMarginSeconds: 7}}\n";
+
+#[test]
+fn a_release_is_upgraded_rolled_back_and_gone_without_a_trace() {
+    let server = ApiServer::start();
+    let (kubeconfig, files) = (server.kubeconfig(), tempfile::tempdir().unwrap());
+    let (first, current) = (first_chart(files.path()), chart());
+    let (first, current) = (first.to_str().unwrap(), current.to_str().unwrap());
+    let release = |arguments: &[&str]| helm_ok(&[arguments, &["--namespace", "draingate"]].concat(), &kubeconfig);
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let before = stored(&server);
+    // Helm 4 applies on the server; Helm 3 merges by itself, as does `--server-side=false`.
+    for server_side in ["--server-side=true", "--server-side=false"] {
+        release(&["install", "draingate", first, server_side]);
+        let written = live_for_a_while(&server);
+        server.wait_for_crds();
+        server.apply(POLICY);
+
+        release(&["upgrade", "draingate", current, server_side, "--set", "webhooks.timeoutSeconds=7"]);
+        lives_on(&server, written);
+        let timeout =
+            || field(&server, &["validatingwebhookconfiguration", "draingate"], "{.webhooks[0].timeoutSeconds}");
+        assert_eq!(timeout(), "7");
+        release(&["rollback", "draingate", "1", server_side]);
+        lives_on(&server, written);
+        assert_eq!(timeout(), "5");
+        assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
+
+        release(&["upgrade", "draingate", current, server_side]);
+        lives_on(&server, written);
+        release(&["uninstall", "draingate", "--wait"]);
+        let after = stored(&server);
+        assert_eq!(after.symmetric_difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "{server_side}");
+    }
+
+    // Policies outlive the release where that was asked for, and the next one takes them over.
+    release(&["install", "draingate", current, "--set", "crds.keep=true"]);
+    server.wait_for_crds();
+    server.apply(POLICY);
+    release(&["uninstall", "draingate", "--wait"]);
+    let left: Vec<_> = stored(&server).difference(&before).cloned().collect();
+    let kept = ["clusterdrainpolicies.draingate.dev", "drainpolicies.draingate.dev"];
+    let kept = kept.map(|name| format!("customresourcedefinition.apiextensions.k8s.io/{name}"));
+    let policy = "drainpolicy.draingate.dev/default".to_owned();
+    assert_eq!(left, [&kept[..], &[policy]].concat());
+    release(&["install", "draingate", current]);
+    assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
+}
+
+#[test]
+fn with_nobody_there_only_enforce_under_fail_is_held_up() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let chart = chart();
+    let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    helm_ok(&[&install[..], &["--set", "webhooks.enforceFailurePolicy=Fail"]].concat(), &server.kubeconfig());
+    // There is no network of Services here: a closed port of this machine stands for a Service without endpoints.
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        let count = field(&server, &[kind, "draingate"], "{.webhooks[*].name}").split(' ').count();
+        let away = json!({"url": "https://127.0.0.1:1/"});
+        let away = |index| json!({"op": "replace", "path": format!("/webhooks/{index}/clientConfig"), "value": away});
+        let patch = (0..count).map(away).collect::<Value>().to_string();
+        server.kubectl(&["patch", kind, "draingate", "--type=json", "-p", &patch], "");
+    }
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {generateName: web-}\nspec:\n  automountServiceAccountToken: false\n  \
+        containers: [{name: app, image: app, ports: [{containerPort: 80}]}]\n";
+    let create = |namespace: &str| server.try_kubectl(&["create", "-n", namespace, "-f", "-"], pod);
+    let namespace = |name: &str, mode: &str| {
+        let _ = server.try_kubectl(&["create", "namespace", name], "");
+        let label = format!("draingate.dev/mode={mode}");
+        server.kubectl(&["label", "namespace", name, &label], "");
+    };
+    for mode in ["enforce", "off", "audit", "warn", "inject", "nonsense"] {
+        namespace(mode, mode);
+    }
+    namespace("kube-system", "enforce");
+    namespace("draingate", "enforce");
+    // The API server takes a moment to use a changed configuration.
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let refused = loop {
+        match create("enforce") {
+            Err(problem) => break problem,
+            Ok(_) => assert!(std::time::Instant::now() < deadline, "pods of enforce namespaces are let through"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(refused.contains("failed calling webhook \"enforce.draingate.dev\""), "{refused}");
+    for open in ["default", "off", "audit", "warn", "inject", "nonsense", "kube-system", "draingate"] {
+        create(open).unwrap_or_else(|problem| panic!("{open}: {problem}"));
+    }
+    // The way out of docs/install.md.
+    server.kubectl(&["delete", "validatingwebhookconfiguration", "draingate"], "");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while let Err(problem) = create("enforce") {
+        assert!(std::time::Instant::now() < deadline, "{problem}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// What docs/install.md tells people to do.
+#[test]
+fn recipes_of_the_install_page_work() {
+    let server = ApiServer::start();
+    let (kubeconfig, chart) = (server.kubeconfig(), chart());
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    let uninstall = ["uninstall", "draingate", "--namespace", "draingate", "--wait"];
+
+    // A former install's configurations that block.
+    let away = ["webhooks", "--enforce-failure-policy", "fail", "--url", "https://127.0.0.1:1"];
+    server.apply(&printed(&away));
+    let refused = helm(&install, &kubeconfig);
+    assert!(!refused.status.success() && text(&refused).contains("cannot be imported"), "{}", text(&refused));
+    server.kubectl(&["delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "draingate"], "");
+    helm_ok(&install, &kubeconfig);
+
+    // From a certificate of Draingate's own to somebody's.
+    live_for_a_while(&server);
+    let files = tempfile::tempdir().unwrap();
+    let ca = files.path().join("ca.crt");
+    let pem = rcgen::generate_simple_self_signed(["mine".to_owned()]).unwrap().cert.pem();
+    std::fs::write(&ca, &pem).unwrap();
+    let upgrade = ["upgrade", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    let bundle = format!("certificates.caBundle={}", ca.display());
+    let mine = ["--set", "certificates.mode=secret,certificates.secretName=mine", "--set-file", &bundle];
+    let mine = [&upgrade[..], &mine].concat();
+    let refused = helm(&mine, &kubeconfig);
+    assert!(!refused.status.success() && text(&refused).contains("conflict"), "{}", text(&refused));
+    helm_ok(&[&mine[..], &["--force-conflicts"]].concat(), &kubeconfig);
+    let bundles =
+        field(&server, &["validatingwebhookconfiguration", "draingate"], "{.webhooks[*].clientConfig.caBundle}");
+    let expected = base64::engine::general_purpose::STANDARD.encode(&pem);
+    assert!(bundles.split(' ').all(|bundle| bundle == expected), "{bundles}");
+    helm_ok(&uninstall, &kubeconfig);
+
+    // From the manifest to Helm, with the policies.
+    let manifest = read(&root().join("charts/draingate.yaml"));
+    server.kubectl(&["apply", "--server-side", "-f", "-"], &manifest);
+    server.wait_for_crds();
+    server.apply(POLICY);
+    let written = live_for_a_while(&server);
+    helm_ok(&[&install[..], &["--take-ownership", "--force-conflicts"]].concat(), &kubeconfig);
+    lives_on(&server, written);
+    assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
+    helm_ok(&uninstall, &kubeconfig);
+    assert_eq!(server.kubectl(&["get", "crd", "-o", "name"], ""), "");
+}
+
+/// A process that ends with the test.
+struct Serving {
+    child: std::process::Child,
+    log: PathBuf,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_needs_no_more_rights_than_the_chart_gives() {
+    let server = ApiServer::start();
+    server.kubectl(&["create", "namespace", "draingate"], "");
+    let chart = chart();
+    let install = ["install", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    let mode = ["--set", "certificates.mode=secret,certificates.secretName=mine,observe.enabled=true"];
+    helm_ok(&[&install[..], &mode].concat(), &server.kubeconfig());
+    server.wait_for_crds();
+
+    // As the pod would: the service account's token and nothing else.
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name);
+    let token = server.kubectl(&["create", "token", "draingate", "-n", "draingate"], "");
+    let kubeconfig = path("kubeconfig");
+    let mut config = objects(&read(&server.kubeconfig())).remove(0);
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path("tls.crt"), pair.cert.pem()).unwrap();
+    std::fs::write(path("tls.key"), pair.signing_key.serialize_pem()).unwrap();
+    let deployment = render(&mode[1..]);
+    let deployment = objects(&deployment).into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+    let arguments: Vec<String> =
+        serde_json::from_value(deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone()).unwrap();
+    let arguments = arguments.iter().map(|argument| argument.replace("/tls/", &format!("{}/", files.path().display())));
+    let log = path("log");
+    let child = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(arguments)
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .env("KUBECONFIG", &kubeconfig)
+        .env("POD_NAMESPACE", "draingate")
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let serving = Serving { child, log };
+    let policy = POLICY.replace("kind: DrainPolicy", "kind: ClusterDrainPolicy").replace(", namespace: draingate", "");
+    server.apply(POLICY);
+    server.apply(&policy);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let accepted = "{.status.conditions[?(@.type==\"Accepted\")].status}";
+    for kind in ["drainpolicy", "clusterdrainpolicy"] {
+        while field(&server, &[kind, "default"], accepted) != "True" {
+            let log = read(&serving.log);
+            assert!(std::time::Instant::now() < deadline, "{kind} has no condition: {log}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let log = read(&serving.log);
+    assert!(!log.to_lowercase().contains("forbidden"), "{log}");
+    let admin = log.lines().find_map(|line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        event["admin_listen"].as_str().map(str::to_owned)
+    });
+    let admin = admin.unwrap_or_else(|| panic!("{log}"));
+    let get = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(&admin).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: draingate\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/readyz").starts_with("HTTP/1.1 200"), "{}", get("/readyz"));
+    // The nodes were listed, too: a failed listing would count as too old.
+    while !get("/metrics").contains("draingate_native_sleep 1") {
+        assert!(std::time::Instant::now() < deadline, "{}", get("/metrics"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(!read(&serving.log).to_lowercase().contains("forbidden"));
+}

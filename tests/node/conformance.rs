@@ -1,0 +1,285 @@
+//! The model against the kubelet: random pods stop on a real node, and each container says when.
+//!
+//! Where they differ, the kubelet is right. `make conformance PODS=300` takes as many as one likes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use draingate::core::judge::{View, judge};
+use draingate::core::subject::{Kind, Subject};
+use draingate::core::world::World;
+use draingate::report::timeline::{Lane, LaneKind, Timeline, What};
+use draingate_testing::node::{Node, eventually, lab_image};
+use serde_json::{Value, json};
+
+/// What a moment may differ by, in seconds: the kubelet hears of a deletion, and of an end, within about one, and this
+/// machine has two cores for a whole node.
+const TOLERANCE: f64 = 2.0;
+/// Pods that stop at the same time.
+const BATCH: usize = 20;
+
+/// Numbers that look random, and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// A pod of up to two apps, a helper and two native sidecars, with hooks of all kinds. The core knows every number
+/// from annotations; the containers keep to them.
+fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
+    let mut annotations = serde_json::Map::new();
+    let mut helpers = Vec::new();
+    let mut lists = [Vec::new(), Vec::new()];
+    let (apps, helper, sidecars) = (1 + dice.below(2), dice.below(2), dice.below(3));
+    let names = (0..apps).map(|n| format!("app-{n}"));
+    let names =
+        names.chain((0..helper).map(|n| format!("helper-{n}"))).chain((0..sidecars).map(|n| format!("sidecar-{n}")));
+    for (index, container) in names.enumerate() {
+        let stop = dice.below(5);
+        let takes = 1 + dice.below(7);
+        let port = 9000 + index;
+        let mut arguments = vec!["stopper".to_owned(), format!("-stop={stop}s")];
+        let mut said = None;
+        let hook = match dice.below(5) {
+            0 => Value::Null,
+            1 => json!({"sleep": {"seconds": takes}}),
+            2 => {
+                said = Some(takes);
+                json!({"exec": {"command": ["/lab", "stopper", format!("-hook={takes}s")]}})
+            }
+            3 => {
+                said = Some(takes);
+                arguments.extend([format!("-listen=:{port}"), format!("-takes={takes}s")]);
+                json!({"httpGet": {"path": "/", "port": port}})
+            }
+            // It fails, and SIGTERM comes at once.
+            _ => {
+                said = Some(0);
+                json!({"exec": {"command": ["/no-such-program"]}})
+            }
+        };
+        if let Some(seconds) = said {
+            annotations.insert(format!("prestop-seconds.draingate.dev/{container}"), seconds.to_string().into());
+        }
+        let mut one = json!({"name": container, "image": "localhost/lab:1", "imagePullPolicy": "Never", "args": arguments,
+            "env": [{"name": "LAB_POD", "value": name}, {"name": "LAB_CONTAINER", "value": container},
+                {"name": "LAB_MARKS", "value": "/out/marks"}],
+            "volumeMounts": [{"name": "out", "mountPath": "/out"}]});
+        if !hook.is_null() {
+            one["lifecycle"] = json!({"preStop": hook});
+        }
+        if container.starts_with("app") {
+            annotations
+                .insert(format!("worst-case-request-seconds.draingate.dev/{container}"), stop.to_string().into());
+        } else {
+            helpers.push(format!("{container}={stop}"));
+        }
+        if container.starts_with("sidecar") {
+            one["restartPolicy"] = json!("Always");
+            lists[1].push(one);
+        } else {
+            lists[0].push(one);
+        }
+    }
+    annotations.insert("draingate.dev/helpers".to_owned(), helpers.join(",").into());
+    annotations.insert("draingate.dev/safety-margin-seconds".to_owned(), "0".into());
+    // Short, so that hooks are abandoned and containers killed in a good part of the pods.
+    let hooks = lists.iter().flatten().filter_map(|one| one.pointer("/lifecycle/preStop/sleep/seconds")?.as_u64());
+    let grace = hooks.max().unwrap_or(0).max(2 + dice.below(20));
+    let [containers, init] = lists;
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "annotations": annotations, "labels": {"conformance": "yes"},
+            // So that it can be read after it has stopped.
+            "finalizers": ["conformance.draingate.dev/read"]},
+        "spec": {"containers": containers, "initContainers": init, "terminationGracePeriodSeconds": grace,
+            "automountServiceAccountToken": false,
+            "volumes": [{"name": "out", "hostPath": {"path": folder, "type": "Directory"}}]}})
+}
+
+/// What the core says of a pod as it stands.
+fn said(pod: &Value) -> Timeline {
+    let json = pod.to_string();
+    let subject = Subject::parse(Kind::Pod, &json).unwrap();
+    let world = World::default();
+    let judgement = judge(&subject, &world.context("default"), View::AsWritten);
+    Timeline::of(&judgement.pod, &judgement.budget, false, None)
+}
+
+/// When a container got SIGTERM and when it was gone, in seconds after the deletion, and whether it was killed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    sigterm: Option<f64>,
+    gone: Option<f64>,
+    killed: bool,
+}
+
+/// What differs: in words, and by how many seconds.
+fn differences(name: &str, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -> (Vec<String>, f64) {
+    let (mut words, mut killed) = (Vec::new(), Vec::new());
+    let mut largest = 0_f64;
+    let mut compare = |container: &str, what: &str, said: u64, seen: Option<f64>| {
+        let Some(seen) = seen else {
+            words.push(format!("{name}/{container}: {what} at {said} s by the core, not seen"));
+            return;
+        };
+        let difference = (seen - said as f64).abs();
+        largest = largest.max(difference);
+        if difference > TOLERANCE {
+            words.push(format!("{name}/{container}: {what} at {said} s by the core, at {seen:.1} s by the kubelet"));
+        }
+    };
+    // A helper that is told early leaves early here; the core draws the best case, in which it drains.
+    let is_early = |lane: &Lane| lane.segments.iter().any(|segment| segment.what == What::Leaving);
+    let early = timeline.lanes.iter().any(is_early);
+    for lane in timeline.lanes.iter().filter(|lane| lane.kind != LaneKind::Traffic) {
+        let one = seen.get(&lane.name).copied().unwrap_or_default();
+        if early && lane.kind == LaneKind::NativeSidecar {
+            continue;
+        }
+        // Killed before it could say so is possible where SIGTERM and SIGKILL come together only.
+        compare(&lane.name, "SIGTERM", lane.sigterm.unwrap(), one.sigterm);
+        if is_early(lane) {
+            continue;
+        }
+        match lane.sigkill {
+            // The stop window may save one that needs no more than it.
+            Some(at) if one.killed => compare(&lane.name, "SIGKILL", at, one.gone),
+            Some(_) => {}
+            None => {
+                let own = lane.segments.iter().rfind(|segment| segment.what != What::Margin);
+                let end = own.and_then(|segment| segment.to).unwrap_or(0);
+                compare(&lane.name, "gone", end, one.gone);
+                // One that ends in the very second of the SIGKILL may lose the race; the safety margin is for that.
+                let kill = timeline.grace.max(lane.sigterm.unwrap() + 2);
+                if one.killed && end < kill {
+                    killed.push(format!(
+                        "{name}/{}: killed, the core lets it end at {end} s, before {kill} s",
+                        lane.name
+                    ));
+                }
+            }
+        }
+    }
+    words.extend(killed);
+    (words, largest)
+}
+
+/// Runs a batch: what each of its containers did.
+fn stop(node: &Node, folder: &Path, pods: &[Value]) -> BTreeMap<String, BTreeMap<String, Seen>> {
+    let marks = folder.join("marks");
+    std::fs::write(&marks, "").unwrap();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": pods});
+    node.apply(&list).unwrap();
+    let count: usize = pods.iter().map(containers).sum();
+    let read = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&marks).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    eventually("all containers run", || {
+        (read().iter().filter(|mark| mark["what"] == "start").count() == count).then_some(())
+    });
+    eventually("the API server knows it", || {
+        let phases = node.kubectl(&["get", "pods", "-l", "conformance", "-o", "jsonpath={.items[*].status.phase}"]);
+        (phases.split_whitespace().filter(|phase| *phase == "Running").count() == pods.len()).then_some(())
+    });
+    let clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let mut deleted = BTreeMap::new();
+    // In a process of kubectl's for a few pods each, so that each one's moment is known well enough.
+    let names: Vec<&str> = pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap()).collect();
+    for some in names.chunks(5) {
+        let before = clock();
+        node.kubectl(&[&["delete", "pod", "--wait=false"][..], some].concat());
+        let moment = (before + clock()) / 2.0;
+        deleted.extend(some.iter().map(|name| ((*name).to_owned(), moment)));
+    }
+    let ended = eventually("all containers have ended", || {
+        let list: Value =
+            serde_json::from_str(&node.kubectl(&["get", "pods", "-l", "conformance", "-o", "json"])).unwrap();
+        let items = list["items"].as_array().unwrap().clone();
+        items.iter().all(|pod| ends(pod).len() == containers(pod)).then_some(items)
+    });
+    let mut all: BTreeMap<String, BTreeMap<String, Seen>> = BTreeMap::new();
+    for pod in &ended {
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        for (container, finished, code) in ends(pod) {
+            let one = all.entry(name.to_owned()).or_default().entry(container).or_default();
+            one.gone = Some(finished - deleted[name]);
+            one.killed = code == 137;
+        }
+    }
+    for mark in read() {
+        let (pod, container) = (mark["pod"].as_str().unwrap(), mark["container"].as_str().unwrap());
+        let at = mark["at"].as_f64().unwrap() / 1000.0 - deleted[pod];
+        let one = all.entry(pod.to_owned()).or_default().entry(container.to_owned()).or_default();
+        match mark["what"].as_str().unwrap() {
+            "sigterm" => one.sigterm = Some(at),
+            // Finer than the status, which has whole seconds.
+            "exit" => one.gone = Some(at),
+            _ => {}
+        }
+    }
+    let release = r#"{"metadata": {"finalizers": null}}"#;
+    for name in names {
+        node.kubectl(&["patch", "pod", name, "--type=merge", "-p", release]);
+    }
+    all
+}
+
+fn containers(pod: &Value) -> usize {
+    ["containers", "initContainers"].iter().map(|list| pod["spec"][list].as_array().map_or(0, Vec::len)).sum()
+}
+
+/// The containers that have ended: name, when (seconds since 1970), exit code.
+fn ends(pod: &Value) -> Vec<(String, f64, i64)> {
+    let lists = ["containerStatuses", "initContainerStatuses"];
+    let all = lists.iter().flat_map(|list| pod["status"][list].as_array().cloned().unwrap_or_default());
+    all.filter_map(|one| {
+        let end = one.pointer("/state/terminated")?;
+        let finished: k8s_openapi::jiff::Timestamp = end["finishedAt"].as_str()?.parse().ok()?;
+        Some((one["name"].as_str()?.to_owned(), finished.as_second() as f64 + 0.5, end["exitCode"].as_i64()?))
+    })
+    .collect()
+}
+
+#[test]
+fn pods_stop_as_the_core_says() {
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (pods, seed) = (number("PODS", 20), number("SEED", 1));
+    let node = Node::bare();
+    node.load(lab_image());
+    let folder = node.folder.path().canonicalize().unwrap().join("conformance");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut dice = Dice(seed);
+    let (mut agree, mut killed, mut largest, mut report) = (0, 0, 0_f64, String::new());
+    let mut done = 0;
+    while done < pods {
+        let some = (done..pods.min(done + BATCH as u64)).map(|n| random_pod(&format!("pod-{n}"), &folder, &mut dice));
+        let some: Vec<Value> = some.collect();
+        done += some.len() as u64;
+        let seen = stop(&node, &folder, &some);
+        for pod in &some {
+            let name = pod["metadata"]["name"].as_str().unwrap();
+            let (words, difference) = differences(name, &said(pod), &seen[name]);
+            killed += usize::from(seen[name].values().any(|one| one.killed));
+            largest = largest.max(difference);
+            agree += u64::from(words.is_empty());
+            for line in words {
+                let _ = writeln!(report, "{line}");
+            }
+        }
+        println!(
+            "{done} of {pods} pods: {agree} agree, containers were killed in {killed}, the largest difference is {largest:.1} s"
+        );
+    }
+    assert!(
+        report.is_empty(),
+        "seed {seed}: {} of {pods} pods differ by more than {TOLERANCE} s:\n{report}",
+        pods - agree
+    );
+}

@@ -1,0 +1,309 @@
+//! `draingate check`, as a person or a CI job calls it: the real binary on real files.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use draingate_testing::{case, kubelet, random_pod};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+/// What a call gave.
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(directory: &Path, arguments: &[&str], stdin: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_draingate"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A call that reads no input may have ended by now.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Files in a fresh folder.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn check_json(directory: &Path, arguments: &[&str], stdin: &str) -> Value {
+    let ran = run(directory, &[&["check", "--format", "json"], arguments].concat(), stdin);
+    serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {}{}", ran.out, ran.err))
+}
+
+#[test]
+fn every_case_comes_out_the_same_through_check() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for case in case::all() {
+        let judge = |arguments: &[&str]| {
+            let path = case.path.to_str().unwrap();
+            let mut answer = check_json(case.path.parent().unwrap(), &[arguments, &[path]].concat(), "");
+            answer["results"][0].take()
+        };
+        let mut same = |what: &str, expected: Value, actual: Value| {
+            if expected != actual {
+                wrong.push(format!("{} {what}\n  expected {expected}\n  actual   {actual}", case.name));
+            }
+        };
+        let told = |findings: &[case::Told]| {
+            findings.iter().map(|f| json!([f.code, f.severity, f.container])).collect::<Value>()
+        };
+        let findings = |result: &Value| {
+            let of = |f: &Value| json!([f["code"], f["severity"], f["container"]]);
+            result["findings"].as_array().unwrap().iter().map(of).collect::<Value>()
+        };
+        let result = judge(&[]);
+        let expected = &case.expected;
+        same("verdict", json!(expected.verdict), result["verdict"].clone());
+        same("findings", told(&expected.findings), findings(&result));
+        same("patch", parsed(&json!(expected.patch)), parsed(&result["patch"]));
+        same("admitted", json!(expected.admitted_grace_period_seconds), result["admittedGracePeriodSeconds"].clone());
+        if let Some(required) = expected.required_grace_period_seconds {
+            same("required", json!(required), result["requiredGracePeriodSeconds"].clone());
+        }
+        if let Some(expected) = &expected.as_written {
+            let result = judge(&["--as-written"]);
+            same("verdict as written", json!(expected.verdict), result["verdict"].clone());
+            same("findings as written", told(&expected.findings), findings(&result));
+            same("patch as written", json!([]), result["patch"].clone());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 40, "only {seen} cases");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A patch with the record in it parsed, so that the order of its keys does not matter.
+fn parsed(patch: &Value) -> Value {
+    match patch {
+        Value::String(text) if text.starts_with('{') => serde_json::from_str(text).unwrap_or_else(|_| patch.clone()),
+        Value::Array(items) => items.iter().map(parsed).collect(),
+        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), parsed(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn random_pods_as_written_need_what_the_simulator_says() {
+    const PODS: usize = 150;
+    let mut runner = TestRunner::deterministic();
+    let strategy = random_pod::random_pod();
+    for _ in 0..PODS {
+        let pod = strategy.new_tree(&mut runner).unwrap().current();
+        let object = |kind: &str, name: &str, spec: Value| {
+            json!({"apiVersion": "draingate.dev/v1alpha1", "kind": kind,
+                "metadata": {"name": name, "namespace": random_pod::NAMESPACE}, "spec": spec})
+        };
+        let label = pod.profile_label.map(|(name, _)| json!({"draingate.dev/profile": name}));
+        let mut objects = vec![
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": random_pod::NAMESPACE, "labels": label}}),
+            object("ClusterDrainPolicy", "base", pod.cluster_spec()),
+            object("DrainPolicy", "default", pod.own_spec()),
+        ];
+        if pod.service {
+            objects.push(json!({"apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE}, "spec": {"selector": {"app": "web"}}}));
+        }
+        let mut subject = pod.json();
+        subject["apiVersion"] = json!("v1");
+        subject["kind"] = json!("Pod");
+        objects.push(subject);
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
+        let arguments = ["--as-written", "-n", random_pod::NAMESPACE, "-"];
+        let result = check_json(Path::new("."), &arguments, &list)["results"][0].take();
+        let needed = pod.as_written().map(|pod| kubelet::smallest_grace(&pod));
+        assert_eq!(result["requiredGracePeriodSeconds"], json!(needed), "{list}\n{result}");
+        assert_eq!(result["terms"]["hold"]["seconds"], json!(pod.hold()), "{list}");
+        assert_eq!(result["gracePeriodSeconds"], json!(pod.grace_seconds()), "{list}");
+        let stopping: Vec<_> = pod.stopping().collect();
+        let containers = result["containers"].as_array().unwrap();
+        assert_eq!(containers.len(), stopping.len(), "{list}");
+        for (actual, (container, _)) in containers.iter().zip(stopping) {
+            assert_eq!(actual["hookSeconds"], json!(pod.hook_seconds(container)), "{list}\n{actual}");
+            match actual["role"].as_str().unwrap() {
+                "app" => assert_eq!(actual["worstCaseRequestSeconds"], json!(pod.request_seconds(container)), "{list}"),
+                _ => assert_eq!(actual["stopSeconds"], json!(pod.stop_seconds(container)), "{list}"),
+            }
+        }
+    }
+}
+
+const LONG_HOOK: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: payment}
+spec:
+  # the default, written out
+  terminationGracePeriodSeconds: 30  # seconds
+  containers:
+    - name: app
+      image: app:1
+      ports: [{containerPort: 8080}]
+      lifecycle: {preStop: {sleep: {seconds: 25}}}
+";
+
+const NEVER: &str = "\
+apiVersion: draingate.dev/v1alpha1
+kind: DrainPolicy
+metadata: {name: never, namespace: default}
+spec: {gracePeriod: {adjust: Never}}
+";
+
+#[test]
+fn the_exit_code_tells_clean_findings_and_bad_input_apart() {
+    let files = folder(&[
+        ("pod.yaml", LONG_HOOK),
+        ("never.yaml", NEVER),
+        ("bad.yaml", "a: [1\n---\nkind: Pod\napiVersion: v1\nmetadata: {name: x}\nspec: {containers: [{name: a}]}\n"),
+    ]);
+    let code = |arguments: &[&str]| run(files.path(), &[&["check"], arguments].concat(), "").code;
+    assert_eq!(code(&["pod.yaml"]), 0);
+    assert_eq!(code(&["pod.yaml", "never.yaml"]), 1);
+    assert_eq!(code(&["pod.yaml", "--policy", "never.yaml"]), 1);
+    assert_eq!(code(&["pod.yaml", "--as-written"]), 1);
+    assert_eq!(code(&["bad.yaml"]), 2);
+    assert_eq!(code(&["missing.yaml"]), 2);
+    assert_eq!(code(&["--nonsense"]), 2);
+    let exec = LONG_HOOK.replace("sleep: {seconds: 25}", "exec: {command: [sleep, \"10\"]}");
+    let warned = folder(&[("pod.yaml", &exec)]);
+    assert_eq!(run(warned.path(), &["check", "pod.yaml"], "").code, 0);
+    assert_eq!(run(warned.path(), &["check", "pod.yaml", "--fail-on", "warning"], "").code, 1);
+}
+
+#[test]
+fn a_broken_document_takes_no_other_with_it() {
+    let stream = format!("{LONG_HOOK}---\nkind: [\n---\n{}", LONG_HOOK.replace("payment", "second"));
+    let ran = run(Path::new("."), &["check", "--as-written", "-"], &stream);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("Pod default/payment") && ran.out.contains("Pod default/second"), "{}", ran.out);
+    assert!(ran.out.contains("--> -:13:") || ran.out.contains("--> -:14:"), "{}", ran.out);
+    assert!(ran.out.contains("1 document cannot be read"), "{}", ran.out);
+    let helm = run(Path::new("."), &["check", "-"], "kind: Pod\nmetadata: {name: {{ .Values.name }}}\n");
+    assert_eq!(helm.code, 2);
+    assert!(helm.out.contains("helm template"), "{}", helm.out);
+    let typed = LONG_HOOK.replace("terminationGracePeriodSeconds: 30", "terminationGracePeriodSeconds: soon");
+    let ran = run(Path::new("."), &["check", "-"], &typed);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("--> -:6:3") && ran.out.contains("spec.terminationGracePeriodSeconds"), "{}", ran.out);
+}
+
+#[test]
+fn people_see_the_line_the_arithmetic_and_the_fix() {
+    let files = folder(&[("deploy/pod.yaml", LONG_HOOK)]);
+    let ran = run(files.path(), &["check", "--as-written", "deploy"], "");
+    let expected = "\
+error[grace-budget]: grace budget short by 15 s: terminationGracePeriodSeconds 30 < 45 needed
+ --> deploy/pod.yaml:6:3
+  |
+6 |   terminationGracePeriodSeconds: 30  # seconds
+  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ Pod default/payment
+  |
+  = note: hold 25 (preStop sleep of \"app\") + worst-case request 15 (built-in) + safety margin 5 (built-in)
+  = help: spec.terminationGracePeriodSeconds: 45
+  = help: or shorten the preStop hook of \"app\" to 10 s
+
+1 pod or template judged of 1 object, 1 error, 0 warnings
+";
+    assert_eq!(ran.out, expected);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn folders_are_searched_and_gitignore_respected() {
+    let files = folder(&[
+        ("a/pod.yaml", LONG_HOOK),
+        ("a/b/pod.yml", LONG_HOOK),
+        (
+            "a/b/pod.json",
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"j"},"spec":{"containers":[{"name":"a"}]}}"#,
+        ),
+        ("a/notes.md", "{{{"),
+        ("a/build/pod.yaml", "not: [closed"),
+        (".gitignore", "build/\n"),
+        ("empty/notes.md", ""),
+    ]);
+    let result = check_json(files.path(), &["."], "");
+    let read: Vec<_> =
+        result["results"].as_array().unwrap().iter().map(|r| r["source"]["file"].as_str().unwrap()).collect();
+    assert_eq!(read, ["a/b/pod.json", "a/b/pod.yml", "a/pod.yaml"]);
+    let empty = run(files.path(), &["check", "empty"], "");
+    assert_eq!(empty.code, 2);
+    assert!(empty.err.contains("empty: no yaml, yml, json file"), "{}", empty.err);
+}
+
+#[test]
+fn lists_and_policies_among_the_inputs_count() {
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: draingate.dev/v1alpha1\n  kind: DrainPolicy\n  metadata: {name: a, namespace: default}\n  spec: {profile: nlb}\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: {name: web}\n  spec:\n    template:\n      spec:\n        containers:\n        - name: app\n          ports: [{containerPort: 1}]\n          lifecycle: {preStop: {exec: {command: [/drain]}}}\n";
+    let result = check_json(Path::new("."), &["-"], list);
+    let first = &result["results"][0];
+    assert_eq!(
+        first["terms"]["endpointPropagation"],
+        json!({"seconds": 130, "source": "DrainPolicy default/a, profile nlb"})
+    );
+    assert_eq!(first["verdict"], "fixed");
+    assert_eq!(first["source"], json!({"file": "-", "document": 0, "line": 8}));
+    let hook = &first["findings"][0];
+    assert_eq!((hook["code"].as_str().unwrap(), &hook["line"]), ("undeclared-hook", &json!(17)));
+    assert_eq!(result["summary"], json!({"objects": 2, "judged": 1, "errors": 0, "warnings": 1, "problems": 0}));
+}
+
+#[test]
+fn a_fix_keeps_comments_and_order() {
+    let files = folder(&[("pod.yaml", LONG_HOOK)]);
+    let shown = run(files.path(), &["check", "--as-written", "--fix=diff", "pod.yaml"], "");
+    assert!(
+        shown.out.contains(
+            "-  terminationGracePeriodSeconds: 30  # seconds\n+  terminationGracePeriodSeconds: 45  # seconds\n"
+        ),
+        "{}",
+        shown.out
+    );
+    let read = || std::fs::read_to_string(files.path().join("pod.yaml")).unwrap();
+    assert_eq!(read(), LONG_HOOK);
+    assert_eq!(run(files.path(), &["check", "--as-written", "--fix", "pod.yaml"], "").code, 0);
+    assert_eq!(read(), LONG_HOOK.replace("Seconds: 30", "Seconds: 45"));
+    assert_eq!(run(files.path(), &["check", "--as-written", "pod.yaml"], "").code, 0);
+}
+
+#[test]
+fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
+    let cases = case::directory();
+    let once = || run(&cases, &["check", "--as-written", "."], "").out;
+    let first = once();
+    assert!(first.len() > 10_000);
+    assert_eq!(first, once());
+    assert!(!first.contains('\u{1b}'), "no colours in a pipe");
+    let status = Command::new("sh")
+        .args([
+            "-c",
+            "\"$0\" check --as-written . | head -1 > /dev/null; exit ${PIPESTATUS:-0}",
+            env!("CARGO_BIN_EXE_draingate"),
+        ])
+        .current_dir(&cases)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&status.stderr), "");
+}
+
+#[test]
+fn the_examples_of_this_repository_are_clean() {
+    let ran = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--fail-on", "warning", "examples"], "");
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}

@@ -1,0 +1,164 @@
+//! Whatever an author writes, every format stays what it is.
+
+use draingate::check::file::{Judge, JudgedFile};
+use draingate::core::judge::View;
+use draingate::core::world::World;
+use draingate::report::Format;
+use draingate::report::github::Github;
+use draingate::report::json::Json;
+use draingate::report::junit::Junit;
+use draingate::report::sarif::Sarif;
+use draingate_testing::Validator;
+use draingate_testing::schema::{self, against};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde_json::{Value, json};
+
+use super::support::{BROKEN, parsed};
+
+/// Pieces that end strings, lines, elements, commands or fences somewhere.
+const SHARP: [&str; 25] = [
+    "\n",
+    "\r\n",
+    "\r",
+    "\0",
+    "\u{1b}[31m",
+    "\u{7f}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{feff}",
+    "\u{fffe}",
+    "\u{ffff}",
+    "\u{10ffff}",
+    "😀",
+    "\"",
+    "'",
+    "\\",
+    "<",
+    "]]>",
+    "&amp;",
+    "%0A",
+    "::error::",
+    ",line=1",
+    "```",
+    "[a](http://b)",
+    "{{",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => prop::sample::select(&SHARP[..]).prop_map(str::to_owned),
+        2 => any::<String>(),
+        1 => "[a-z]{1,8}",
+    ];
+    let pieces = prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat());
+    prop_oneof![12 => pieces, 1 => ".{1,4}".prop_map(|text| text.repeat(5_000))]
+}
+
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 64;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(4);
+    }
+    config
+}
+
+/// An error and warnings, with words of somebody's in every place that takes any.
+fn manifest(name: &str, note: &str) -> String {
+    let hook = json!({"preStop": {"exec": {"command": ["sleep", "90"]}}});
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": name, "annotations": {"draingate.dev/hook": note, "draingate.dev/helpers": note}},
+        "spec": {"containers": [{"name": name, "ports": [{"containerPort": 1}], "lifecycle": hook}]},
+    })
+    .to_string()
+}
+
+/// The same text at every place of a result that is text, as if a finding had repeated it as it is.
+fn overwrite(file: &mut JudgedFile, text: &str) {
+    for object in &mut file.objects {
+        object.result.source.file = text.to_owned();
+        object.result.name = text.to_owned();
+        object.result.namespace = text.to_owned();
+        for finding in &mut object.result.findings {
+            finding.message = text.to_owned();
+            finding.container = Some(text.to_owned());
+            finding.detail = vec![text.to_owned()];
+            finding.fix = Some(text.to_owned());
+            finding.alternatives = vec![text.to_owned()];
+        }
+    }
+    for problem in &mut file.problems {
+        problem.message = text.to_owned();
+    }
+}
+
+fn written(mut format: impl Format, file: &JudgedFile) -> String {
+    let mut out = format.head();
+    let text = format.text(file);
+    out.push_str(&format.add(file, text));
+    out.push_str(&format.tail(&file.summary, file.problems.len()));
+    out
+}
+
+struct Schemas {
+    json: Validator,
+    sarif: Validator,
+}
+
+fn hold(schemas: &Schemas, file: &JudgedFile, verbatim: Option<&str>) -> Result<(), TestCaseError> {
+    let json = written(Json::default(), file);
+    prop_assert_eq!(json.lines().filter(|line| line.starts_with("{\"source\"")).count(), file.objects.len());
+    let json: Value = parsed(&json);
+    prop_assert_eq!(against(&schemas.json, &json), Vec::<String>::new());
+    let sarif = parsed(&written(Sarif::default(), file));
+    prop_assert_eq!(against(&schemas.sarif, &sarif), Vec::<String>::new());
+    let junit = written(Junit::default(), file);
+    let xml = roxmltree::Document::parse(&junit).map_err(|e| TestCaseError::fail(format!("{e}: {junit:?}")))?;
+    let cases = xml.descendants().filter(|node| node.has_tag_name("testcase")).count();
+    prop_assert_eq!(cases, file.objects.len() + file.problems.len());
+    let github = super::github::commands(&written(Github::default(), file));
+    let findings: usize = file.objects.iter().map(|object| object.result.findings.len()).sum();
+    prop_assert_eq!(github.len(), findings + file.problems.len());
+    for command in &github {
+        prop_assert!(
+            command
+                .properties
+                .keys()
+                .all(|key| ["file", "line", "endLine", "col", "endColumn", "title"].contains(&key.as_str()))
+        );
+        prop_assert!(command.properties["title"].chars().count() <= 255);
+    }
+    let Some(text) = verbatim else { return Ok(()) };
+    for finding in json["results"][0]["findings"].as_array().into_iter().flatten() {
+        prop_assert_eq!(&finding["message"], text);
+    }
+    let shown: String =
+        text.chars().map(|c| if c.is_control() && !"\r\n\t".contains(c) { '\u{fffd}' } else { c }).collect();
+    prop_assert!(github.iter().all(|command| command.message.starts_with(&shown)), "{:?}", text);
+    Ok(())
+}
+
+#[test]
+fn every_format_stays_valid_whatever_is_written() {
+    let schemas = Schemas {
+        json: schema::ours(&parsed(include_str!("../../../docs/check.schema.json"))),
+        sarif: super::sarif::validator(),
+    };
+    let world = World::default();
+    let plain = format!("{}\n---\n{BROKEN}", manifest("a", "x"));
+    let judge = Judge { world: &world, namespace: "default", view: View::AsWritten };
+    proptest!(config(), |(name in text(), note in text(), path in text())| {
+        let manifest = format!("{}\n---\n{BROKEN}", manifest(&name, &note));
+        hold(&schemas, &judge.file(&path, &manifest), None)?;
+        // And where the reader would have kept it out.
+        let mut file = judge.file(&path, &plain);
+        prop_assert!(file.summary.errors > 0 && file.summary.warnings > 0 && !file.problems.is_empty());
+        overwrite(&mut file, &note);
+        hold(&schemas, &file, Some(&note))?;
+    });
+}

@@ -1,0 +1,43 @@
+//! Files through a format, without the command.
+
+use draingate::check::file::Judge;
+use draingate::core::judge::View;
+use draingate::core::world::World;
+use draingate::report::Format;
+use draingate::report::result::Summary;
+use draingate_testing::case;
+use serde_json::Value;
+
+/// A document that is not YAML.
+pub(crate) const BROKEN: &str = "a: 1\n---\nb: [1\nc: 2\n";
+
+/// What a format writes about some files.
+pub(crate) fn written(format: &mut impl Format, world: &World, view: View, files: &[(&str, &str)]) -> String {
+    let judge = Judge { world, namespace: "default", view };
+    let mut out = format.head();
+    let (mut summary, mut problems) = (Summary::default(), 0);
+    for (name, text) in files {
+        let file = judge.file(name, text);
+        summary.add(file.summary);
+        problems += file.problems.len();
+        let text = format.text(&file);
+        out.push_str(&format.add(&file, text));
+    }
+    out.push_str(&format.tail(&summary, problems));
+    out
+}
+
+/// Every case, as the file that a person would check.
+pub(crate) fn cases() -> Vec<(case::Case, String, String)> {
+    let read = |case: case::Case| {
+        let path = format!("tests/cases/{}.yaml", case.name);
+        let text = std::fs::read_to_string(&case.path).unwrap();
+        (case, path, text)
+    };
+    case::all().into_iter().map(read).collect()
+}
+
+/// A JSON document, or the place where it is none.
+pub(crate) fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}

@@ -1,0 +1,215 @@
+//! The quick JSON reader beside serde_json: what that reads, it reads to the same.
+
+use draingate::core::json;
+use draingate::core::subject::{Kind, PodTemplate, Subject};
+use draingate::core::text::Text;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// One of everything that a visitor can ask for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct Asked<'a> {
+    #[serde(borrow, default)]
+    text: Text<'a>,
+    #[serde(borrow)]
+    absent: Option<Text<'a>>,
+    owned: Option<String>,
+    number: Option<i64>,
+    real: Option<f64>,
+    flag: Option<bool>,
+    sort: Option<Sort>,
+    #[serde(borrow)]
+    raw: Option<&'a RawValue>,
+    whatever: Option<Value>,
+    #[serde(default)]
+    pair: Option<(u8, Option<bool>)>,
+    #[serde(default, borrow)]
+    list: Vec<Asked<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+enum Sort {
+    Small,
+    #[serde(other)]
+    Other,
+}
+
+/// Holds if both read the same; gives whether they could.
+fn same(text: &str) -> Result<bool, TestCaseError> {
+    let (quick, strict) = (json::read::<Asked>(text), serde_json::from_str::<Asked>(text));
+    if let Ok(strict) = &strict {
+        prop_assert_eq!(quick.as_ref().map(|asked| format!("{asked:?}")), Some(format!("{strict:?}")), "{}", text);
+    }
+    Ok(strict.is_ok())
+}
+
+/// Strings with all that could be taken for the end of something.
+fn string() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{0,8}",
+        r#"["\\{}\[\],: /a]{0,80}"#,
+        prop::collection::vec(any::<char>(), 0..20).prop_map(String::from_iter),
+    ]
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        string().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 60, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+            prop::collection::vec((string(), inner), 0..8)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// Objects with fields that are asked for, of the right sort, and others.
+fn document() -> impl Strategy<Value = Value> {
+    let fields = |list: BoxedStrategy<Value>| {
+        let field = prop_oneof![
+            ("[b-k]{1,5}", any_value()),
+            (Just("text".to_owned()), string().prop_map(Value::from)),
+            (Just("absent".to_owned()), prop::option::of(string()).prop_map(|text| json!(text))),
+            (Just("owned".to_owned()), string().prop_map(Value::from)),
+            (Just("number".to_owned()), any::<i64>().prop_map(Value::from)),
+            (Just("real".to_owned()), any::<f64>().prop_map(Value::from)),
+            (Just("flag".to_owned()), any::<bool>().prop_map(Value::from)),
+            (Just("sort".to_owned()), prop::sample::select(&["Small", "Large"][..]).prop_map(Value::from)),
+            (Just("raw".to_owned()), any_value()),
+            (Just("whatever".to_owned()), any_value()),
+            (Just("pair".to_owned()), prop::option::of(any::<bool>()).prop_map(|flag| json!([7, flag]))),
+            (Just("list".to_owned()), list),
+        ];
+        prop::collection::vec(field, 0..12).prop_map(|fields| Value::Object(fields.into_iter().collect())).boxed()
+    };
+    let inner = prop::collection::vec(fields(Just(json!([])).boxed()), 0..4).prop_map(Value::from);
+    fields(inner.boxed())
+}
+
+fn reviews() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/reviews");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    assert!(texts.len() >= 4, "{} reviews", texts.len());
+    texts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(20), ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_serde_json_reads_it_reads_to_the_same(document in document(), pretty in any::<bool>()) {
+        let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) };
+        // All of it can be read but for a list within a list, of which nothing is asked.
+        prop_assert!(same(&text.unwrap())?);
+    }
+
+    /// A byte somewhere becomes another, or is left out, or all that follows is.
+    #[test]
+    fn damage_is_never_read_to_something_else(
+        document in document(), at in any::<prop::sample::Index>(), with in r#"["\\{}\[\],: 0a\u{1}\u{e9}]{0,2}"#, cut in any::<bool>(),
+    ) {
+        let text: Vec<char> = document.to_string().chars().collect();
+        let at = at.index(text.len());
+        let rest = if cut { &[] } else { &text[at + 1..] };
+        same(&text[..at].iter().copied().chain(with.chars()).chain(rest.iter().copied()).collect::<String>())?;
+    }
+}
+
+#[test]
+fn reviews_of_an_api_server_are_read_and_none_of_their_beginnings() {
+    for review in reviews() {
+        let value: Value = serde_json::from_str(&review).unwrap();
+        let object = value["request"]["object"].to_string();
+        let (quick, strict) = (json::read::<PodTemplate>(&object), serde_json::from_str::<PodTemplate>(&object));
+        assert_eq!(format!("{:?}", quick.unwrap()), format!("{:?}", strict.unwrap()));
+        let step = 1 + object.len() / 5_000;
+        for end in (0..object.len()).step_by(step).filter(|end| object.is_char_boundary(*end)) {
+            assert!(json::read::<PodTemplate>(&object[..end]).is_none(), "{}", &object[..end]);
+        }
+    }
+}
+
+/// Each of these at each place of a block, in what is passed over.
+#[test]
+fn what_is_passed_over_ends_where_it_ends() {
+    let backslashes = (0..70).map(|count| "\\".repeat(2 * count));
+    let quotes = (0..70).map(|count| "\\\"".repeat(count));
+    let both = (0..70).map(|count| format!("{}\\\"", "\\\\".repeat(count)));
+    let brackets = ["{", "[{", "}", "]}", "\\\"}", "\\\\"].map(str::to_owned);
+    for inside in backslashes.chain(quotes).chain(both).chain(brackets) {
+        for shift in 0..64 {
+            let space = " ".repeat(shift);
+            let text = format!("{{\"b\":[{space}{{\"c\":\"{inside}\"}},[[\"{inside}\"]]],\"text\":\"here\"}}");
+            assert_eq!(json::read::<Asked>(&text).expect(&text).text.as_str(), "here", "{text}");
+        }
+    }
+    let deep = format!("{{\"b\":{}{},\"text\":\"here\"}}", "[".repeat(1 << 20), "]".repeat(1 << 20));
+    assert_eq!(json::read::<Asked>(&deep).unwrap().text.as_str(), "here");
+}
+
+#[test]
+fn what_is_no_json_is_not_read() {
+    for text in [
+        "",
+        " ",
+        "nul",
+        "{",
+        "}",
+        "[]",
+        "\"\"",
+        "{} x",
+        "{}}",
+        "{,}",
+        "{,\"b\":1}",
+        "{\"b\":}",
+        "{\"b\":1,}",
+        "{\"b\" 1}",
+        "{\"b\":1 \"text\":\"\"}",
+        "{\"b\":[1,2}",
+        "{b:1}",
+        "{1:1}",
+        "{\"text\":\"a\nb\"}",
+        "{\"text\":\"\\x\"}",
+        "{\"text\":\"\\ud800\"}",
+        "{\"text\":'a'}",
+        "{\"text\":1}",
+        "{\"number\":1x}",
+        "{\"number\":01}",
+        "{\"number\":1.5}",
+        "{\"number\":9223372036854775808}",
+        "{\"flag\":truex}",
+        "{\"absent\":nullx}",
+        "{\"list\":[{},]}",
+        "{\"list\":[,{}]}",
+        "{\"list\":[{} {}]}",
+        "{\"list\":[{}}",
+        "{\"pair\":[7,null,1]}",
+        "{\"text\":\"a\",\"text\":\"b\"}",
+    ] {
+        assert!(serde_json::from_str::<Asked>(text).is_err(), "{text:?}");
+        assert!(json::read::<Asked>(text).is_none(), "{text:?}");
+    }
+}
+
+/// It says nothing itself: the sentence is serde_json's, with the field's path.
+#[test]
+fn an_error_is_told_as_before() {
+    let text = r#"{"metadata": {"name": "web"}, "spec": {"terminationGracePeriodSeconds": "soon"}}"#;
+    let problem = Subject::parse(Kind::Pod, text).unwrap_err();
+    assert!(
+        problem.starts_with("spec.terminationGracePeriodSeconds: invalid type: string \"soon\", expected i64"),
+        "{problem}"
+    );
+}

@@ -1,0 +1,243 @@
+//! What the two webhooks answer, without HTTP and without a cluster.
+
+use draingate::core::judge::Verdict;
+use draingate::core::mode::Mode;
+use draingate::core::subject::Kind;
+use draingate::webhook::admit::{self, Outcome, Webhook};
+use draingate::webhook::review::Review;
+use draingate::webhook::speech::WARNING_LIMIT;
+use draingate_testing::admission::{SHOP, ask, create, review, world};
+use serde_json::{Value, json};
+
+fn pod(spec: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "checkout", "namespace": SHOP}, "spec": spec})
+}
+
+/// A pod that serves on a port.
+fn server() -> Value {
+    pod(json!({"containers": [{"name": "app", "image": "app:1", "ports": [{"containerPort": 8080}]}]}))
+}
+
+/// A 35 s exec hook in 30 s of grace.
+fn long_hook() -> Value {
+    let hook = json!({"preStop": {"exec": {"command": ["sleep", "35"]}}});
+    pod(json!({"terminationGracePeriodSeconds": 30, "containers": [
+        {"name": "app", "image": "app:1", "ports": [{"containerPort": 8080}], "lifecycle": hook}]}))
+}
+
+fn patched(outcome: &Outcome, mut object: Value) -> Value {
+    let patch: json_patch::Patch = serde_json::from_slice(outcome.answer.patch.as_ref().unwrap()).unwrap();
+    json_patch::patch(&mut object, &patch).unwrap();
+    object
+}
+
+#[test]
+fn off_does_nothing() {
+    let world = world("off", json!({}));
+    for webhook in [Webhook::Mutate, Webhook::Validate] {
+        let outcome = create(webhook, &world, Kind::Pod, &long_hook());
+        assert_eq!(outcome.answer, Default::default());
+        assert_eq!(outcome.mode, Mode::Off);
+    }
+}
+
+#[test]
+fn audit_records_and_tells_nobody() {
+    let world = world("audit", json!({"gracePeriod": {"adjust": "Never"}}));
+    assert_eq!(create(Webhook::Mutate, &world, Kind::Pod, &server()).answer, Default::default());
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &long_hook()).answer;
+    assert_eq!(answer.denial, None);
+    assert_eq!(answer.warnings, Vec::<String>::new());
+    assert_eq!(answer.audit["mode"], "audit");
+    assert_eq!(answer.audit["verdict"], "fail");
+    assert_eq!(answer.audit["findings"], "grace-budget,shell-hook:app");
+    assert_eq!(
+        answer.audit["would-reject"],
+        "grace budget short by 25 s: terminationGracePeriodSeconds 30 < 55 needed"
+    );
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &server()).answer;
+    assert_eq!(answer.audit["would-inject"], "a preStop hook of 10 s in \"app\"");
+}
+
+#[test]
+fn warn_tells_what_would_happen() {
+    let world = world("warn", json!({"gracePeriod": {"adjust": "Never"}}));
+    assert_eq!(create(Webhook::Mutate, &world, Kind::Pod, &server()).answer, Default::default());
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &long_hook()).answer;
+    assert_eq!(answer.denial, None);
+    assert_eq!(
+        answer.warnings[..2],
+        [
+            "would be rejected: grace budget short by 25 s: terminationGracePeriodSeconds 30 < 55 needed [grace-budget]",
+            "fix: spec.terminationGracePeriodSeconds: 55",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_mode_counts_as_warn_and_says_so() {
+    let world = world("enforced", json!({"gracePeriod": {"adjust": "Never"}}));
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &long_hook());
+    assert_eq!(outcome.mode, Mode::Warn);
+    assert_eq!(outcome.answer.denial, None);
+    assert!(outcome.answer.warnings[0].contains("\"enforced\""), "{:?}", outcome.answer.warnings);
+}
+
+#[test]
+fn inject_patches_and_never_rejects() {
+    let world = world("inject", json!({"budget": {"worstCaseRequestSeconds": 20}}));
+    let outcome = create(Webhook::Mutate, &world, Kind::Pod, &server());
+    let pod = patched(&outcome, server());
+    assert_eq!(pod.pointer("/spec/containers/0/lifecycle/preStop/sleep/seconds"), Some(&json!(10)));
+    assert_eq!(pod.pointer("/spec/terminationGracePeriodSeconds"), Some(&json!(35)));
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &pod);
+    assert_eq!((outcome.verdict, outcome.answer.denial, outcome.answer.warnings), (Some(Verdict::Pass), None, vec![]));
+
+    // Past mutation, the pod as it stands counts: 30 < 55, and somebody undid the plan.
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &long_hook());
+    assert_eq!(outcome.answer.denial, None);
+    assert_eq!(outcome.answer.audit["findings"], "grace-budget,shell-hook:app,changed-after");
+}
+
+#[test]
+fn enforce_rejects_with_the_arithmetic_and_the_way_out() {
+    let policy = json!({"gracePeriod": {"adjust": "Never"},
+        "budget": {"endpointPropagationSeconds": 8, "drainDelaySeconds": 7,
+                   "worstCaseRequestSeconds": 20, "safetyMarginSeconds": 7}});
+    let world = world("enforce", policy);
+    let mut checkout = server();
+    checkout["metadata"]["labels"] = json!({"pod-template-hash": "7d9"});
+    checkout["metadata"]["name"] = json!("checkout-7d9-x");
+    checkout["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "checkout-7d9", "uid": "1", "controller": true}]);
+    checkout["spec"]["containers"][0]["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 15}}});
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &checkout).answer;
+    assert_eq!(
+        answer.denial.unwrap(),
+        "pod \"checkout-7d9-x\": grace budget short by 12 s: terminationGracePeriodSeconds 30 < 42 needed [grace-budget]
+  hold 15 (preStop sleep of \"app\") + worst-case request 20 (DrainPolicy shop/default) + safety margin 7 (DrainPolicy shop/default)
+  not raised: adjust is Never (DrainPolicy shop/default)
+  fix: in its Deployment, spec.template.spec.terminationGracePeriodSeconds: 42
+  to let it run now: kubectl label ns shop draingate.dev/mode=inject --overwrite"
+    );
+    checkout["spec"]["terminationGracePeriodSeconds"] = json!(42);
+    assert_eq!(create(Webhook::Validate, &world, Kind::Pod, &checkout).answer.denial, None);
+}
+
+#[test]
+fn templates_are_told_and_never_rejected() {
+    let world = world("enforce", json!({"gracePeriod": {"adjust": "Never"}}));
+    let deployment = |image: &str, replicas: i32| {
+        let mut spec = long_hook()["spec"].take();
+        spec["containers"][0]["image"] = json!(image);
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "checkout", "namespace": SHOP},
+            "spec": {"replicas": replicas, "template": {"metadata": {"labels": {"a": "b"}}, "spec": spec}}})
+    };
+    let body = review(Kind::Deployment, "CREATE", &deployment("app:1", 1), None);
+    let outcome = ask(Webhook::Validate, &world, &body);
+    assert_eq!(outcome.answer.denial, None);
+    assert!(outcome.answer.warnings[0].starts_with("its pods will be rejected: "), "{:?}", outcome.answer.warnings);
+    assert!(outcome.answer.warnings.contains(&"fix: spec.template.spec.terminationGracePeriodSeconds: 55".to_owned()));
+
+    let scaled = review(Kind::Deployment, "UPDATE", &deployment("app:1", 3), Some(&deployment("app:1", 1)));
+    assert_eq!(admit::concerns(Webhook::Validate, &Review::decode(scaled.as_bytes()).unwrap()), None);
+    let rolled = review(Kind::Deployment, "UPDATE", &deployment("app:2", 1), Some(&deployment("app:1", 1)));
+    assert_eq!(admit::concerns(Webhook::Validate, &Review::decode(rolled.as_bytes()).unwrap()), Some(Kind::Deployment));
+    assert_eq!(admit::concerns(Webhook::Mutate, &Review::decode(body.as_bytes()).unwrap()), None);
+}
+
+#[test]
+fn warnings_are_short_whatever_an_author_writes() {
+    let world = world("warn", json!({"gracePeriod": {"adjust": "Never"}}));
+    let mut pod = long_hook();
+    let long = "x".repeat(5_000);
+    pod["metadata"]["annotations"] = json!({
+        "draingate.dev/safety-margin-seconds": format!("\u{1b}[31m{long}\nWarning: fine"),
+        format!("draingate.dev/{}", "y".repeat(400)): "z",
+    });
+    for index in 0..300 {
+        let container = json!({"name": format!("c{index}"), "ports": [{"containerPort": 1}],
+            "lifecycle": {"preStop": {"exec": {"command": ["/drain"]}}}});
+        pod["spec"]["containers"].as_array_mut().unwrap().push(container);
+    }
+    let answer = create(Webhook::Validate, &world, Kind::Pod, &pod).answer;
+    assert!(answer.warnings.iter().all(|w| w.chars().count() <= WARNING_LIMIT), "{:#?}", answer.warnings);
+    assert!(answer.warnings.iter().map(String::len).sum::<usize>() <= 4096);
+    assert!(answer.warnings.iter().all(|w| !w.contains(char::is_control)));
+    assert!(answer.audit.values().all(|v| v.len() <= 1_100 && !v.contains(char::is_control)));
+    assert!(answer.warnings.last().unwrap().starts_with("and "));
+}
+
+#[test]
+fn a_body_that_is_no_review_gets_a_sentence() {
+    let refused = |body: &[u8]| Review::decode(body).unwrap_err();
+    assert!(refused(b"").contains("not an AdmissionReview"));
+    assert!(refused(b"{").contains("not an AdmissionReview"));
+    assert!(refused(b"\xff\xfe{}").contains("not UTF-8: byte 0"));
+    assert!(refused(br#"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}"#).contains("v1beta1"));
+    assert!(refused(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}"#).contains("no request"));
+    let no_uid =
+        r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"kind":{},"operation":"CREATE"}}"#;
+    assert!(refused(no_uid.as_bytes()).contains("no uid"));
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(refused(deep.as_bytes()).contains("not an AdmissionReview"));
+}
+
+#[test]
+fn an_object_that_cannot_be_read_names_the_field() {
+    let world = world("enforce", json!({}));
+    let refused = |pointer: &str, value: Value| {
+        let mut pod = long_hook();
+        *pod.pointer_mut(pointer).unwrap() = value;
+        let body = review(Kind::Pod, "CREATE", &pod, None);
+        let review = Review::decode(body.as_bytes()).unwrap();
+        admit::admit(Webhook::Validate, Kind::Pod, &review, &world).unwrap_err()
+    };
+    let fractional = refused("/spec/terminationGracePeriodSeconds", json!(1.5));
+    assert!(fractional.starts_with("request.object: spec.terminationGracePeriodSeconds: "), "{fractional}");
+    assert!(refused("/spec/terminationGracePeriodSeconds", json!(1e30)).contains("terminationGracePeriodSeconds"));
+    assert!(refused("/spec/containers", json!({"a": 1})).contains("spec.containers"));
+    let deep: Value = serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap();
+    assert!(refused("/spec/containers/0/name", deep).contains("spec.containers[0].name"));
+}
+
+#[test]
+fn other_kinds_and_operations_do_not_concern_us() {
+    let mut body: Value = serde_json::from_str(&review(Kind::Pod, "DELETE", &server(), None)).unwrap();
+    let concerns = |body: &Value| {
+        let body = body.to_string();
+        let review = Review::decode(body.as_bytes()).unwrap();
+        admit::concerns(Webhook::Mutate, &review).or(admit::concerns(Webhook::Validate, &review))
+    };
+    assert_eq!(concerns(&body), None);
+    body["request"]["operation"] = json!("CREATE");
+    assert_eq!(concerns(&body), Some(Kind::Pod));
+    body["request"]["subResource"] = json!("eviction");
+    assert_eq!(concerns(&body), None);
+    body["request"]["subResource"] = json!("");
+    body["request"]["kind"] = json!({"group": "example.com", "version": "v1", "kind": "Pod"});
+    assert_eq!(concerns(&body), None);
+    body["request"]["kind"] = json!({"group": "", "version": "v1", "kind": "ConfigMap"});
+    assert_eq!(concerns(&body), None);
+}
+
+#[test]
+fn the_answer_is_an_admission_review_by_the_letter() {
+    let world = world("enforce", json!({"budget": {"worstCaseRequestSeconds": 20}}));
+    let mutated: Value =
+        serde_json::from_slice(&create(Webhook::Mutate, &world, Kind::Pod, &server()).answer.encode("7d5c")).unwrap();
+    assert_eq!(mutated["apiVersion"], "admission.k8s.io/v1");
+    assert_eq!(mutated["kind"], "AdmissionReview");
+    assert_eq!(mutated["response"]["uid"], "7d5c");
+    assert_eq!(mutated["response"]["allowed"], true);
+    assert_eq!(mutated["response"]["patchType"], "JSONPatch");
+    assert!(mutated["response"]["patch"].is_string());
+    assert_eq!(mutated["response"].as_object().unwrap().len(), 4);
+
+    let denied: Value =
+        serde_json::from_slice(&create(Webhook::Validate, &world, Kind::Pod, &long_hook()).answer.encode("7d5c"))
+            .unwrap();
+    assert_eq!(denied["response"]["allowed"], false);
+    assert_eq!(denied["response"]["status"]["code"], 403);
+    assert_eq!(denied["response"]["status"]["reason"], "Forbidden");
+    assert!(denied["response"].get("patch").is_none() && denied["response"].get("patchType").is_none());
+}

@@ -14,7 +14,7 @@ fn can(server: &ApiServer, account: &str, verb: &str, resource: &str, place: &[&
 
 #[test]
 fn a_stolen_token_can_do_this_and_no_more() {
-    let server = ApiServer::shared();
+    let server = &ApiServer::start();
     server
         .kubectl(&["apply", "--server-side", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/charts/draingate.yaml")], "");
     server.kubectl(&["create", "serviceaccount", "nobody", "-n", "draingate"], "");

@@ -15,10 +15,12 @@ use serde_json::{Value, json};
 
 /// The shared API server, with the CRDs.
 fn server() -> &'static ApiServer {
-    static READY: OnceLock<()> = OnceLock::new();
-    let server = ApiServer::shared();
-    READY.get_or_init(|| install_crds(server));
-    server
+    static SERVER: OnceLock<ApiServer> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let server = ApiServer::start();
+        install_crds(&server);
+        server
+    })
 }
 
 fn install_crds(server: &ApiServer) {

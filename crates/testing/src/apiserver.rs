@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A running API server with its etcd.
@@ -14,13 +13,7 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// The one that the tests of a binary share. It ends with the process, however that ends.
-    pub fn shared() -> &'static ApiServer {
-        static SHARED: OnceLock<ApiServer> = OnceLock::new();
-        SHARED.get_or_init(ApiServer::start)
-    }
-
-    /// One of its own, for a test that stops it. It ends with the guard.
+    /// A fresh one. It ends with the guard, and with the process, however that ends: tests that do not meet share one.
     pub fn start() -> ApiServer {
         let dir = tempfile::Builder::new().prefix("draingate-apiserver-").tempdir().unwrap().keep();
         let parts = Command::new(script("parts")).args(["--quiet", "kubectl"]).output().unwrap();

@@ -78,7 +78,7 @@ pub struct Setup {
 
 /// An API server, and Draingate beside it.
 pub struct Lab {
-    server: Server,
+    server: ApiServer,
     files: PathBuf,
     /// Draingate's own.
     kubeconfig: PathBuf,
@@ -90,29 +90,16 @@ pub struct Lab {
     gate: Mutex<Option<Gate>>,
 }
 
-/// Shared by all tests of the binary, or of this lab alone.
-enum Server {
-    Shared(&'static ApiServer),
-    Own(ApiServer),
-}
-
 impl Lab {
     /// The lab that most tests share, each in namespaces of its own. It ends with the process.
     pub fn shared() -> &'static Lab {
         static SHARED: OnceLock<Lab> = OnceLock::new();
-        SHARED.get_or_init(|| Lab::set_up(Server::Shared(ApiServer::shared()), Setup::default()))
+        SHARED.get_or_init(|| Lab::start(Setup::default()))
     }
 
     /// A lab of its own, for a test that breaks things. It ends with the guard.
     pub fn start(setup: Setup) -> Lab {
-        Lab::set_up(Server::Own(ApiServer::start()), setup)
-    }
-
-    fn set_up(server: Server, setup: Setup) -> Lab {
-        let api = match &server {
-            Server::Shared(api) => api,
-            Server::Own(api) => api,
-        };
+        let api = ApiServer::start();
         let files = api.kubeconfig().parent().unwrap().join("draingate");
         std::fs::create_dir_all(&files).unwrap();
         write_certificates(&files);
@@ -121,7 +108,7 @@ impl Lab {
             if setup.lag.is_zero() { api.kubeconfig() } else { lagging(&api.kubeconfig(), &files, setup.lag) };
         let (port, admin_port) = (free_port(), free_port());
         let (kubectl, gate) = (kubectl_path(), Mutex::new(None));
-        let lab = Lab { server, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
+        let lab = Lab { server: api, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
 
         lab.kubectl_ok(&["apply", "-f", "-"], &draingate(&["crd"]));
         lab.api().wait_for_crds();
@@ -166,10 +153,7 @@ impl Lab {
 
     /// The API server itself.
     pub fn api(&self) -> &ApiServer {
-        match &self.server {
-            Server::Shared(api) => api,
-            Server::Own(api) => api,
-        }
+        &self.server
     }
 
     /// A fresh namespace in `mode`; without the label where that is empty.

@@ -28,17 +28,18 @@ pub(super) static STOPPED: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_ne
 
 pub(super) fn stoppable() -> &'static ApiServer {
     static SERVER: OnceLock<ApiServer> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let server = ApiServer::start();
-        install(&server);
-        server
-    })
+    SERVER.get_or_init(installed)
 }
 
+/// For tests that leave it alone.
 pub(super) fn shared() -> &'static ApiServer {
-    static READY: OnceLock<()> = OnceLock::new();
-    let server = ApiServer::shared();
-    READY.get_or_init(|| install(server));
+    static SERVER: OnceLock<ApiServer> = OnceLock::new();
+    SERVER.get_or_init(installed)
+}
+
+fn installed() -> ApiServer {
+    let server = ApiServer::start();
+    install(&server);
     server
 }
 

@@ -83,14 +83,14 @@ deny: ## Licences, bans and sources of all dependencies; advisories where their 
 
 coverage: ## Which lines of the core its own tests run, in percent
 	@$(CARGO) tarpaulin --version > /dev/null 2>&1 || { echo '== cargo-tarpaulin is installed'; $(CARGO) install cargo-tarpaulin --locked; }
-	cd $$(CORE_ALONE=core-coverage tests/core-alone cases core json properties webhook) && \
+	cd $$(CORE_ALONE=core-coverage tests/core-alone cases edges json_reader properties webhook) && \
 	PROPTEST_CASES=100 $(CARGO) tarpaulin --engine llvm --include-files 'src/core/*' --target-dir target/coverage --skip-clean --out stdout -- --skip manifest::
 
 mutants: ## Changes of the core that its own tests do not notice (about an hour; docs/mutants.md)
 	@$(CARGO) mutants --version > /dev/null 2>&1 || { echo '== cargo-mutants is installed'; $(CARGO) install cargo-mutants --locked; }
 	@echo '== with the cases; what they do not notice is tried again with the properties'
-	cd $$(tests/core-alone cases core webhook) && $(CARGO) mutants --in-place -f 'src/core/**' --timeout 60 -- --test cases --test core --test webhook || [ $$? -le 3 ]
-	cd $$(tests/core-alone json properties) && PROPTEST_CASES=60 $(CARGO) mutants --in-place --iterate -f 'src/core/**' --timeout 120 -- --lib --test json --test properties -- --skip manifest:: || [ $$? -le 3 ]
+	cd $$(tests/core-alone cases edges webhook) && $(CARGO) mutants --in-place -f 'src/core/**' --timeout 60 -- --test offline || [ $$? -le 3 ]
+	cd $$(tests/core-alone json_reader properties) && PROPTEST_CASES=60 $(CARGO) mutants --in-place --iterate -f 'src/core/**' --timeout 120 -- --lib --test offline -- --skip manifest:: || [ $$? -le 3 ]
 	@cat target/core-alone/mutants.out/missed.txt
 
 fmt: ## Formats the code

@@ -4,6 +4,7 @@
 CARGO ?= cargo
 # Many tests wait more than they work. TESTS=NAME runs those whose names contain it.
 THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
+MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) run $(ALL) --quiet --bin draingate-lab --
 
 .PHONY: help demo test lint offline apiserver node lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
@@ -25,7 +26,7 @@ lint: ## Format and lints
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
 
 offline: ## Tests: everything that needs no cluster
-	$(CARGO) test $(ALL) --no-fail-fast --lib --bins --test offline -- --test-threads $(THREADS) $(TESTS)
+	$(CARGO) test $(ALL) --no-fail-fast --lib --bins --test judgement --test offline -- --test-threads $(THREADS) $(TESTS)
 
 apiserver: ## Tests: everything on a real API server, which is found or built first
 	@tests/cluster/parts etcd kube-apiserver kubectl > /dev/null
@@ -83,15 +84,15 @@ deny: ## Licences, bans and sources of all dependencies; advisories where their 
 
 coverage: ## Which lines of the core its own tests run, in percent
 	@$(CARGO) tarpaulin --version > /dev/null 2>&1 || { echo '== cargo-tarpaulin is installed'; $(CARGO) install cargo-tarpaulin --locked; }
-	cd $$(CORE_ALONE=core-coverage tests/core-alone cases edges json_reader properties webhook) && \
-	PROPTEST_CASES=100 $(CARGO) tarpaulin --engine llvm --include-files 'src/core/*' --target-dir target/coverage --skip-clean --out stdout -- --skip manifest::
+	PROPTEST_CASES=100 $(CARGO) tarpaulin --locked -p draingate-core --engine llvm --include-files 'crates/core/src/*' \
+	--exclude-files 'crates/core/src/manifest/*' --target-dir target/coverage --skip-clean --out stdout -- --skip manifest::
 
 mutants: ## Changes of the core that its own tests do not notice (about an hour; docs/mutants.md)
 	@$(CARGO) mutants --version > /dev/null 2>&1 || { echo '== cargo-mutants is installed'; $(CARGO) install cargo-mutants --locked; }
 	@echo '== with the cases; what they do not notice is tried again with the properties'
-	cd $$(tests/core-alone cases edges webhook) && $(CARGO) mutants --in-place -f 'src/core/**' --timeout 60 -- --test offline || [ $$? -le 3 ]
-	cd $$(tests/core-alone json_reader properties) && PROPTEST_CASES=60 $(CARGO) mutants --in-place --iterate -f 'src/core/**' --timeout 120 -- --lib --test offline -- --skip manifest:: || [ $$? -le 3 ]
-	@cat target/core-alone/mutants.out/missed.txt
+	$(MUTANTS) --timeout 60 -- --test judgement -- admit:: cases:: edges:: || [ $$? -le 3 ]
+	PROPTEST_CASES=60 $(MUTANTS) --iterate --timeout 120 -- --lib --test judgement -- --skip manifest:: || [ $$? -le 3 ]
+	@cat target/mutants/mutants.out/missed.txt
 
 fmt: ## Formats the code
 	$(CARGO) fmt

@@ -2,10 +2,10 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use draingate::core::mode::Mode;
-use draingate::core::world::World;
-use draingate::webhook::admit::{self, Webhook};
-use draingate::webhook::review::Review;
+use draingate_core::admit::{self, Webhook};
+use draingate_core::mode::Mode;
+use draingate_core::review::Review;
+use draingate_core::world::World;
 
 /// What the webhook does between a body and an answer.
 fn answer(webhook: Webhook, body: &[u8], world: &World) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! One review, answered N times, for a tool that counts instructions: `core-once REVIEW patched|allowed|denied N`,
 //! and `core-once REVIEW elsewhere|own|cluster N POLICIES`: patched, with as many policies in that place.
-use draingate::core::mode::Mode;
-use draingate::webhook::admit::{self, Webhook};
-use draingate::webhook::review::Review;
+use draingate_core::admit::{self, Webhook};
+use draingate_core::mode::Mode;
+use draingate_core::review::Review;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

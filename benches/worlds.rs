@@ -1,7 +1,7 @@
 //! What the benchmarks judge: the captured reviews, and worlds of any size.
-use draingate::core::mode::Mode;
-use draingate::core::world::World;
-use draingate::offline;
+use draingate_core::mode::Mode;
+use draingate_core::objects;
+use draingate_core::world::World;
 use serde_json::{Value, json};
 
 /// The reviews that an API server sent (`benches/capture`).
@@ -29,7 +29,7 @@ pub fn review_of(containers: usize) -> Vec<u8> {
 }
 
 fn add(world: &mut World, object: &Value) {
-    assert!(offline::add(world, object, None).unwrap());
+    assert!(objects::add(world, object, None).unwrap());
 }
 
 fn policy(namespace: &str, name: &str, tier: &str, spec: Value) -> Value {

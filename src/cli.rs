@@ -8,9 +8,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::webhooks::FailurePolicy;
-use crate::core::finding::Code;
-use crate::core::mode::Mode;
 use crate::rehearse::rollout::WorkloadName;
+use draingate_core::finding::Code;
+use draingate_core::mode::Mode;
 
 /// Draingate makes pods stop without dropping work.
 ///

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::ListFormat;
-use crate::core::finding::{Code, Severity};
+use draingate_core::finding::{Code, Severity};
 
 /// What is said about a code in a list.
 #[derive(Debug, Serialize)]

@@ -9,15 +9,16 @@ use serde_json::Value;
 
 use crate::check::input::{self, Input};
 use crate::cli::{ExplainArgs, ExplainFormat};
-use crate::cluster::versions;
-use crate::core::judge::{self, View as Pods};
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
-use crate::manifest::{self, Document, Node};
-use crate::offline;
+use crate::files;
 use crate::report::result::{ObjectResult, Source};
 use crate::report::timeline::words::{plain, title};
 use crate::report::timeline::{Explanation, View, Which, html, json, svg, text};
+use draingate_core::judge::{self, View as Pods};
+use draingate_core::manifest::{self, Document, Node};
+use draingate_core::objects;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::versions;
+use draingate_core::world::World;
 
 /// Reads, judges, draws.
 ///
@@ -72,7 +73,7 @@ fn read(args: &ExplainArgs) -> Result<Vec<File>> {
     let file = |input| {
         Ok(match input {
             Input::Stdin(text) => File { name: "-".into(), text },
-            Input::File(path) => File { text: offline::read(&path)?, name: path.display().to_string() },
+            Input::File(path) => File { text: files::read(&path)?, name: path.display().to_string() },
         })
     };
     inputs.into_iter().map(file).collect()
@@ -82,7 +83,7 @@ fn read(args: &ExplainArgs) -> Result<Vec<File>> {
 fn world(args: &ExplainArgs) -> Result<World> {
     let mut world = World::default();
     for path in &args.policy {
-        offline::load(&mut world, path)?;
+        files::load(&mut world, path)?;
     }
     if let Some(version) = &args.kubernetes_version {
         world.sleep = versions::sleep_support(version, [] as [&str; 0], false);
@@ -96,7 +97,7 @@ fn learn(file: &File, world: &mut World, namespace: &str, problems: &mut Vec<Str
         // One that cannot be parsed is told about when its pods are looked for.
         let Ok(value) = manifest::parse(&document) else { continue };
         for object in manifest::objects(&value) {
-            if let Err((title, problem)) = offline::add(world, object, Some(namespace)) {
+            if let Err((title, problem)) = objects::add(world, object, Some(namespace)) {
                 problems.push(format!("{}:{}: {title}: {problem}", file.name, document.first_line()));
             }
         }

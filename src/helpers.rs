@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::ListFormat;
-use crate::core::helpers::{KNOWN, KnownHelper};
+use draingate_core::helpers::{KNOWN, KnownHelper};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,23 +1,18 @@
 //! Draingate makes pods stop without dropping work.
 //!
-//! A request's way through the house: bytes → [`webhook::review`] → [`core::subject`] and
-//! [`core::settings`] → [`core::plan`] → [`core::rules`] and [`core::patch`] → [`core::judge`] →
-//! [`webhook::admit`].
-//!
-//! Around it: [`serve`] accepts connections, [`cluster`] watches the API server, [`offline`] reads files
-//! instead, [`cli`] is what can be asked, [`run`] starts the server.
+//! The judgement itself is [`draingate_core`]: a request's way begins and ends there. Around it, here: [`serve`] accepts
+//! connections, [`webhook`] routes their requests, [`cluster`] watches the API server, [`files`] are read instead, [`cli`]
+//! is what can be asked, [`run`] starts the server.
 
 pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod codes;
-pub mod core;
 pub mod explain;
+pub mod files;
 pub mod helpers;
-pub mod manifest;
 pub mod metrics;
 pub mod observe;
-pub mod offline;
 pub mod rehearse;
 pub mod report;
 pub mod run;

@@ -17,11 +17,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::cluster::watch::WatchHealth;
-use crate::core::judge::Verdict;
-use crate::core::world::{SleepSupport, World};
 use crate::observe::measure::Stop;
-use crate::webhook::admit::{Outcome, Webhook};
-use crate::webhook::review::Answer;
+use draingate_core::admit::{Outcome, Webhook};
+use draingate_core::judge::Verdict;
+use draingate_core::review::Answer;
+use draingate_core::world::{SleepSupport, World};
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -10,11 +10,10 @@ use tracing::{info, warn};
 
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::watch::{Cluster, Options};
-use crate::cluster::{certificates, events, ping as asks, reports, versions};
-use crate::core::world::World;
+use crate::cluster::{certificates, events, ping as asks, reports};
+use crate::files;
 use crate::metrics::Metrics;
 use crate::observe::keep;
-use crate::offline;
 use crate::serve::admin;
 use crate::serve::certificate::{CurrentCertificate, FileCertificate, ephemeral, tls_config};
 use crate::serve::drain::{Drain, Phase};
@@ -24,6 +23,8 @@ use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
 use crate::webhook::changes::Changes;
 use crate::webhook::router::{ReadNamespace, Tell, Webhooks, router};
+use draingate_core::versions;
+use draingate_core::world::World;
 
 /// How often the caches are asked whether they are filled, and the measures of the watches are taken.
 const LOOK: Duration = Duration::from_millis(200);
@@ -172,7 +173,7 @@ fn world(args: &ServeArgs) -> Result<World> {
     world.own_namespace = Some(args.own_namespace.clone());
     world.default_mode = args.default_mode;
     for path in &args.policy {
-        offline::load(&mut world, path)?;
+        files::load(&mut world, path)?;
     }
     if let Some(version) = &args.kubernetes_version {
         world.sleep = versions::sleep_support(version, [] as [&str; 0], args.hook_fallback == HookFallback::Exec);

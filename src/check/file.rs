@@ -3,13 +3,13 @@
 
 use serde_json::Value;
 
-use crate::core::finding::{Edit, Finding};
-use crate::core::judge::{self, View};
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
-use crate::manifest::{self, Document, Node, Place, Problem};
-use crate::offline;
 use crate::report::result::{ObjectResult, Source, Summary};
+use draingate_core::finding::{Edit, Finding};
+use draingate_core::judge::{self, View};
+use draingate_core::manifest::{self, Document, Node, Place, Problem};
+use draingate_core::objects;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 
 /// What judging needs to know.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Judge<'_> {
         let kind = Kind::of_object(text("/apiVersion").unwrap_or_default(), text("/kind").unwrap_or_default());
         let Some(kind) = kind else {
             // Reported where it stands; it is in the world already.
-            return match offline::add(&mut World::default(), object, Some(self.namespace)) {
+            return match objects::add(&mut World::default(), object, Some(self.namespace)) {
                 Ok(_) => Ok(None),
                 Err((title, problem)) => Err(lazy.problem(at, format!("{title}: {problem}"))),
             };

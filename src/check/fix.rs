@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::file::Judge;
-use crate::core::finding::Edit;
-use crate::manifest::{self, Document};
+use draingate_core::finding::Edit;
+use draingate_core::manifest::{self, Document};
 
 /// The most edits of one file.
 const EDITS: usize = 1_000;

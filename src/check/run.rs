@@ -13,11 +13,7 @@ use super::file::{Judge, JudgedFile};
 use super::fix;
 use super::input::{Input, inputs};
 use crate::cli::{CheckArgs, CheckFormat, FailOn, FixMode};
-use crate::cluster::versions;
-use crate::core::judge::View;
-use crate::core::world::World;
-use crate::manifest;
-use crate::offline;
+use crate::files;
 use crate::report::Format;
 use crate::report::github::Github;
 use crate::report::human::Human;
@@ -25,6 +21,11 @@ use crate::report::json::Json;
 use crate::report::junit::Junit;
 use crate::report::result::Summary;
 use crate::report::sarif::Sarif;
+use draingate_core::judge::View;
+use draingate_core::manifest;
+use draingate_core::objects;
+use draingate_core::versions;
+use draingate_core::world::World;
 
 /// Files read, judged and written out together: what bounds memory.
 const BATCH: usize = 256;
@@ -67,7 +68,7 @@ type Text = (String, Result<String, String>);
 fn read(input: &Input) -> Text {
     match input {
         Input::Stdin(text) => ("-".to_owned(), Ok(text.clone())),
-        Input::File(path) => (name(path), offline::read(path).map_err(|error| error.to_string())),
+        Input::File(path) => (name(path), files::read(path).map_err(|error| error.to_string())),
     }
 }
 
@@ -87,11 +88,11 @@ impl Check {
             let found: Vec<Vec<serde_json::Value>> = batch.par_iter().map(|input| worldly(&read(input))).collect();
             for object in found.into_iter().flatten() {
                 // One that cannot be read is reported where it stands.
-                let _ = offline::add(&mut world, &object, Some(&args.namespace));
+                let _ = objects::add(&mut world, &object, Some(&args.namespace));
             }
         }
         for path in &args.policy {
-            offline::load(&mut world, path)?;
+            files::load(&mut world, path)?;
         }
         Ok(world)
     }
@@ -193,7 +194,9 @@ fn worldly((_, text): &Text) -> Vec<serde_json::Value> {
     for document in manifest::documents(text) {
         if ["Namespace", "Service", "DrainPolicy"].iter().any(|kind| document.text.contains(kind)) {
             let Ok(value) = manifest::parse(&document) else { continue };
-            found.extend(manifest::objects(&value).into_iter().filter(|object| offline::is_worldly(object)).cloned());
+            found.extend(
+                manifest::objects(&value).into_iter().filter(|object| objects::is_context_object(object)).cloned(),
+            );
         }
     }
     found

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::metrics::{Metrics, Told};
-use crate::webhook::admit::{Happening, Story};
+use draingate_core::admit::{Happening, Story};
 
 /// The same is told about the same workload at most this often.
 pub const REPEAT: Duration = Duration::from_secs(600);
@@ -160,7 +160,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::admit::Workload;
+    use draingate_core::admit::Workload;
 
     fn story(uid: &str, deployment: Option<&str>, happening: Happening) -> Story {
         let workload = Workload {

@@ -1,11 +1,11 @@
 //! The cluster's side: what Draingate installs there, what it knows from there, what it writes back.
 //!
-//! Nothing here judges a pod. The watches fill a [`crate::core::world::World`], and the pure core reads it.
+//! Nothing here judges a pod. The watches fill a [`draingate_core::world::World`], and the pure core reads it.
 //!
 //! 1. [`crd`]: the two policy kinds, as the API server learns them.
 //! 2. [`webhooks`]: the two webhook configurations.
 //! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
-//! 4. [`versions`]: whether the API server and the nodes know the native sleep.
+//! 4. [`draingate_core::versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies.
 //! 6. [`events`]: Events on the workloads whose pods were injected, rejected or killed.
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
@@ -58,6 +58,5 @@ pub mod events;
 pub mod ping;
 pub mod reports;
 pub mod status;
-pub mod versions;
 pub mod watch;
 pub mod webhooks;

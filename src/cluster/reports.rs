@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::watch::jitter;
-use crate::core::mode::Mode;
-use crate::core::world::World;
 use crate::metrics::{Metrics, Written};
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;
+use draingate_core::mode::Mode;
+use draingate_core::world::World;
 
 const GROUP: &str = "wgpolicyk8s.io";
 const VERSION: &str = "v1alpha2";
@@ -31,7 +31,7 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, me
     let mut told = None;
     loop {
         tokio::time::sleep(every / 2 + jitter(every / 2)).await;
-        let known = world.read().unwrap_or_else(PoisonError::into_inner).reported();
+        let known = reported(&world.read().unwrap_or_else(PoisonError::into_inner));
         let mut problem = None;
         for (namespace, excerpt) in known {
             let written = write(&client, &namespace, &excerpt).await;
@@ -100,11 +100,9 @@ fn report(namespace: &str, groups: Vec<Group>) -> Value {
         "summary": {"fail": fail, "warn": warn, "pass": pass, "skip": skip, "error": 0}, "results": results})
 }
 
-impl World {
-    /// The namespaces that have a mode, each with all that concerns it.
-    fn reported(&self) -> Vec<(String, World)> {
-        let names = self.namespaces_in(|mode| mode > Mode::Off);
-        let excerpt = |name: String| (name.clone(), self.excerpt(&[name]));
-        names.into_iter().map(excerpt).collect()
-    }
+/// The namespaces that have a mode, each with all that concerns it.
+fn reported(world: &World) -> Vec<(String, World)> {
+    let names = world.namespaces_in(|mode| mode > Mode::Off);
+    let excerpt = |name: String| (name.clone(), world.excerpt(&[name]));
+    names.into_iter().map(excerpt).collect()
 }

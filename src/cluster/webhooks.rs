@@ -15,8 +15,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 
 use super::crd;
-use crate::core::keys;
-use crate::core::mode::Mode;
+use draingate_core::keys;
+use draingate_core::mode::Mode;
 
 /// What differs from one installation to the next.
 #[derive(Clone, Debug)]

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::seen::WorkloadKey;
 use super::tally::{ContainerTally, Need, Tally};
-use crate::core::MAX_SECONDS;
-use crate::core::judge::{Judgement, View, judge};
-use crate::core::keys;
-use crate::core::pod::Role;
-use crate::core::policy::Policy;
-use crate::core::settings::{Source, Sourced};
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
 use crate::scan::count;
+use draingate_core::MAX_SECONDS;
+use draingate_core::judge::{Judgement, View, judge};
+use draingate_core::keys;
+use draingate_core::pod::Role;
+use draingate_core::policy::Policy;
+use draingate_core::settings::{Source, Sourced};
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 
 /// A value and the numbers that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]

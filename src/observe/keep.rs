@@ -13,10 +13,10 @@ use super::health::News;
 use super::measure::Stop;
 use super::watch::{Observer, Scope};
 use crate::cluster::events::REPEAT;
-use crate::core::world::World;
 use crate::metrics::Metrics;
-use crate::webhook::admit::{Happening, Story};
 use crate::webhook::router::Tell;
+use draingate_core::admit::{Happening, Story};
+use draingate_core::world::World;
 
 const WAIT: Duration = Duration::from_millis(200);
 

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::seen::{Described, Duty, PodSeen, State, WorkloadKey};
-use crate::core::pod::Role;
-use crate::webhook::admit::Workload;
+use draingate_core::admit::Workload;
+use draingate_core::pod::Role;
 
 /// The exit code of a process that SIGKILL ended.
 const KILLED: i32 = 137;

@@ -4,13 +4,13 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::seen::{ContainerSeen, Described, Duty, PodSeen, State, WorkloadKey};
-use crate::core::judge::{View, judge};
-use crate::core::keys;
-use crate::core::pod::HookSource;
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
 use crate::scan::group::workload;
-use crate::webhook::admit::Workload;
+use draingate_core::admit::Workload;
+use draingate_core::judge::{View, judge};
+use draingate_core::keys;
+use draingate_core::pod::HookSource;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 
 /// A pod that is being deleted; `None` where it is not.
 pub(crate) fn pod(pod: &Pod) -> Option<PodSeen> {

@@ -10,7 +10,7 @@ use super::report::Report;
 use super::tally::Tallies;
 use super::tests::{container, duty, ended, ms, sidecar, stop_with};
 use super::track::Missed;
-use crate::core::pod::Role;
+use draingate_core::pod::Role;
 
 fn tallies() -> Tallies {
     let mut tallies = Tallies::default();

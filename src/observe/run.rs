@@ -20,11 +20,11 @@ use super::suggest;
 use super::tally::Tallies;
 use super::watch::{Observer, Scope};
 use crate::cli::{ObserveArgs, ObserveFormat};
-use crate::core::selector::LabelSelector;
-use crate::core::world::World;
 use crate::scan;
 use crate::scan::count;
 use crate::scan::read::Reader;
+use draingate_core::selector::LabelSelector;
+use draingate_core::world::World;
 
 /// How often labels and policies are read again.
 const REFRESH: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! What is seen of a pod that is being deleted, in our own words: no client, no clock.
 
-use crate::core::pod::Role;
-use crate::webhook::admit::Workload;
+use draingate_core::admit::Workload;
+use draingate_core::pod::Role;
 
 /// What a person would edit: a Deployment rather than its ReplicaSet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

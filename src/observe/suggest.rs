@@ -11,12 +11,12 @@ use serde_json::Value;
 use super::asks::{Asked, Asks};
 use super::seen::WorkloadKey;
 use super::tally::Tallies;
-use crate::core::judge::{View, judge};
-use crate::core::pod::Role;
-use crate::core::policy::{API_VERSION, HelperSpec, Hook, HookSpec, HookType, Policy, PolicyKind, PolicySpec};
-use crate::core::selector::LabelSelector;
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
+use draingate_core::judge::{View, judge};
+use draingate_core::pod::Role;
+use draingate_core::policy::{API_VERSION, HelperSpec, Hook, HookSpec, HookType, Policy, PolicyKind, PolicySpec};
+use draingate_core::selector::LabelSelector;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 
 /// What people have to know before they apply it.
 const HEAD: &str = "# Values are only raised, and only where the measures prove them too small.\n\

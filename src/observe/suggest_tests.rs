@@ -10,10 +10,10 @@ use super::seen::{ContainerSeen, State};
 use super::suggest::suggest;
 use super::tally::Tallies;
 use super::tests::{container, duty, ended, ms, sidecar, stop_with};
-use crate::core::pod::Role;
-use crate::core::policy::{Policy, PolicyKind};
-use crate::core::world::World;
-use crate::{manifest, offline};
+use draingate_core::pod::Role;
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::world::World;
+use draingate_core::{manifest, objects};
 
 fn yaml(text: &str) -> Value {
     manifest::parse(&manifest::documents(text)[0]).unwrap()
@@ -22,7 +22,7 @@ fn yaml(text: &str) -> Value {
 fn world(objects: &str) -> World {
     let mut world = World::default();
     for document in manifest::documents(objects) {
-        offline::add(&mut world, &manifest::parse(&document).unwrap(), None).unwrap();
+        objects::add(&mut world, &manifest::parse(&document).unwrap(), None).unwrap();
     }
     world
 }

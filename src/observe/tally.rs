@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::distribution::Distribution;
 use super::measure::{ContainerStop, Outcome, Stop};
 use super::seen::WorkloadKey;
-use crate::core::pod::Role;
+use draingate_core::pod::Role;
 
 /// Workloads that are remembered; stops of others are only counted.
 pub const MOST_WORKLOADS: usize = 1000;

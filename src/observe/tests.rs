@@ -7,7 +7,7 @@ use super::measure::{Outcome, Stop};
 use super::seen::{ContainerSeen, Described, Duty, PodSeen, State, WorkloadKey};
 use super::tally::{MOST_WORKLOADS, Need, Tallies};
 use super::track::{MOST_ENDPOINTS, MOST_IN_FLIGHT, Tracker};
-use crate::core::pod::Role;
+use draingate_core::pod::Role;
 
 const BEGAN: i64 = 1_000_000;
 

@@ -17,8 +17,8 @@ use super::measure::Stop;
 use super::read;
 use super::track::Tracker;
 use crate::cluster::watch::{Change, Trouble, Which, follow};
-use crate::core::mode::Mode;
-use crate::core::world::World;
+use draingate_core::mode::Mode;
+use draingate_core::world::World;
 
 const QUEUE: usize = 256;
 /// How often it is asked what is complete.
@@ -42,7 +42,7 @@ impl Scope {
         match self {
             Scope::Namespace(_) | Scope::All => true,
             Scope::Moded => {
-                let mode = |namespace: &crate::core::world::Namespace| {
+                let mode = |namespace: &draingate_core::world::Namespace| {
                     namespace.mode(world.default_mode).unwrap_or(Mode::Warn)
                 };
                 namespace != "kube-system"

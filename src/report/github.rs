@@ -10,7 +10,7 @@ use super::Format;
 use super::place::{Region, relative};
 use super::result::{ObjectResult, Summary};
 use crate::check::file::{Judged, JudgedFile};
-use crate::core::finding::Severity;
+use draingate_core::finding::Severity;
 
 /// The longest title that GitHub takes, in characters.
 const TITLE_LIMIT: usize = 255;

@@ -5,8 +5,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::Format;
 use super::result::{FindingResult, Summary};
 use crate::check::file::{Judged, JudgedFile};
-use crate::core::judge::View;
-use crate::manifest::{Document, Place, Problem};
+use draingate_core::judge::View;
+use draingate_core::manifest::{Document, Place, Problem};
 
 /// The format.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, X
 use super::Format;
 use super::result::{FindingResult, ObjectResult, Summary};
 use crate::check::file::JudgedFile;
-use crate::core::finding::Severity;
-use crate::core::judge::Verdict;
-use crate::manifest::Problem;
+use draingate_core::finding::Severity;
+use draingate_core::judge::Verdict;
+use draingate_core::manifest::Problem;
 
 /// The writer.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Where a finding is, in the words of the formats: lines and columns instead of bytes.
 
 use crate::check::file::JudgedFile;
-use crate::manifest::Place;
+use draingate_core::manifest::Place;
 
 /// A part of a file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::core::finding::{Finding, Severity};
-use crate::core::judge::{Judgement, Skip, Verdict};
-use crate::core::pod::{Container, Role};
-use crate::core::settings::Sourced;
-use crate::core::subject::Subject;
+use draingate_core::finding::{Finding, Severity};
+use draingate_core::judge::{Judgement, Skip, Verdict};
+use draingate_core::pod::{Container, Role};
+use draingate_core::settings::Sourced;
+use draingate_core::subject::Subject;
 
 /// The version of the JSON.
 pub const VERSION: u32 = 1;

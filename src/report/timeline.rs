@@ -4,9 +4,9 @@
 use serde::{Serialize, Serializer};
 
 use super::result::{FindingResult, ObjectResult};
-use crate::core::budget::{Budget, sum, terms};
-use crate::core::judge::Judgement;
-use crate::core::pod::{Container, HoldReason, HookSource, Pod, Role};
+use draingate_core::budget::{Budget, sum, terms};
+use draingate_core::judge::Judgement;
+use draingate_core::pod::{Container, HoldReason, HookSource, Pod, Role};
 
 pub mod axis;
 pub mod html;
@@ -311,9 +311,9 @@ impl Draft {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::core::judge::{View as Pods, judge};
-    use crate::core::subject::{Kind, Subject};
-    use crate::core::world::World;
+    use draingate_core::judge::{View as Pods, judge};
+    use draingate_core::subject::{Kind, Subject};
+    use draingate_core::world::World;
 
     /// The timeline of a pod spec, which must agree with its budget.
     fn timeline(spec: &str, pods: Pods) -> Timeline {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::judge::{self, Judgement, View};
-use crate::core::mode::Mode;
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
 use crate::report::result::{ObjectResult, Source};
+use draingate_core::judge::{self, Judgement, View};
+use draingate_core::mode::Mode;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 
 /// A workload's pods.
 #[derive(Debug)]

@@ -20,15 +20,15 @@ use crate::check::file::{Judged, JudgedFile};
 use crate::check::run::{CLEAN, FINDINGS};
 use crate::cli::{CheckFormat, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
-use crate::core::mode::Mode;
-use crate::core::world::World;
-use crate::manifest::Place;
 use crate::report::Format;
 use crate::report::github::Github;
 use crate::report::json::Json;
 use crate::report::junit::Junit;
 use crate::report::result::Summary;
 use crate::report::sarif::Sarif;
+use draingate_core::manifest::Place;
+use draingate_core::mode::Mode;
+use draingate_core::world::World;
 
 pub(crate) const BOLD: &str = "\u{1b}[1m";
 pub(crate) const RED: &str = "\u{1b}[1;31m";

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::core::world::World;
-use crate::offline;
+use draingate_core::objects;
+use draingate_core::world::World;
 
 /// The largest page that is asked for.
 const PAGE: usize = 500;
@@ -123,7 +123,7 @@ fn add(world: &mut World, item: &str, api_version: &str, kind: &str) -> Result<(
         fields.insert("apiVersion".into(), api_version.into());
         fields.insert("kind".into(), kind.into());
     }
-    let _ = offline::add(world, &object, None);
+    let _ = objects::add(world, &object, None);
     Ok(())
 }
 

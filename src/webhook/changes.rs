@@ -8,14 +8,14 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::review::{Change, Operation, Review};
-use super::speech;
-use crate::core::mode::Mode;
-use crate::core::policy::PolicyKind;
-use crate::core::world::World;
-use crate::offline;
 use crate::scan::group::Groups;
 use crate::scan::read::Reader;
+use draingate_core::messages;
+use draingate_core::mode::Mode;
+use draingate_core::objects;
+use draingate_core::policy::PolicyKind;
+use draingate_core::review::{Change, Operation, Review};
+use draingate_core::world::World;
 
 /// The most pods that are looked at, and for how long: Pod Security Admission's own bounds.
 const PODS: usize = 3000;
@@ -63,7 +63,7 @@ pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospe
             fields.insert("apiVersion".into(), version.into());
             fields.insert("kind".into(), kind.into());
             // A policy that cannot be read counts as one: its status says so.
-            let _ = offline::add(&mut world, &object, Some(&review.namespace));
+            let _ = objects::add(&mut world, &object, Some(&review.namespace));
         }
     }
     let enforced = world.namespaces_in(|mode| mode == Mode::Enforce);
@@ -90,7 +90,7 @@ impl Changes {
             Ok(Ok(false)) => warnings.push(format!("draingate looked at the first {PODS} pods only")),
             Err(_) => warnings.push("draingate had no time to look at all running pods".to_owned()),
             Ok(Err(error)) => {
-                warnings.extend(speech::wrap(&format!("draingate could not look at the running pods: {error:#}")));
+                warnings.extend(messages::wrap(&format!("draingate could not look at the running pods: {error:#}")));
             }
         }
         warnings
@@ -129,7 +129,7 @@ fn told(groups: Groups, namespaces: &[String]) -> Vec<String> {
         [one] => format!("in {one}"),
         more => format!("in {} namespaces", more.len()),
     };
-    let mut warnings = speech::wrap(&format!(
+    let mut warnings = messages::wrap(&format!(
         "draingate would reject the next pods of {} of {all} running workloads {place}:",
         rejected.len()
     ));
@@ -142,7 +142,8 @@ fn told(groups: Groups, namespaces: &[String]) -> Vec<String> {
         };
         let error = result.findings.iter().find(|finding| finding.severity == "error");
         let reason = error.map_or(String::new(), |finding| format!(": {} [{}]", finding.message, finding.code));
-        warnings.extend(speech::wrap(&format!("{} {}/{}{others}{reason}", result.kind, result.namespace, result.name)));
+        warnings
+            .extend(messages::wrap(&format!("{} {}/{}{others}{reason}", result.kind, result.namespace, result.name)));
     }
     if rejected.len() > TOLD {
         warnings

@@ -1,10 +1,7 @@
 //! The admission webhook: AdmissionReview bytes in, AdmissionReview bytes out.
 //!
-//! A request's way: [`router`] is the HTTP, [`review`] decodes the bytes, [`admit`] asks the core,
-//! [`speech`] words the answer.
+//! [`router`] is the HTTP around [`draingate_core::admit`]; [`changes`] warns of what a change of a namespace's label or
+//! of a policy would reject.
 
-pub mod admit;
 pub mod changes;
-pub mod review;
 pub mod router;
-pub mod speech;

@@ -14,14 +14,14 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use tracing::{debug, info, warn};
 
-use super::admit::{self, Outcome, Story, Webhook};
 use super::changes::{self, Changes};
-use super::review::{Answer, Review};
-use crate::core::judge::Verdict;
-use crate::core::mode::Mode;
-use crate::core::world::World;
 use crate::metrics::Metrics;
 use crate::serve::body::read_body;
+use draingate_core::admit::{self, Outcome, Story, Webhook};
+use draingate_core::judge::Verdict;
+use draingate_core::mode::Mode;
+use draingate_core::review::{Answer, Review};
+use draingate_core::world::World;
 
 type Labels = BTreeMap<String, String>;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use draingate::core::judge::{self, View, rejects};
-use draingate::core::mode::Mode;
-use draingate::core::subject::{Kind, Subject};
+use draingate_core::judge::{self, View, rejects};
+use draingate_core::mode::Mode;
+use draingate_core::subject::{Kind, Subject};
 use serde_json::{Value, json};
 
 use draingate_testing::case::{self, Case};

@@ -72,8 +72,8 @@ fn cluster() -> (ApiServer, PathBuf) {
     server.apply(ENFORCE);
     // The manifest for kubectl is the chart with its default values.
     let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/charts/draingate.yaml")).unwrap();
-    for document in draingate::manifest::documents(&manifest) {
-        let object = draingate::manifest::parse(&document).unwrap();
+    for document in draingate_core::manifest::documents(&manifest) {
+        let object = draingate_core::manifest::parse(&document).unwrap();
         if object["kind"].as_str().is_some_and(|kind| kind.contains("Role")) {
             server.apply(&object.to_string());
         }

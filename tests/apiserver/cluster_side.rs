@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use draingate::cluster::crd;
 use draingate::cluster::watch::{Cluster, Options};
 use draingate::cluster::webhooks;
-use draingate::core::mode::Mode;
-use draingate::core::text::Pairs;
-use draingate::core::world::{SleepSupport, World};
+use draingate_core::mode::Mode;
+use draingate_core::text::Pairs;
+use draingate_core::world::{SleepSupport, World};
 use draingate_testing::apiserver::ApiServer;
 use serde_json::{Value, json};
 
@@ -149,7 +149,7 @@ fn good_policies_are_accepted_as_they_are() {
         assert!(table.split_whitespace().any(|word| word == column), "{column}: {table}");
     }
 
-    let locks: Vec<String> = draingate::core::policy::Lock::names().collect();
+    let locks: Vec<String> = draingate_core::policy::Lock::names().collect();
     let spec = json!({"namespaceSelector": {"matchLabels": {"tier": "web"}}, "locked": locks});
     server.kubectl(&["apply", "--dry-run=server", "-f", "-"], &policy("ClusterDrainPolicy", "", "all", &spec));
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use draingate::core::judge::{View, judge};
-use draingate::core::subject::{Kind, Subject};
-use draingate::core::world::World;
 use draingate::report::timeline::{Lane, LaneKind, Timeline, What};
+use draingate_core::judge::{View, judge};
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 use draingate_testing::node::{Node, eventually, lab_image};
 use serde_json::{Value, json};
 

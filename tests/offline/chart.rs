@@ -173,12 +173,13 @@ fn stop() -> draingate::observe::measure::Stop {
 /// What the server's own registry shows once everything has happened: a family without a member is not shown.
 fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
-    use draingate::core::{finding::Code, mode::Mode};
     use draingate::metrics::{
         Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel,
         Told, Written,
     };
-    use draingate::webhook::{admit::Outcome, admit::Webhook, review::Answer};
+    use draingate_core::admit::{Outcome, Webhook};
+    use draingate_core::review::Answer;
+    use draingate_core::{finding::Code, mode::Mode};
 
     let metrics = Metrics::new();
     metrics.connections.get_or_create(&PortLabel { port: "webhook" }).inc();

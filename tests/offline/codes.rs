@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use draingate::cli::ListFormat;
-use draingate::core::finding::{Code, Finding, Severity};
-use draingate::core::judge::{View, judge};
-use draingate::core::subject::{Kind, Subject};
-use draingate::core::world::World;
-use draingate::{codes, helpers, manifest, offline};
+use draingate::{codes, helpers};
+use draingate_core::finding::{Code, Finding, Severity};
+use draingate_core::judge::{View, judge};
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
+use draingate_core::{manifest, objects};
 use draingate_testing::written;
 use serde_json::Value;
 
@@ -59,7 +60,7 @@ fn findings(code: Code, yaml: &str, world: &mut World) -> Vec<Finding> {
         let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
         match Kind::of_object(&text("apiVersion"), &text("kind")) {
             Some(kind) => subjects.push((kind, object)),
-            None => assert_eq!(offline::add(world, &object, None), Ok(true), "{code}: {}", text("kind")),
+            None => assert_eq!(objects::add(world, &object, None), Ok(true), "{code}: {}", text("kind")),
         }
     }
     let [(kind, object)] = <[_; 1]>::try_from(subjects).unwrap_or_else(|s| panic!("{code}: {} subjects", s.len()));

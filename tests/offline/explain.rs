@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use draingate::core::world::World;
 use draingate::explain::{File, explanations};
 use draingate::report::timeline::{Explanation, What, html, json, svg, text, words};
+use draingate_core::world::World;
 use draingate_testing::{case, root, written};
 use roxmltree::{Document, Node};
 

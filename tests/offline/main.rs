@@ -1,8 +1,6 @@
 //! All that needs no cluster. `mod`s are under `cfg(test)`, so that lints know helpers of tests for what they are.
 
 #[cfg(test)]
-mod cases;
-#[cfg(test)]
 mod chart;
 #[cfg(test)]
 mod check;
@@ -12,8 +10,6 @@ mod ci;
 mod cli;
 #[cfg(test)]
 mod codes;
-#[cfg(test)]
-mod edges;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
@@ -25,18 +21,10 @@ mod fuzzed;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
-mod json_reader;
-#[cfg(test)]
 mod parts;
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod purity;
 #[cfg(test)]
 mod standalone;
 #[cfg(test)]
 mod threats;
 #[cfg(test)]
 mod tls;
-#[cfg(test)]
-mod webhook;

@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use base64::Engine;
-use draingate::core::world::World;
 use draingate::webhook::router::ReadNamespace;
+use draingate_core::world::World;
 use draingate_testing::standalone::Standalone;
 use draingate_testing::tls::{self, Http1, request, send, soon, try_send};
 use draingate_testing::{case, router};
@@ -216,7 +216,7 @@ async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
 fn world(documents: &[Value]) -> World {
     let mut world = World::default();
     for document in documents {
-        let _ = draingate::offline::add(&mut world, document, None);
+        let _ = draingate_core::objects::add(&mut world, document, None);
     }
     world
 }
@@ -234,7 +234,7 @@ async fn labels_that_are_read_live_count_for_one_review_and_never_over_newer_one
             assert_eq!(name, "shop");
             // While the API server's answer is on its way, the watch tells of a newer label.
             if asked.fetch_add(1, Ordering::SeqCst) > 0 {
-                draingate::offline::add(&mut watched.write().unwrap(), &labelled("enforce"), None).unwrap();
+                draingate_core::objects::add(&mut watched.write().unwrap(), &labelled("enforce"), None).unwrap();
             }
             Box::pin(async { Ok(Some([("draingate.dev/mode".to_owned(), "inject".to_owned())].into())) })
         }

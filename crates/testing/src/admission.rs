@@ -1,10 +1,10 @@
 //! Reviews, and what the two webhooks answer them, without HTTP and without a cluster.
 
-use draingate::core::subject::Kind;
-use draingate::core::world::World;
-use draingate::offline;
-use draingate::webhook::admit::{self, Outcome, Webhook};
-use draingate::webhook::review::Review;
+use draingate_core::admit::{self, Outcome, Webhook};
+use draingate_core::objects;
+use draingate_core::review::Review;
+use draingate_core::subject::Kind;
+use draingate_core::world::World;
 use serde_json::{Value, json};
 
 pub const SHOP: &str = "shop";
@@ -18,7 +18,7 @@ pub fn world(mode: &str, policy: Value) -> World {
     let policy = json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "DrainPolicy",
         "metadata": {"name": "default", "namespace": SHOP}, "spec": policy});
     for object in [namespace, policy] {
-        offline::add(&mut world, &object, None).unwrap();
+        objects::add(&mut world, &object, None).unwrap();
     }
     world
 }

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use draingate::core::policy::{Policy, PolicyKind};
-use draingate::core::subject::Kind;
-use draingate::core::world::World;
-use draingate::manifest;
+use draingate_core::manifest;
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::subject::Kind;
+use draingate_core::world::World;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -40,8 +40,8 @@ pub fn printed(arguments: &[&str]) -> String {
 }
 
 pub fn objects(manifests: &str) -> Vec<Value> {
-    let parse = |document| draingate::manifest::parse(document).unwrap_or_else(|problem| panic!("{problem}"));
-    draingate::manifest::documents(manifests).iter().map(parse).filter(|object| !object.is_null()).collect()
+    let parse = |document| draingate_core::manifest::parse(document).unwrap_or_else(|problem| panic!("{problem}"));
+    draingate_core::manifest::documents(manifests).iter().map(parse).filter(|object| !object.is_null()).collect()
 }
 
 // ---- Helm

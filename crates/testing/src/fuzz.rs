@@ -7,15 +7,15 @@ use crate::kubelet;
 use crate::random_pod::{NAMESPACE, grace_seconds, random_pod};
 use draingate::check::file::Judge;
 use draingate::check::fix::fix;
-use draingate::core::finding::Code;
-use draingate::core::judge::{Verdict, View, judge};
-use draingate::core::subject::{Kind, Subject};
-use draingate::core::world::World;
 use draingate::metrics::Metrics;
 use draingate::serve::certificate::{Authority, FileCertificate};
-use draingate::webhook::admit::{Webhook, admit, concerns};
-use draingate::webhook::review::Review;
-use draingate::{manifest, offline};
+use draingate_core::admit::{Webhook, admit, concerns};
+use draingate_core::finding::Code;
+use draingate_core::judge::{Verdict, View, judge};
+use draingate_core::review::Review;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
+use draingate_core::{manifest, objects};
 use json_patch::{Patch, PatchOperation};
 use k8s_openapi::api::core::v1::Pod;
 use proptest::strategy::{Strategy, ValueTree};
@@ -35,7 +35,7 @@ fn world(mode: &str) -> World {
         json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "ClusterDrainPolicy", "metadata": {"name": "base"},
             "spec": {"budget": {"safetyMarginSeconds": 7}, "locked": ["safetyMarginSeconds"]}}),
     ] {
-        assert_eq!(offline::add(&mut world, &object, None), Ok(true));
+        assert_eq!(objects::add(&mut world, &object, None), Ok(true));
     }
     world
 }
@@ -161,7 +161,7 @@ pub fn policy(bytes: &[u8]) {
     for document in manifest::documents(text) {
         if let Ok(value) = manifest::parse(&document) {
             for object in manifest::objects(&value) {
-                let _ = offline::add(&mut world, object, None);
+                let _ = objects::add(&mut world, object, None);
             }
         }
     }

@@ -54,9 +54,9 @@ pub fn settles<T: PartialEq + Debug>(what: &str, expected: T, mut look: impl FnM
 
 /// One YAML document as JSON.
 pub fn yaml(text: &str) -> Value {
-    let documents = draingate::manifest::documents(text);
+    let documents = draingate_core::manifest::documents(text);
     assert_eq!(documents.len(), 1, "one document: {text}");
-    draingate::manifest::parse(&documents[0]).unwrap_or_else(|problem| panic!("{problem}: {text}"))
+    draingate_core::manifest::parse(&documents[0]).unwrap_or_else(|problem| panic!("{problem}: {text}"))
 }
 
 /// Every test's client runs here.
@@ -108,7 +108,8 @@ impl Lab {
             if setup.lag.is_zero() { api.kubeconfig() } else { lagging(&api.kubeconfig(), &files, setup.lag) };
         let (port, admin_port) = (free_port(), free_port());
         let (kubectl, gate) = (kubectl_path(), Mutex::new(None));
-        let lab = Lab { server: api, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
+        let lab =
+            Lab { server: api, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
 
         lab.kubectl_ok(&["apply", "-f", "-"], &draingate(&["crd"]));
         lab.api().wait_for_crds();

@@ -2,25 +2,40 @@
 //! is played, clients that show what they got.
 
 pub mod admission;
+#[cfg(feature = "program")]
 pub mod apiserver;
+#[cfg(feature = "program")]
 pub mod asked;
 pub mod case;
+#[cfg(feature = "program")]
 pub mod chart;
+#[cfg(feature = "program")]
 pub mod flood;
+#[cfg(feature = "program")]
 pub mod fuzz;
 pub mod kubelet;
+#[cfg(feature = "program")]
 pub mod lab;
+#[cfg(feature = "program")]
 pub mod load;
+#[cfg(feature = "program")]
 pub mod node;
+#[cfg(feature = "program")]
 pub mod proxy;
 pub mod random_pod;
+#[cfg(feature = "program")]
 pub mod replica;
+#[cfg(feature = "program")]
 pub mod router;
+#[cfg(feature = "program")]
 pub mod schema;
+#[cfg(feature = "program")]
 pub mod standalone;
+#[cfg(feature = "program")]
 pub mod tls;
 pub mod written;
 
+#[cfg(feature = "program")]
 pub use jsonschema::Validator;
 
 use std::path::{Path, PathBuf};

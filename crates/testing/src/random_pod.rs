@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use draingate::core::policy::{Policy, PolicyKind};
-use draingate::core::world::{SleepSupport, World};
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::world::{SleepSupport, World};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

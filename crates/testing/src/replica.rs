@@ -127,8 +127,8 @@ pub fn install(server: &ApiServer) {
     server.kubectl(&["create", "serviceaccount", "draingate", "-n", "draingate"], "");
     // The manifest for kubectl is the chart with its default values.
     let manifest = std::fs::read_to_string(crate::root().join("charts/draingate.yaml")).unwrap();
-    let objects = draingate::manifest::documents(&manifest);
-    let objects = objects.iter().map(|document| draingate::manifest::parse(document).unwrap());
+    let objects = draingate_core::manifest::documents(&manifest);
+    let objects = objects.iter().map(|document| draingate_core::manifest::parse(document).unwrap());
     let roles: Vec<_> = objects.filter(|o| o["kind"].as_str().is_some_and(|kind| kind.contains("Role"))).collect();
     server.apply(&json!({"apiVersion": "v1", "kind": "List", "items": roles}).to_string());
 }

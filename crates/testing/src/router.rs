@@ -3,9 +3,9 @@
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use draingate::core::world::World;
 use draingate::metrics::Metrics;
 use draingate::webhook::router::{ReadNamespace, Webhooks, router};
+use draingate_core::world::World;
 use serde_json::Value;
 use tower::ServiceExt;
 

@@ -9,7 +9,7 @@ mod structural;
 
 use serde_json::{Value, json};
 
-use crate::core::policy::{PolicyKind, PolicySpec};
+use draingate_core::policy::{PolicyKind, PolicySpec};
 
 /// The API group of both kinds.
 pub const GROUP: &str = "draingate.dev";

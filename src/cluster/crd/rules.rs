@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::core::finding::Code;
-use crate::core::policy::Lock;
+use draingate_core::finding::Code;
+use draingate_core::policy::Lock;
 
 /// Adds them to the rewritten schema of a spec.
 pub(super) fn add(spec: &mut Value) {

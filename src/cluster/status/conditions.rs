@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::table::{Id, Record, Selects};
-use crate::core::policy::PolicyKind;
+use draingate_core::policy::PolicyKind;
 
 /// The longest message; a policy's own text may be part of it.
 const MESSAGE_LIMIT: usize = 1024;

@@ -22,7 +22,7 @@ pub(super) use self::table::{Record, Table};
 use self::table::Id;
 use super::crd;
 use super::watch::jitter;
-use crate::core::policy::PolicyKind;
+use draingate_core::policy::PolicyKind;
 
 /// After a change, others usually follow.
 const SETTLE: Duration = Duration::from_millis(200);

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::cluster::watch::Key;
-use crate::core::policy::{Policy, PolicyKind, UnreadablePolicy};
-use crate::core::selector::LabelSelector;
+use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
+use draingate_core::selector::LabelSelector;
 
 /// One policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +66,7 @@ impl Selects {
     fn of(policy: &Policy) -> Selects {
         let normal = |selector: &Option<LabelSelector>| {
             let selector = selector.clone().unwrap_or_default();
-            let requirement = |r: crate::core::selector::Requirement| {
+            let requirement = |r: draingate_core::selector::Requirement| {
                 (r.key, format!("{:?}", r.operator), r.values.into_iter().collect())
             };
             (selector.match_labels, selector.match_expressions.into_iter().map(requirement).collect())

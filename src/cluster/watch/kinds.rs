@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::reflect::{Key, Kind};
 use crate::cluster::status::{Record, Table};
-use crate::core::policy::{Policy, PolicyKind, UnreadablePolicy};
-use crate::core::world::World;
+use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
+use draingate_core::world::World;
 
 type Labels = BTreeMap<String, String>;
 

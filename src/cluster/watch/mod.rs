@@ -28,8 +28,8 @@ pub(super) use self::reflect::Key;
 use self::health::Health;
 use self::live::LiveReads;
 use super::status;
-use crate::core::policy::PolicyKind;
-use crate::core::world::{SleepSupport, World};
+use draingate_core::policy::PolicyKind;
+use draingate_core::world::{SleepSupport, World};
 
 /// How hooks can wait on this cluster, asked once.
 ///

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::write;
-use crate::cluster::versions::{sleep_support, without_sleep};
-use crate::core::world::{SleepSupport, World};
+use draingate_core::versions::{sleep_support, without_sleep};
+use draingate_core::world::{SleepSupport, World};
 
 const REFRESH: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::health::Health;
 use super::pause::Pause;
 use super::write;
-use crate::core::world::World;
+use draingate_core::world::World;
 
 pub(super) const PAGE: u32 = 500;
 /// For one page of a list, and for a watch to begin.

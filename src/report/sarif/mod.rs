@@ -19,7 +19,7 @@ use super::place::{Region, relative};
 use super::result::{FindingResult, ObjectResult, Summary};
 use super::{Format, json_line};
 use crate::check::file::{Judged, JudgedFile};
-use crate::core::finding::{Code, Severity};
+use draingate_core::finding::{Code, Severity};
 
 /// The identifier of the schema that the output follows.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

@@ -1,7 +1,7 @@
 //! What SARIF's readers show about each code, besides a result's own message.
 
 use super::model::{Configuration, Rule, Text};
-use crate::core::finding::{Code, Severity};
+use draingate_core::finding::{Code, Severity};
 
 /// The project's pages.
 pub(super) const HOME: &str = "https://draingate.dev";

@@ -1,8 +1,8 @@
 //! The words of a picture, the same in every format, and how foreign text gets into them.
 
 use super::{Explanation, Segment, Timeline, View, What, Which};
-use crate::core::pod::HookSource;
 use crate::report::result::FindingResult;
+use draingate_core::pod::HookSource;
 
 /// An object's title: `Deployment shop/checkout`.
 pub fn title(explanation: &Explanation) -> String {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use draingate::core::policy::{Policy, PolicyKind};
-use draingate::core::world::World;
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::world::World;
 use serde_json::{Value, json};
 
 use draingate_testing::load::{pod, review};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use draingate::core::judge::View;
-use draingate::core::world::World;
 use draingate::report::github::Github;
+use draingate_core::judge::View;
+use draingate_core::world::World;
 
 use super::support::{BROKEN, cases, written};
 

@@ -1,13 +1,13 @@
 //! Whatever an author writes, every format stays what it is.
 
 use draingate::check::file::{Judge, JudgedFile};
-use draingate::core::judge::View;
-use draingate::core::world::World;
 use draingate::report::Format;
 use draingate::report::github::Github;
 use draingate::report::json::Json;
 use draingate::report::junit::Junit;
 use draingate::report::sarif::Sarif;
+use draingate_core::judge::View;
+use draingate_core::world::World;
 use draingate_testing::Validator;
 use draingate_testing::schema::{self, against};
 use proptest::prelude::*;

@@ -1,11 +1,11 @@
 //! `junit` read back by an XML parser.
 
-use draingate::core::judge::View;
-use draingate::core::world::World;
 use draingate::report::Format;
 use draingate::report::github::Github;
 use draingate::report::junit::Junit;
 use draingate::report::result::Summary;
+use draingate_core::judge::View;
+use draingate_core::world::World;
 use roxmltree::{Document, Node};
 
 use super::support::{BROKEN, cases, written};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use draingate::core::finding::Code;
-use draingate::core::judge::View;
-use draingate::core::world::World;
-use draingate::manifest;
 use draingate::report::sarif::Sarif;
+use draingate_core::finding::Code;
+use draingate_core::judge::View;
+use draingate_core::manifest;
+use draingate_core::world::World;
 use draingate_testing::Validator;
 use draingate_testing::schema::{self, against};
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! Files through a format, without the command.
 
 use draingate::check::file::Judge;
-use draingate::core::judge::View;
-use draingate::core::world::World;
 use draingate::report::Format;
 use draingate::report::result::Summary;
+use draingate_core::judge::View;
+use draingate_core::world::World;
 use draingate_testing::case;
 use serde_json::Value;
 

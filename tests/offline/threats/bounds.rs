@@ -1,9 +1,9 @@
 //! What judging a pod may cost.
 
-use draingate::core::judge::{View, judge};
-use draingate::core::subject::{Kind, MOST_CONTAINERS, Subject};
-use draingate::core::text::MOST_PAIRS;
-use draingate::webhook::admit::Webhook;
+use draingate_core::admit::Webhook;
+use draingate_core::judge::{View, judge};
+use draingate_core::subject::{Kind, MOST_CONTAINERS, Subject};
+use draingate_core::text::MOST_PAIRS;
 use serde_json::{Value, json};
 
 use super::{denial, pod, server};

@@ -7,9 +7,9 @@ mod policies;
 mod port;
 mod text;
 
-use draingate::core::subject::Kind;
-use draingate::core::world::World;
-use draingate::webhook::admit::Webhook;
+use draingate_core::admit::Webhook;
+use draingate_core::subject::Kind;
+use draingate_core::world::World;
 use serde_json::{Value, json};
 
 use draingate_testing::admission::{SHOP, create};

@@ -1,11 +1,11 @@
 //! Policies and labels.
 
-use draingate::core::finding::{Code, Finding, Severity};
-use draingate::core::judge::{Judgement, Verdict, View, judge};
-use draingate::core::policy::{Policy, PolicyKind};
-use draingate::core::subject::{Kind, Subject};
-use draingate::core::world::World;
-use draingate::webhook::admit::Webhook;
+use draingate_core::admit::Webhook;
+use draingate_core::finding::{Code, Finding, Severity};
+use draingate_core::judge::{Judgement, Verdict, View, judge};
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
 use serde_json::{Value, json};
 
 use super::text::{hostile, is_raw};

@@ -1,6 +1,6 @@
 //! Whoever reaches the port.
 
-use draingate::core::subject::Kind;
+use draingate_core::subject::Kind;
 use serde_json::{Value, json};
 
 use super::text::{hostile_object, is_raw};

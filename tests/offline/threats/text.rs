@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use draingate::core::finding::Code;
-use draingate::core::policy::{Policy, PolicyKind};
-use draingate::core::subject::{Kind, MOST_CONTAINERS, Subject};
-use draingate::core::text::MOST_PAIRS;
 use draingate::metrics::Metrics;
-use draingate::webhook::admit::Webhook;
-use draingate::webhook::review::Review;
+use draingate_core::admit::Webhook;
+use draingate_core::finding::Code;
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::review::Review;
+use draingate_core::subject::{Kind, MOST_CONTAINERS, Subject};
+use draingate_core::text::MOST_PAIRS;
 use serde_json::{Value, json};
 
 use super::{pod, server, server_with_long_hook};
@@ -33,7 +33,7 @@ pub(super) fn hostile_object(kind: Kind) -> Value {
     let containers = json!([hooked(json!({"exec": {"command": ["sleep", "999"]}})), hooked(json!({"exec": {"command": [text, text]}})),
         hooked(json!({"httpGet": {"path": text, "port": text, "host": text}})), {"name": format!("envoy{text}")}, {"name": "envoy"}]);
     let mut annotations = json!({});
-    for key in draingate::core::keys::POD_ANNOTATIONS.into_iter().filter(|key| *key != "draingate.dev/skip") {
+    for key in draingate_core::keys::POD_ANNOTATIONS.into_iter().filter(|key| *key != "draingate.dev/skip") {
         annotations[key] = json!(text);
     }
     for prefix in ["draingate.dev/", "prestop-seconds.draingate.dev/", "worst-case-request-seconds.draingate.dev/"] {

@@ -9,10 +9,10 @@ use base64::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::core::policy::PolicyKind;
-use crate::core::subject::{Kind, PodTemplate, Subject};
-use crate::core::text::{Text, quote, sentence};
-use crate::core::{json, keys};
+use crate::policy::PolicyKind;
+use crate::subject::{Kind, PodTemplate, Subject};
+use crate::text::{Text, quote, sentence};
+use crate::{json, keys};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";

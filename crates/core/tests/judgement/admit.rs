@@ -1,11 +1,11 @@
 //! What the two webhooks answer, without HTTP and without a cluster.
 
-use draingate::core::judge::Verdict;
-use draingate::core::mode::Mode;
-use draingate::core::subject::Kind;
-use draingate::webhook::admit::{self, Outcome, Webhook};
-use draingate::webhook::review::Review;
-use draingate::webhook::speech::WARNING_LIMIT;
+use draingate_core::admit::{self, Outcome, Webhook};
+use draingate_core::judge::Verdict;
+use draingate_core::messages::WARNING_LIMIT;
+use draingate_core::mode::Mode;
+use draingate_core::review::Review;
+use draingate_core::subject::Kind;
 use draingate_testing::admission::{SHOP, ask, create, review, world};
 use serde_json::{Value, json};
 

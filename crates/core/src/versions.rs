@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::core::world::SleepSupport;
+use crate::world::SleepSupport;
 
 /// The first version with the native sleep on by default.
 const NATIVE_SLEEP: Version = Version { major: 1, minor: 30 };

@@ -1,13 +1,13 @@
 //! What each webhook answers in each mode. `/mutate` patches and says nothing; `/validate` judges, tells
 //! and records.
 
-use crate::core::judge::{self, Judgement, Verdict, View};
-use crate::core::mode::Mode;
-use crate::core::subject::{Kind, Subject};
-use crate::core::world::World;
+use crate::judge::{self, Judgement, Verdict, View};
+use crate::mode::Mode;
+use crate::subject::{Kind, Subject};
+use crate::world::World;
 
-use super::review::{Answer, Operation, Review};
-use super::speech;
+use crate::messages;
+use crate::review::{Answer, Operation, Review};
 
 /// The two webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,7 +46,7 @@ pub struct Outcome {
     /// In one word; `None` where nothing was judged.
     pub verdict: Option<Verdict>,
     /// Codes of the findings, in order.
-    pub codes: Vec<crate::core::finding::Code>,
+    pub codes: Vec<crate::finding::Code>,
     /// Why the subject was passed over.
     pub skipped: Option<&'static str>,
     /// What its workload should be told; never for a dry run.
@@ -150,7 +150,7 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
                 outcome.story = story(subject, &judgement, &outcome, namespace);
             }
             if let (Err(unknown), None) = (label, &judgement.skipped) {
-                outcome.answer.warnings.insert(0, speech::unknown_mode(namespace, unknown));
+                outcome.answer.warnings.insert(0, messages::unknown_mode(namespace, unknown));
             }
             Ok(outcome)
         }
@@ -162,9 +162,9 @@ fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &s
     let rejected = judge::rejects(mode, subject, judgement);
     let answer = Answer {
         patch: None,
-        denial: rejected.then(|| speech::denial(subject, judgement, namespace)),
-        warnings: if mode == Mode::Audit { Vec::new() } else { speech::warnings(subject, judgement, mode) },
-        audit: speech::audit(subject, judgement, mode),
+        denial: rejected.then(|| messages::denial(subject, judgement, namespace)),
+        warnings: if mode == Mode::Audit { Vec::new() } else { messages::warnings(subject, judgement, mode) },
+        audit: messages::audit(subject, judgement, mode),
     };
     Outcome {
         answer,
@@ -184,7 +184,7 @@ fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace:
         None => (Happening::Injected, format!("its pods get {}", judgement.injected()?)),
     };
     // Hundreds of these may wait to be told.
-    let text = speech::cut(text, speech::STORY_LIMIT);
+    let text = messages::cut(text, messages::STORY_LIMIT);
     let workload = Workload {
         api_version: owner.api_version.to_string(),
         kind: owner.kind.to_string(),

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::finding::{Finding, Severity};
-use crate::core::judge::{self, Judgement};
-use crate::core::keys;
-use crate::core::mode::Mode;
-use crate::core::subject::{Kind, Subject};
-use crate::core::text::{name, quote};
+use crate::finding::{Finding, Severity};
+use crate::judge::{self, Judgement};
+use crate::keys;
+use crate::mode::Mode;
+use crate::subject::{Kind, Subject};
+use crate::text::{name, quote};
 
 /// The longest warning, in characters; API servers ask for it.
 pub const WARNING_LIMIT: usize = 120;
@@ -19,7 +19,7 @@ const DENIED_FINDINGS: usize = 10;
 /// The longest line of a denial, in bytes: a pod can have hundreds of containers to name in one.
 const DENIAL_LINE: usize = 2_000;
 /// The longest story, in bytes: an Event's note takes no more.
-pub(super) const STORY_LIMIT: usize = 1_000;
+pub(crate) const STORY_LIMIT: usize = 1_000;
 /// The longest audit annotation, in bytes.
 const AUDIT_LIMIT: usize = 1_000;
 
@@ -118,7 +118,7 @@ fn planned(judgement: &Judgement) -> Option<String> {
     judge::difference(&judgement.standing, &judgement.pod)
 }
 
-pub(super) fn cut(mut text: String, limit: usize) -> String {
+pub(crate) fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {
         let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
@@ -129,7 +129,7 @@ pub(super) fn cut(mut text: String, limit: usize) -> String {
 
 /// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any. A code stays
 /// with the word before it: the API server drops a line that was there before.
-pub(super) fn wrap(text: &str) -> Vec<String> {
+pub fn wrap(text: &str) -> Vec<String> {
     let width = |text: &str| text.chars().count();
     if width(text) <= WARNING_LIMIT {
         return vec![text.to_owned()];

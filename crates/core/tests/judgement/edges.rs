@@ -1,14 +1,14 @@
 //! What no case says of the core: parts that need no pod, pods that no manifest is, and the edges of what is read.
 
-use draingate::core::finding::Code;
-use draingate::core::judge::{Judgement, Skip, View, judge, patch_for, rejects};
-use draingate::core::keys::is_name;
-use draingate::core::mode::Mode;
-use draingate::core::plan::Refusal;
-use draingate::core::policy::{Lock, Policy, PolicyKind, PolicySpec};
-use draingate::core::subject::{Kind, Subject};
-use draingate::core::text::{MOST_PAIRS, Pairs, quote, sentence};
-use draingate::core::world::{SleepSupport, World};
+use draingate_core::finding::Code;
+use draingate_core::judge::{Judgement, Skip, View, judge, patch_for, rejects};
+use draingate_core::keys::is_name;
+use draingate_core::mode::Mode;
+use draingate_core::plan::Refusal;
+use draingate_core::policy::{Lock, Policy, PolicyKind, PolicySpec};
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::text::{MOST_PAIRS, Pairs, quote, sentence};
+use draingate_core::world::{SleepSupport, World};
 use serde_json::{Value, json};
 
 const SHOP: &str = "shop";
@@ -275,7 +275,7 @@ fn what_a_policy_may_not_say_is_said() {
 /// `code: message` of every finding, with the first fix.
 fn said(world: &World, kind: Kind, object: &Value) -> Vec<String> {
     judged(world, kind, object, View::AsAdmitted, |judgement| {
-        let line = |f: &draingate::core::finding::Finding| {
+        let line = |f: &draingate_core::finding::Finding| {
             format!(
                 "{}: {} {}",
                 f.code,

@@ -1,8 +1,8 @@
 //! The quick JSON reader beside serde_json: what that reads, it reads to the same.
 
-use draingate::core::json;
-use draingate::core::subject::{Kind, PodTemplate, Subject};
-use draingate::core::text::Text;
+use draingate_core::json;
+use draingate_core::subject::{Kind, PodTemplate, Subject};
+use draingate_core::text::Text;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde::Deserialize;
@@ -98,7 +98,7 @@ fn document() -> impl Strategy<Value = Value> {
 }
 
 fn reviews() -> Vec<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/reviews");
+    let folder = draingate_testing::root().join("benches/reviews");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     assert!(texts.len() >= 4, "{} reviews", texts.len());

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use draingate::core::finding::Code;
-use draingate::core::judge::{Judgement, Verdict, View, judge, patch_for};
-use draingate::core::pod::Role as JudgedRole;
-use draingate::core::policy::{Policy, PolicyKind};
-use draingate::core::subject::{Kind, Subject};
-use draingate::core::text::Pairs;
-use draingate::core::world::World;
+use draingate_core::finding::Code;
+use draingate_core::judge::{Judgement, Verdict, View, judge, patch_for};
+use draingate_core::pod::Role as JudgedRole;
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::text::Pairs;
+use draingate_core::world::World;
 use draingate_testing::kubelet;
 use draingate_testing::random_pod::{Hook, NAMESPACE, RECORD, RandomPod, Role, grace_seconds, random_pod};
 use k8s_openapi::api::core::v1::Pod;

@@ -2,10 +2,10 @@
 
 use std::fmt::{Debug, Write as _};
 
-use draingate::core::finding::{Code, Finding};
-use draingate::core::judge::{Judgement, View, difference, judge, patch_for};
-use draingate::core::keys;
-use draingate::core::subject::Subject;
+use draingate_core::finding::{Code, Finding};
+use draingate_core::judge::{Judgement, View, difference, judge, patch_for};
+use draingate_core::keys;
+use draingate_core::subject::Subject;
 use draingate_testing::case::{self, Case, Told};
 use serde_json::Value;
 

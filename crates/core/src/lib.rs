@@ -1,0 +1,46 @@
+//! The judgement: what a pod's shutdown needs, what Draingate does to it, and what it says about it.
+//!
+//! Nothing here waits, reads a file or a clock, or talks to a cluster: the same bytes and the same
+//! [`world::World`] always give the same [`judge::Judgement`]. The webhook, the command line and the
+//! tests all call [`judge::judge`]. The compiler sees to it: no dependency brings a runtime, a client or a log, and
+//! `clippy.toml` beside this crate forbids what the standard library has of them.
+//!
+//! Reading order:
+//!
+//! 1. [`review`]: an admission review's bytes in, a response's bytes out; [`admit`] is what lies between.
+//! 2. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON, read by [`json`].
+//! 3. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source. [`objects`] fills a
+//!    [`world::World`] with them, out of what [`manifest`] reads.
+//! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks.
+//! 5. [`budget`]: the grace-budget inequality.
+//! 6. [`plan`]: the hooks and the grace to inject, all or nothing; [`patch`] writes them down.
+//! 7. [`rules`]: the findings. **The line that decides a denial is `grace_budget` there.**
+//! 8. [`judge`]: all of the above, once, in order; [`messages`] words it.
+
+pub mod admit;
+pub mod budget;
+pub mod finding;
+pub mod helpers;
+pub mod json;
+pub mod judge;
+pub mod keys;
+pub mod manifest;
+pub mod messages;
+pub mod mode;
+pub mod objects;
+pub mod patch;
+pub mod plan;
+pub mod pod;
+pub mod policy;
+pub mod review;
+pub mod rules;
+pub mod selector;
+pub mod settings;
+pub mod sleep;
+pub mod subject;
+pub mod text;
+pub mod versions;
+pub mod world;
+
+/// The longest setting or hook that is believed, in seconds: one day.
+pub const MAX_SECONDS: u64 = 86_400;

@@ -46,9 +46,9 @@
 //!
 //! | group | resources | verbs | for |
 //! | --- | --- | --- | --- |
-//! | `admissionregistration.k8s.io` | `mutatingwebhookconfigurations`, `validatingwebhookconfigurations` | get, list, watch, patch | the `caBundle` |
-//! | core | `secrets` | get, list, watch, create, update, patch | the CA |
-//! | `coordination.k8s.io` | `leases` | get, list, watch, create, update, patch | which replica writes |
+//! | `admissionregistration.k8s.io` | `mutatingwebhookconfigurations`, `validatingwebhookconfigurations` | get, patch | the `caBundle` |
+//! | core | `secrets` | get, create, update | the CA |
+//! | `coordination.k8s.io` | `leases` | get, create, update | which replica writes |
 //!
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 

@@ -165,11 +165,14 @@ impl Stop {
     /// In one word.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        match () {
-            () if self.killed() => Outcome::Killed,
-            () if self.hook_failed => Outcome::HookFailed,
-            () if self.used_up() => Outcome::UsedUp,
-            () => Outcome::Clean,
+        if self.killed() {
+            Outcome::Killed
+        } else if self.hook_failed {
+            Outcome::HookFailed
+        } else if self.used_up() {
+            Outcome::UsedUp
+        } else {
+            Outcome::Clean
         }
     }
 }

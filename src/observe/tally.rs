@@ -11,9 +11,6 @@ use draingate_core::pod::Role;
 pub const MOST_WORKLOADS: usize = 1000;
 /// Containers of a workload that are remembered.
 const MOST_CONTAINERS: usize = 64;
-/// Seconds are kept exactly up to 999, milliseconds to 5 %.
-const SECONDS_DIGITS: u32 = 3;
-const MILLIS_DIGITS: u32 = 2;
 
 /// All workloads.
 #[derive(Clone, Debug, Default)]
@@ -127,8 +124,8 @@ impl Tally {
             hook_failed: 0,
             used_up: 0,
             grace: 0,
-            stop: Distribution::new(SECONDS_DIGITS),
-            endpoint: Distribution::new(MILLIS_DIGITS),
+            stop: Distribution::default(),
+            endpoint: Distribution::default(),
             containers: BTreeMap::new(),
             sample: None,
         }
@@ -137,11 +134,14 @@ impl Tally {
     /// What the worst of its stops came to.
     #[must_use]
     pub fn worst(&self) -> Outcome {
-        match () {
-            () if self.killed > 0 => Outcome::Killed,
-            () if self.hook_failed > 0 => Outcome::HookFailed,
-            () if self.used_up > 0 => Outcome::UsedUp,
-            () => Outcome::Clean,
+        if self.killed > 0 {
+            Outcome::Killed
+        } else if self.hook_failed > 0 {
+            Outcome::HookFailed
+        } else if self.used_up > 0 {
+            Outcome::UsedUp
+        } else {
+            Outcome::Clean
         }
     }
 
@@ -167,7 +167,7 @@ impl Tally {
 
 impl ContainerTally {
     fn new(role: Role) -> ContainerTally {
-        ContainerTally { role, killed: 0, stop: Distribution::new(SECONDS_DIGITS), need: None }
+        ContainerTally { role, killed: 0, stop: Distribution::default(), need: None }
     }
 
     fn add(&mut self, container: &ContainerStop, grace: u64) {

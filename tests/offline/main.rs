@@ -19,6 +19,8 @@ mod formats;
 #[cfg(test)]
 mod fuzzed;
 #[cfg(test)]
+mod house;
+#[cfg(test)]
 mod image;
 #[cfg(test)]
 mod parts;

@@ -134,11 +134,14 @@ impl Judgement<'_> {
 
     /// The outcome in one word.
     pub fn verdict(&self) -> Verdict {
-        match () {
-            () if self.skipped.is_some() => Verdict::Skipped,
-            () if self.errors().next().is_some() => Verdict::Fail,
-            () if !self.patch.is_empty() => Verdict::Fixed,
-            () => Verdict::Pass,
+        if self.skipped.is_some() {
+            Verdict::Skipped
+        } else if self.errors().next().is_some() {
+            Verdict::Fail
+        } else if self.patch.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Fixed
         }
     }
 
@@ -252,14 +255,20 @@ fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
 /// Whether a subject is left alone, and why.
 fn skip(subject: &Subject, context: &Context, settings: &Settings) -> Option<Skip> {
     let annotations = subject.pod.metadata.annotations.as_ref();
-    match () {
-        () if context.namespace == "kube-system" => Some(Skip::KubeSystem),
-        () if context.is_own_namespace() => Some(Skip::OwnNamespace),
-        () if subject.kind == Kind::Pod && annotations.is_some_and(|a| a.mirror) => Some(Skip::MirrorPod),
-        () if subject.kind.runs_to_completion() || !subject.restarts_always() => Some(Skip::RunsToCompletion),
-        () if subject.pod.spec.containers.is_empty() => Some(Skip::NoContainers),
-        () if subject.is_critical() => Some(Skip::Critical),
-        () => settings.skip.map(|reason| Skip::Annotation(reason.to_owned())),
+    if context.namespace == "kube-system" {
+        Some(Skip::KubeSystem)
+    } else if context.is_own_namespace() {
+        Some(Skip::OwnNamespace)
+    } else if subject.kind == Kind::Pod && annotations.is_some_and(|a| a.mirror) {
+        Some(Skip::MirrorPod)
+    } else if subject.kind.runs_to_completion() || !subject.restarts_always() {
+        Some(Skip::RunsToCompletion)
+    } else if subject.pod.spec.containers.is_empty() {
+        Some(Skip::NoContainers)
+    } else if subject.is_critical() {
+        Some(Skip::Critical)
+    } else {
+        settings.skip.map(|reason| Skip::Annotation(reason.to_owned()))
     }
 }
 

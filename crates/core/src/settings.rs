@@ -7,7 +7,9 @@ use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
-use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile};
+use super::policy::{
+    Adjust, AppliesTo, BudgetSpec, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile,
+};
 use super::subject::Subject;
 use super::text::{name, quote};
 use super::world::Context;
@@ -198,6 +200,57 @@ enum Stricter {
     Lower,
 }
 
+/// The four times of the inequality.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    EndpointPropagation,
+    DrainDelay,
+    WorstCaseRequest,
+    SafetyMargin,
+}
+
+/// How the layers write a time, and what a lock makes of it.
+struct TimeSetting {
+    time: Time,
+    annotation: &'static str,
+    in_policy: fn(&BudgetSpec) -> Option<u64>,
+    lock: Lock,
+    stricter: Stricter,
+}
+
+const ENDPOINT_PROPAGATION: TimeSetting = TimeSetting {
+    time: Time::EndpointPropagation,
+    annotation: keys::ENDPOINT_PROPAGATION,
+    in_policy: |budget| budget.endpoint_propagation_seconds,
+    lock: Lock::EndpointPropagation,
+    stricter: Stricter::Larger,
+};
+
+const TIMES: [TimeSetting; 4] = [
+    ENDPOINT_PROPAGATION,
+    TimeSetting {
+        time: Time::DrainDelay,
+        annotation: keys::DRAIN_DELAY,
+        in_policy: |budget| budget.drain_delay_seconds,
+        lock: Lock::DrainDelay,
+        stricter: Stricter::Larger,
+    },
+    TimeSetting {
+        time: Time::WorstCaseRequest,
+        annotation: keys::WORST_CASE_REQUEST,
+        in_policy: |budget| budget.worst_case_request_seconds,
+        lock: Lock::WorstCaseRequest,
+        stricter: Stricter::Larger,
+    },
+    TimeSetting {
+        time: Time::SafetyMargin,
+        annotation: keys::SAFETY_MARGIN,
+        in_policy: |budget| budget.safety_margin_seconds,
+        lock: Lock::SafetyMargin,
+        stricter: Stricter::Larger,
+    },
+];
+
 impl<'a> Settings<'a> {
     /// Draingate's own defaults: with them a pod that says nothing just fits in the default G of 30.
     fn built_in() -> Settings<'a> {
@@ -344,19 +397,20 @@ impl<'a> Settings<'a> {
 
     /// One policy on top of the layers so far; `base` holds the values that locks refer to.
     fn merge(&mut self, policy: &'a Policy, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
-        let PolicySpec { budget, grace_period, .. } = &policy.spec;
+        let PolicySpec { budget, grace_period, profile, .. } = &policy.spec;
         let source = Source::Policy(&policy.title, None);
         let from = |value| Sourced { value, source };
-        let e = match (budget.endpoint_propagation_seconds, policy.spec.profile) {
-            (Some(e), _) => Some(from(e)),
-            (None, Some(profile)) => Some(Sourced {
-                value: profile.endpoint_propagation_seconds(),
-                source: Source::Policy(&policy.title, Some(profile)),
-            }),
-            (None, None) => None,
-        };
-        let [d, r, m] = [budget.drain_delay_seconds, budget.worst_case_request_seconds, budget.safety_margin_seconds];
-        self.set_times(base, [e, d.map(from), r.map(from), m.map(from)], remarks);
+        for setting in &TIMES {
+            // A number beats the profile beside it.
+            let by_profile = || {
+                let profile = profile.filter(|_| setting.time == Time::EndpointPropagation)?;
+                let source = Source::Policy(&policy.title, Some(profile));
+                Some(Sourced { value: profile.endpoint_propagation_seconds(), source })
+            };
+            if let Some(new) = (setting.in_policy)(budget).map(from).or_else(by_profile) {
+                self.set_time(setting, base, new, remarks);
+            }
+        }
         if let Some(value) = policy.hook.as_ref() {
             let new = Sourced { value, source };
             self.hook = self.fixed(Lock::Hook, &base.hook.value, new, remarks).unwrap_or(self.hook);
@@ -395,20 +449,36 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The four times, each unless it is weaker than a locked one.
-    fn set_times(&mut self, base: &Settings<'a>, times: [Option<Sourced<'a, u64>>; 4], remarks: &mut Vec<Remark<'a>>) {
-        let [e, d, r, m] = times;
-        let take = |lock, locked_at: Sourced<u64>, new: Option<Sourced<'a, u64>>, remarks: &mut Vec<Remark<'a>>| {
-            new.and_then(|new| self.bounded(lock, Stricter::Larger, locked_at.value, new, remarks))
-        };
-        let e = take(Lock::EndpointPropagation, base.endpoint_propagation, e, remarks);
-        let d = take(Lock::DrainDelay, base.drain_delay, d, remarks);
-        let r = take(Lock::WorstCaseRequest, base.worst_case_request, r, remarks);
-        let m = take(Lock::SafetyMargin, base.safety_margin, m, remarks);
-        self.endpoint_propagation = e.unwrap_or(self.endpoint_propagation);
-        self.drain_delay = d.unwrap_or(self.drain_delay);
-        self.worst_case_request = r.unwrap_or(self.worst_case_request);
-        self.safety_margin = m.unwrap_or(self.safety_margin);
+    /// One of the four times, unless it is weaker than a locked one.
+    fn set_time(
+        &mut self,
+        setting: &TimeSetting,
+        base: &Settings<'a>,
+        new: Sourced<'a, u64>,
+        remarks: &mut Vec<Remark<'a>>,
+    ) {
+        let locked_at = base.time(setting.time).value;
+        if let Some(new) = self.bounded(setting.lock, setting.stricter, locked_at, new, remarks) {
+            *self.time_mut(setting.time) = new;
+        }
+    }
+
+    fn time(&self, time: Time) -> &Sourced<'a, u64> {
+        match time {
+            Time::EndpointPropagation => &self.endpoint_propagation,
+            Time::DrainDelay => &self.drain_delay,
+            Time::WorstCaseRequest => &self.worst_case_request,
+            Time::SafetyMargin => &self.safety_margin,
+        }
+    }
+
+    fn time_mut(&mut self, time: Time) -> &mut Sourced<'a, u64> {
+        match time {
+            Time::EndpointPropagation => &mut self.endpoint_propagation,
+            Time::DrainDelay => &mut self.drain_delay,
+            Time::WorstCaseRequest => &mut self.worst_case_request,
+            Time::SafetyMargin => &mut self.safety_margin,
+        }
     }
 
     /// A ClusterDrainPolicy sets the ceiling freely, a DrainPolicy can only lower it.
@@ -455,8 +525,8 @@ impl<'a> Settings<'a> {
         match Profile::named(value) {
             Some(profile) => {
                 let source = Source::ProfileLabel(context.namespace, profile);
-                let e = Sourced { value: profile.endpoint_propagation_seconds(), source };
-                self.set_times(base, [Some(e), None, None, None], remarks);
+                let new = Sourced { value: profile.endpoint_propagation_seconds(), source };
+                self.set_time(&ENDPOINT_PROPAGATION, base, new, remarks);
             }
             None => {
                 let known = Profile::ALL.map(Profile::as_str).join(", ");
@@ -475,30 +545,16 @@ impl<'a> Settings<'a> {
     fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
         let Some(annotations) = &subject.pod.metadata.annotations else { return };
         for (key, value) in annotations.ours.iter() {
-            let number = |remarks: &mut Vec<Remark<'a>>| {
-                let read = seconds(value);
-                if read.is_none() {
-                    remarks.push(Remark::bad_annotation(key, value, SECONDS_EXPECTED));
+            if let Some(setting) = TIMES.iter().find(|setting| setting.annotation == key) {
+                match seconds(value) {
+                    Some(value) => {
+                        self.set_time(setting, base, Sourced { value, source: Source::Annotation(key) }, remarks);
+                    }
+                    None => remarks.push(Remark::bad_annotation(key, value, SECONDS_EXPECTED)),
                 }
-                read.map(|value| Sourced { value, source: Source::Annotation(key) })
-            };
+                continue;
+            }
             match key {
-                keys::ENDPOINT_PROPAGATION => {
-                    let e = number(remarks);
-                    self.set_times(base, [e, None, None, None], remarks);
-                }
-                keys::DRAIN_DELAY => {
-                    let d = number(remarks);
-                    self.set_times(base, [None, d, None, None], remarks);
-                }
-                keys::WORST_CASE_REQUEST => {
-                    let r = number(remarks);
-                    self.set_times(base, [None, None, r, None], remarks);
-                }
-                keys::SAFETY_MARGIN => {
-                    let m = number(remarks);
-                    self.set_times(base, [None, None, None, m], remarks);
-                }
                 keys::HOOK if value == "none" => {
                     let new = Sourced { value: &Hook::None, source: Source::Annotation(key) };
                     self.hook = self.fixed(Lock::Hook, &base.hook.value, new, remarks).unwrap_or(self.hook);

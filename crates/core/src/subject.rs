@@ -580,15 +580,14 @@ impl<'a> Subject<'a> {
     /// What there is more of than is judged.
     pub fn excess(&self) -> Option<String> {
         let PodTemplate { metadata, spec } = &self.pod;
-        match () {
-            () if spec.containers.has_more() || spec.init_containers.has_more() => {
-                Some(format!("{MOST_CONTAINERS} containers"))
-            }
-            () if metadata.labels.has_more() => Some(format!("{MOST_PAIRS} labels")),
-            () if metadata.annotations.as_ref().is_some_and(|a| a.ours.has_more()) => {
-                Some(format!("{MOST_PAIRS} annotations of draingate.dev"))
-            }
-            () => None,
+        if spec.containers.has_more() || spec.init_containers.has_more() {
+            Some(format!("{MOST_CONTAINERS} containers"))
+        } else if metadata.labels.has_more() {
+            Some(format!("{MOST_PAIRS} labels"))
+        } else if metadata.annotations.as_ref().is_some_and(|a| a.ours.has_more()) {
+            Some(format!("{MOST_PAIRS} annotations of draingate.dev"))
+        } else {
+            None
         }
     }
 

@@ -169,10 +169,12 @@ impl State {
             Err(_) => true,
         };
         let wanted = asked.is_some_and(|asked| self.asked.as_deref() != Some(asked));
-        match () {
-            () if (due || wanted) && self.previous.len() < TRUSTED => Some(Step::Announce),
-            () if self.previous.iter().any(|one| one.until < now) => Some(Step::Forget),
-            () => None,
+        if (due || wanted) && self.previous.len() < TRUSTED {
+            Some(Step::Announce)
+        } else if self.previous.iter().any(|one| one.until < now) {
+            Some(Step::Forget)
+        } else {
+            None
         }
     }
 

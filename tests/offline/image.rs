@@ -89,7 +89,7 @@ fn labels(text: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_dockerfile_and_the_script_make_the_same_image() {
+fn the_dockerfile_and_the_script_agree_on_labels_user_and_entry_point() {
     let (dockerfile, script) = (read("Dockerfile"), read("image/build") + &read("image/compile"));
     assert_eq!(labels(&dockerfile), labels(&script));
     assert_eq!(labels(&script).len(), 3);

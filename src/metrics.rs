@@ -4,7 +4,7 @@
 //! field, register it in [`Metrics::new`], and change it where the thing happens.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::cluster::watch::WatchHealth;
+use crate::locks;
 use crate::observe::measure::Stop;
 use draingate_core::admit::{Outcome, Webhook};
 use draingate_core::judge::Verdict;
@@ -235,7 +236,7 @@ impl Metrics {
 
     /// Takes the measures of what is known.
     pub fn world(&self, world: &RwLock<World>) {
-        let world = world.read().unwrap_or_else(PoisonError::into_inner);
+        let world = locks::read(world);
         let (readable, unreadable) = world.policy_counts();
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.policies.get_or_create(&PolicyLabel { readable: "true" }).set(count(readable));

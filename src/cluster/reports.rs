@@ -3,7 +3,7 @@
 //! One in each namespace that has a mode, written again and again by every replica: a server-side apply by one field
 //! manager makes the second writer change nothing.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::watch::jitter;
+use crate::locks;
 use crate::metrics::{Metrics, Written};
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;
@@ -31,7 +32,7 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, me
     let mut told = None;
     loop {
         tokio::time::sleep(every / 2 + jitter(every / 2)).await;
-        let known = reported(&world.read().unwrap_or_else(PoisonError::into_inner));
+        let known = reported(&locks::read(&world));
         let mut problem = None;
         for (namespace, excerpt) in known {
             let written = write(&client, &namespace, &excerpt).await;

@@ -5,7 +5,7 @@
 //! What a client announces and does not send takes no room from others.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::Limits;
 use super::panic::catch_panics;
+use crate::locks;
 use crate::metrics::{Metrics, Shed, ShedLabel};
 
 /// Counts what is in flight. One gate stands before all routes that share its bounds.
@@ -119,7 +120,7 @@ struct Permits {
 
 impl Held {
     fn permits(&self) -> MutexGuard<'_, Permits> {
-        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.permits)
     }
 
     /// The whole body is there.

@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::MissedTickBehavior;
 
 use super::CurrentCertificate;
 use super::pair::{Fault, Pair, Part};
+use crate::locks;
 use crate::metrics::{Metrics, Reload, ReloadLabel};
 
 /// Bytes of either file. A chain has a few KiB.
@@ -111,7 +112,7 @@ impl FileCertificate {
 
     /// Looks at the files once: takes a new pair if it is good, and keeps the present one if it is not.
     pub fn look(&self) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = locks::lock(&self.seen);
         match self.changed(&seen.bytes) {
             Ok(None) => seen.told = None,
             Ok(Some((bytes, pair))) => {

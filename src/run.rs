@@ -27,7 +27,7 @@ use draingate_core::versions;
 use draingate_core::world::World;
 
 /// How often the caches are asked whether they are filled, and the measures of the watches are taken.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Serves until SIGTERM or SIGINT, then drains: not ready, on serving for the hold, then finishing what is
 /// in flight. A second signal ends the hold at once.
@@ -193,7 +193,7 @@ fn watch_cluster(
     let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
     let looked_at = Arc::clone(&cluster);
     tokio::spawn(async move {
-        let mut tick = tokio::time::interval(LOOK);
+        let mut tick = tokio::time::interval(POLL_INTERVAL);
         loop {
             tick.tick().await;
             readiness.caches(looked_at.synced());

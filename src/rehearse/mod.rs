@@ -31,7 +31,7 @@ use crate::cli::{RehearseArgs, RehearseFormat};
 use crate::locks;
 
 /// Between two looks at the rollout.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The exit code where the objective is met, or nothing was to be met.
 const MET: u8 = 0;
@@ -192,7 +192,7 @@ async fn roll(
     let deadline = Instant::now() + args.longest;
     let mut stopped = None;
     loop {
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
         let gone = {
             let lives = locks::lock(lives);
             old.iter().filter(|name| lives.get(*name).is_some_and(|life| life.gone.is_some())).count()

@@ -9,18 +9,18 @@ use std::time::Duration;
 use rustls::AlertDescription;
 use rustls::Error as Tls;
 
-use super::quiet::Quiet;
+use super::throttled_log::ThrottledLog;
 use crate::metrics::{Handshake, HandshakeLabel, Metrics};
 
 /// Counts and tells failures.
 #[derive(Debug)]
 pub(super) struct Failures {
-    refused: Quiet,
+    refused: ThrottledLog,
 }
 
 impl Failures {
     pub(super) fn new() -> Self {
-        Self { refused: Quiet::new(Duration::from_secs(10)) }
+        Self { refused: ThrottledLog::new(Duration::from_secs(10)) }
     }
 
     /// A handshake failed; `None` is a timeout.

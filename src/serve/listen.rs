@@ -16,8 +16,8 @@ use super::connection::{Shared, serve};
 use super::drain::{Drain, Phase};
 use super::handshake::Failures;
 use super::limits::Limits;
-use super::quiet::Quiet;
 use super::table::{Place, Slot, Table};
+use super::throttled_log::ThrottledLog;
 use crate::metrics::{Closed, Metrics, PortLabel};
 
 /// The shortest and the longest wait after an error of accept.
@@ -50,7 +50,7 @@ impl Server {
         let gauge = metrics.connections.get_or_create(&PortLabel { port }).clone();
         let shared =
             Shared { port, tls: tls.map(TlsAcceptor::from), app, limits, metrics, failures: Failures::new(), drain };
-        let every_second = || Quiet::new(Duration::from_secs(1));
+        let every_second = || ThrottledLog::new(Duration::from_secs(1));
         let mut accepting = Accepting {
             table: Table::new(shared.limits.max_connections, gauge),
             shared: Arc::new(shared),
@@ -68,8 +68,8 @@ struct Accepting {
     shared: Arc<Shared>,
     table: Arc<Table>,
     tasks: JoinSet<()>,
-    full: Quiet,
-    broken: Quiet,
+    full: ThrottledLog,
+    broken: ThrottledLog,
 }
 
 impl Accepting {

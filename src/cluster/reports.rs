@@ -12,9 +12,9 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use super::metrics::{ClusterMetrics, WriteResult};
 use super::watch::jitter;
 use crate::locks;
-use crate::metrics::{Metrics, Written};
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;
 use draingate_core::mode::Mode;
@@ -28,7 +28,7 @@ const NAME: &str = "draingate";
 const RESULTS: usize = 500;
 
 /// Writes all reports every `every`, by chance a little later.
-pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, metrics: Arc<Metrics>) {
+pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, metrics: Arc<ClusterMetrics>) {
     let mut told = None;
     loop {
         tokio::time::sleep(every / 2 + jitter(every / 2)).await;
@@ -36,7 +36,7 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, me
         let mut problem = None;
         for (namespace, excerpt) in known {
             let written = write(&client, &namespace, &excerpt).await;
-            metrics.reported(if written.is_ok() { Written::written } else { Written::failed });
+            metrics.policy_reports.of(WriteResult::from(&written)).inc();
             if let Err(error) = written {
                 problem = Some(format!("{error:#}"));
             }

@@ -11,10 +11,10 @@ use tracing::{info, warn};
 
 use super::health::News;
 use super::measure::Stop;
+use super::metrics::ObserveMetrics;
 use super::watch::{Observer, Scope};
 use crate::cluster::events::REPEAT;
 use crate::locks;
-use crate::metrics::Metrics;
 use crate::webhook::router::Tell;
 use draingate_core::admit::{Happening, Story};
 use draingate_core::world::World;
@@ -22,7 +22,7 @@ use draingate_core::world::World;
 const WAIT: Duration = Duration::from_millis(200);
 
 /// Observes for ever.
-pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metrics>, tell: Tell) {
+pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<ObserveMetrics>, tell: Tell) {
     // Without the namespaces' modes nobody's pods would count.
     while locks::read(&world).namespace_count() == 0 {
         tokio::time::sleep(WAIT).await;

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use tracing::{debug, info, warn};
 
 use super::changes::{self, Changes};
+use super::metrics::WebhookMetrics;
 use crate::locks;
-use crate::metrics::Metrics;
 use crate::serve::body::read_body;
 use draingate_core::admit::{self, Outcome, Story, Webhook};
 use draingate_core::judge::Verdict;
@@ -44,7 +44,7 @@ pub struct Webhooks {
     /// Tells a workload what happened to its pod; `None` where nobody is to be told.
     pub tell: Option<Tell>,
     /// Counted here.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<WebhookMetrics>,
     /// The most bytes of a body, and the time for it to arrive.
     pub body: (usize, Duration),
 }
@@ -87,7 +87,7 @@ async fn handle(
     };
     let started = Instant::now();
     let answer = answer(webhook, &app, &deadline, &body).await;
-    app.metrics.observe(webhook, started.elapsed());
+    app.metrics.took(webhook, started.elapsed());
     answer.unwrap_or_else(Failure::into_response)
 }
 

@@ -8,6 +8,7 @@
 
 mod bundle;
 mod lease;
+pub mod metrics;
 mod state;
 
 use std::collections::BTreeMap;
@@ -24,9 +25,10 @@ use tracing::{info, warn};
 
 use self::bundle::Configurations;
 use self::lease::Holder;
+use self::metrics::CaMetrics;
 use self::state::{State, Step, Time, certificates, seconds};
+use super::metrics::WriteResult;
 use super::watch::jitter;
-use crate::metrics::{Metrics, Written};
 use crate::serve::certificate::{AuthorityError, CurrentCertificate};
 use crate::serve::drain::{Drain, Phase};
 
@@ -78,7 +80,7 @@ pub async fn keep(
     client: Client,
     options: Options,
     current: Arc<CurrentCertificate>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CaMetrics>,
     drain: Drain,
 ) {
     let secrets = Api::namespaced(client.clone(), &options.namespace);
@@ -128,7 +130,7 @@ struct Keeper {
     configurations: Configurations,
     options: Options,
     current: Arc<CurrentCertificate>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CaMetrics>,
     /// The last good state.
     known: Option<State>,
     /// The CA that issued the certificate in use.
@@ -203,7 +205,7 @@ impl Keeper {
             self.store(secret.as_ref(), &state).await?;
             info!(?step, "the CA's rotation goes on");
             if step == Step::Switch {
-                self.metrics.ca_rotations.inc();
+                self.metrics.rotations.inc();
             }
             self.known = Some(state);
             self.trust().await?;
@@ -236,10 +238,8 @@ impl Keeper {
     async fn trust(&mut self) -> Result<bool, Problem> {
         let Some(state) = &self.known else { return Ok(false) };
         let changed = self.configurations.ensure(&state.bundle()).await;
-        match &changed {
-            Ok(0) => {}
-            Ok(_) => self.metrics.bundle_written(Written::written),
-            Err(_) => self.metrics.bundle_written(Written::failed),
+        if !matches!(changed, Ok(0)) {
+            self.metrics.bundle_writes.of(WriteResult::from(&changed)).inc();
         }
         Ok(changed? == 0)
     }
@@ -248,7 +248,7 @@ impl Keeper {
     fn issue(&mut self) -> Result<(), Problem> {
         let Some(state) = &self.known else { return Ok(()) };
         let authority = state.current.authority()?;
-        self.metrics.ca_not_after.set(authority.validity.not_after);
+        self.metrics.not_after.set(authority.validity.not_after);
         let Durations { leaf, settle, .. } = self.options.durations;
         let fresh = self.current.validity().is_some_and(|shown| shown.not_after > now() + seconds(leaf) / 3);
         let same = self.issued.as_ref() == Some(&authority.certificate_pem);
@@ -258,7 +258,6 @@ impl Keeper {
             return Ok(());
         }
         let leaf = authority.issue(&self.options.all_names(), SystemTime::now(), self.options.durations.leaf)?;
-        self.metrics.certificate_not_after.set(leaf.validity().not_after);
         info!(not_after = leaf.validity().not_after, "issued the serving certificate");
         leaf.show(&self.current);
         self.issued = Some(authority.certificate_pem);

@@ -7,12 +7,13 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::post;
-use draingate::metrics::Metrics;
+use draingate::metrics::Registry;
 use draingate::serve::body::read_body;
 use draingate::serve::certificate::{ephemeral, tls_config};
 use draingate::serve::drain::Drain;
 use draingate::serve::limits::Limits;
 use draingate::serve::listen::Server;
+use draingate::serve::metrics::ServeMetrics;
 use draingate::serve::shed::{Gate, guard};
 
 #[global_allocator]
@@ -23,8 +24,8 @@ const ANSWER: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionRev
 fn main() {
     let folder = std::env::args().nth(1).unwrap();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        let metrics = Metrics::new();
-        let made = ephemeral(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let metrics = ServeMetrics::register(&mut Registry::default());
+        let made = ephemeral(&["localhost".to_owned(), "127.0.0.1".to_owned()], &metrics).unwrap();
         std::fs::write(std::path::Path::new(&folder).join("ca.crt"), &made.ca_pem).unwrap();
         let limits = Limits::default();
         let (max, time) = (limits.max_body_bytes, limits.body_timeout);

@@ -1,5 +1,7 @@
 //! The `serve` command: from its arguments to a server that ends when it is asked to.
 
+pub mod metrics;
+
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -8,17 +10,19 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
+use self::metrics::Metrics;
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
+use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::watch::{Cluster, Options};
 use crate::cluster::{certificates, events, ping as asks, reports};
 use crate::files;
-use crate::metrics::Metrics;
 use crate::observe::keep;
 use crate::serve::admin;
 use crate::serve::certificate::{CurrentCertificate, FileCertificate, ephemeral, tls_config};
 use crate::serve::drain::{Drain, Phase};
 use crate::serve::limits::Limits;
 use crate::serve::listen::Server;
+use crate::serve::metrics::ServeMetrics;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
 use crate::webhook::changes::Changes;
@@ -27,7 +31,7 @@ use draingate_core::versions;
 use draingate_core::world::World;
 
 /// How often the caches are asked whether they are filled, and the measures of the watches are taken.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Serves until SIGTERM or SIGINT, then drains: not ready, on serving for the hold, then finishing what is
 /// in flight. A second signal ends the hold at once.
@@ -35,8 +39,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// # Errors
 /// What kept the server from starting.
 pub async fn serve(args: ServeArgs) -> Result<()> {
-    let metrics = Metrics::new();
-    let certificate = certificate(&args, &metrics)?;
+    let metrics = Metrics::register();
+    let certificate = certificate(&args, &metrics.serve)?;
     let tls = tls_config(Arc::clone(&certificate)).context("TLS cannot be set up")?;
 
     let listener = bind(args.listen, "webhook").await?;
@@ -50,7 +54,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     let (mut read_namespace, mut tell, mut changes) = (None, None, None);
     if args.standalone {
         readiness.caches(true);
-        metrics.world(&world);
+        metrics.cluster.world(&world);
     } else {
         let client = client().await?;
         // Two processes of one name would both hold the lease.
@@ -58,19 +62,24 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             args.pod_name.clone().unwrap_or_else(|| format!("draingate-{}-{admin_listen}", std::process::id()));
         if args.tls_cert.is_none() {
             let (client, options) = (client.clone(), own_certificates(&args, replica.clone()));
-            let keep = certificates::keep(client, options, certificate, Arc::clone(&metrics), drain.clone());
+            let keep = certificates::keep(client, options, certificate, Arc::clone(&metrics.ca), drain.clone());
             tokio::spawn(keep);
         }
         if let Some(every) = args.policy_reports_every {
-            tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics)));
+            tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics.cluster)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
-        let teller = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell;
+        let teller = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics.cluster))) as Tell;
         if args.observe {
-            tokio::spawn(keep::keep(client.clone(), Arc::clone(&world), Arc::clone(&metrics), Arc::clone(&teller)));
+            tokio::spawn(keep::keep(
+                client.clone(),
+                Arc::clone(&world),
+                Arc::clone(&metrics.observe),
+                Arc::clone(&teller),
+            ));
         }
         tell = Some(teller);
-        let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics));
+        let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics.cluster));
         read_namespace = Some(cluster);
     }
 
@@ -80,20 +89,20 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         read_namespace,
         tell,
         changes,
-        metrics: Arc::clone(&metrics),
+        metrics: metrics.webhook,
         body: (limits.max_body_bytes, limits.body_timeout),
     };
     let app = router(webhooks);
     #[cfg(feature = "traces")]
     let app = crate::traces::traced(app);
-    let app = guard(app, Gate::new(&limits, Arc::clone(&metrics)));
+    let app = guard(app, Gate::new(&limits, Arc::clone(&metrics.serve)));
     let server = Server {
         port: "webhook",
         listener,
         tls: Some(tls),
         app,
         limits,
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(&metrics.serve),
         drain: drain.clone(),
     };
     let admin_drain = Drain::new();
@@ -101,9 +110,9 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         port: "admin",
         listener: admin_listener,
         tls: None,
-        app: admin::router(readiness, Arc::clone(&metrics)),
+        app: admin::router(readiness, metrics.registry),
         limits: Limits::admin(),
-        metrics,
+        metrics: metrics.serve,
         drain: admin_drain.clone(),
     };
     info!(%listen, %admin_listen, standalone = args.standalone, version = env!("CARGO_PKG_VERSION"), "serving");
@@ -122,7 +131,7 @@ async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> 
 }
 
 /// What new handshakes show: from files, made once for `--standalone`, or none yet, where a cluster keeps it.
-fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCertificate>> {
+fn certificate(args: &ServeArgs, metrics: &Arc<ServeMetrics>) -> Result<Arc<CurrentCertificate>> {
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
         let files = FileCertificate::load(certificate, key, Arc::clone(metrics))?;
         let current = files.current();
@@ -136,12 +145,11 @@ fn certificate(args: &ServeArgs, metrics: &Arc<Metrics>) -> Result<Arc<CurrentCe
                 "--leaf-lifetime must be from a second to a third of --ca-lifetime, or a CA would end before its certificates"
             );
         }
-        return Ok(CurrentCertificate::none_yet());
+        return Ok(CurrentCertificate::none_yet(metrics));
     }
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(args.tls_name.iter().cloned());
-    let made = ephemeral(&names)?;
-    metrics.certificate_not_after.set(made.current.validity().map_or(0, |validity| validity.not_after));
+    let made = ephemeral(&names, metrics)?;
     match &args.ca_out {
         Some(path) => {
             std::fs::write(path, &made.ca_pem).with_context(|| format!("cannot write {}", path.display()))?;
@@ -187,13 +195,13 @@ fn watch_cluster(
     args: &ServeArgs,
     world: Arc<RwLock<World>>,
     readiness: Readiness,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ClusterMetrics>,
 ) -> ReadNamespace {
     let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
     let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
     let looked_at = Arc::clone(&cluster);
     tokio::spawn(async move {
-        let mut tick = tokio::time::interval(LOOK);
+        let mut tick = tokio::time::interval(POLL_INTERVAL);
         loop {
             tick.tick().await;
             readiness.caches(looked_at.synced());

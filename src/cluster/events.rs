@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::metrics::{Metrics, Told};
+use super::metrics::{ClusterMetrics, EventResult};
 use draingate_core::admit::{Happening, Story};
 
 /// The same is told about the same workload at most this often.
@@ -35,31 +35,32 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const NOTE_LIMIT: usize = 1000;
 
 /// Starts telling; what it gives takes a story and returns at once.
-pub fn start(client: Client, replica: String, metrics: Arc<Metrics>) -> impl Fn(Story) + Send + Sync + 'static {
+pub fn start(client: Client, replica: String, metrics: Arc<ClusterMetrics>) -> impl Fn(Story) + Send + Sync + 'static {
     let (sender, receiver) = mpsc::channel(QUEUE);
     tokio::spawn(tell(Teller { client, replica }, receiver, Arc::clone(&metrics)));
     move |story| {
         if sender.try_send(story).is_err() {
-            metrics.told(Told::dropped);
+            metrics.events.of(EventResult::dropped).inc();
         }
     }
 }
 
-async fn tell(teller: Teller, mut stories: mpsc::Receiver<Story>, metrics: Arc<Metrics>) {
+async fn tell(teller: Teller, mut stories: mpsc::Receiver<Story>, metrics: Arc<ClusterMetrics>) {
     let mut memory = Memory::default();
     while let Some(story) = stories.recv().await {
         if !memory.is_news(&story, Instant::now()) {
             continue;
         }
         let told = timeout(ANSWER_LIMIT, teller.tell(&story)).await;
-        metrics.told(match told {
-            Ok(Ok(())) => Told::written,
+        let result = match told {
+            Ok(Ok(())) => EventResult::written,
             Ok(Err(error)) => {
                 debug!(%error, namespace = story.namespace, workload = story.workload.name, "an Event was not written");
-                Told::failed
+                EventResult::failed
             }
-            Err(_) => Told::failed,
-        });
+            Err(_) => EventResult::failed,
+        };
+        metrics.events.of(result).inc();
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -11,6 +11,7 @@
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
 //! 8. [`reports`]: PolicyReports, where they are wanted.
 //! 9. [`ping`]: whether the webhooks answer, asked as the API server asks.
+//! 10. [`metrics`]: what of this is counted.
 //!
 //! # Permissions
 //!
@@ -55,6 +56,7 @@
 pub mod certificates;
 pub mod crd;
 pub mod events;
+pub mod metrics;
 pub mod ping;
 pub mod reports;
 pub mod status;

@@ -3,7 +3,7 @@
 //! One in each namespace that has a mode, written again and again by every replica: a server-side apply by one field
 //! manager makes the second writer change nothing.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
@@ -12,8 +12,9 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use super::metrics::{ClusterMetrics, WriteResult};
 use super::watch::jitter;
-use crate::metrics::{Metrics, Written};
+use crate::locks;
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;
 use draingate_core::mode::Mode;
@@ -27,15 +28,15 @@ const NAME: &str = "draingate";
 const RESULTS: usize = 500;
 
 /// Writes all reports every `every`, by chance a little later.
-pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, metrics: Arc<Metrics>) {
+pub async fn keep(client: Client, world: Arc<RwLock<World>>, every: Duration, metrics: Arc<ClusterMetrics>) {
     let mut told = None;
     loop {
         tokio::time::sleep(every / 2 + jitter(every / 2)).await;
-        let known = reported(&world.read().unwrap_or_else(PoisonError::into_inner));
+        let known = reported(&locks::read(&world));
         let mut problem = None;
         for (namespace, excerpt) in known {
             let written = write(&client, &namespace, &excerpt).await;
-            metrics.reported(if written.is_ok() { Written::written } else { Written::failed });
+            metrics.policy_reports.of(WriteResult::from(&written)).inc();
             if let Err(error) = written {
                 problem = Some(format!("{error:#}"));
             }

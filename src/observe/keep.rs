@@ -3,7 +3,7 @@
 //! Every replica observes, and counts for itself. Of an Event, the first replica's is the only one.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use kube::Client;
@@ -11,9 +11,10 @@ use tracing::{info, warn};
 
 use super::health::News;
 use super::measure::Stop;
+use super::metrics::ObserveMetrics;
 use super::watch::{Observer, Scope};
 use crate::cluster::events::REPEAT;
-use crate::metrics::Metrics;
+use crate::locks;
 use crate::webhook::router::Tell;
 use draingate_core::admit::{Happening, Story};
 use draingate_core::world::World;
@@ -21,9 +22,9 @@ use draingate_core::world::World;
 const WAIT: Duration = Duration::from_millis(200);
 
 /// Observes for ever.
-pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Metrics>, tell: Tell) {
+pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<ObserveMetrics>, tell: Tell) {
     // Without the namespaces' modes nobody's pods would count.
-    while world.read().unwrap_or_else(PoisonError::into_inner).namespace_count() == 0 {
+    while locks::read(&world).namespace_count() == 0 {
         tokio::time::sleep(WAIT).await;
     }
     let mut observer = Observer::start(&client, Scope::Moded, world, false);

@@ -8,6 +8,7 @@ pub mod distribution;
 pub mod health;
 pub mod keep;
 pub mod measure;
+pub mod metrics;
 mod read;
 pub mod report;
 pub mod run;

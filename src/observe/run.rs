@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use anstream::AutoStream;
@@ -20,6 +20,7 @@ use super::suggest;
 use super::tally::Tallies;
 use super::watch::{Observer, Scope};
 use crate::cli::{ObserveArgs, ObserveFormat};
+use crate::locks;
 use crate::scan;
 use crate::scan::count;
 use crate::scan::read::Reader;
@@ -63,7 +64,7 @@ pub async fn run(client: Client, args: &ObserveArgs) -> Result<()> {
             _ = refresh.tick() => {
                 // What was known stays known.
                 if let Ok(Ok(new)) = timeout(ANSWER_LIMIT, read_world(&reader, args)).await {
-                    *world.write().unwrap_or_else(PoisonError::into_inner) = new;
+                    *locks::write(&world) = new;
                 }
             }
         }
@@ -80,7 +81,7 @@ pub async fn run(client: Client, args: &ObserveArgs) -> Result<()> {
     let suggestion = if args.suggest {
         let world = match read_world(&reader, args).await {
             Ok(world) => world,
-            Err(_) => std::mem::take(&mut *world.write().unwrap_or_else(PoisonError::into_inner)),
+            Err(_) => std::mem::take(&mut *locks::write(&world)),
         };
         let mut selectors = BTreeMap::new();
         for key in suggest::asking(&tallies, &world) {

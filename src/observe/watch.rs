@@ -1,7 +1,7 @@
 //! The thin edge: pods, EndpointSlices and Events from the API server into the pure part.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
@@ -17,6 +17,7 @@ use super::measure::Stop;
 use super::read;
 use super::track::Tracker;
 use crate::cluster::watch::{Change, Trouble, Which, follow};
+use crate::locks;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -142,7 +143,7 @@ impl Observer {
         let at_once = self.health.works(Kind::Pods) && self.health.works(Kind::Slices);
         let Observer { tracker, scope, world, samples, .. } = self;
         let describe = |pod: &Pod| {
-            let world = world.read().unwrap_or_else(PoisonError::into_inner);
+            let world = locks::read(world);
             let inside = scope.takes(pod.metadata.namespace.as_deref().unwrap_or_default(), &world);
             inside.then(|| read::describe(pod, &world, *samples)).flatten()
         };

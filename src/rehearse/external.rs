@@ -1,7 +1,7 @@
 //! A load that somebody else sends: a command that prints how many requests it has sent and how many have failed.
 
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::course::Sample;
 use super::pods::now;
+use crate::locks;
 
 /// Between two questions.
 const EVERY: Duration = Duration::from_secs(1);
@@ -44,19 +45,19 @@ impl Counter {
                 let error = |number| (number < failed).then(|| "counted".to_owned());
                 let new =
                     (0..sent.max(failed).min(100_000)).map(|number| Sample { at, took: 0.0, error: error(number) });
-                into.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+                locks::lock(&into).extend(new);
             }
         });
         Ok(Counter { samples, asking })
     }
 
     pub(super) fn failed(&self) -> usize {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = locks::lock(&self.samples);
         samples.iter().filter(|sample| sample.error.is_some()).count()
     }
 
     pub(super) fn samples(&self) -> Vec<Sample> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locks::lock(&self.samples).clone()
     }
 }
 

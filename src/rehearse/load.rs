@@ -1,7 +1,7 @@
 //! The load: requests to one URL at a steady rate, whatever became of the last, as independent clients would send.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::course::Sample;
 use super::pods::now;
 use crate::cli::RehearseArgs;
+use crate::locks;
 
 /// In flight at the same time, at most; what would be one more counts as failed: `overload`.
 const FLYING: usize = 5_000;
@@ -115,20 +116,20 @@ impl Load {
 
     /// Sent and failed so far.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let sent = self.samples.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let sent = locks::lock(&self.samples).len();
         (sent, self.failed.load(Ordering::Relaxed))
     }
 
     /// All that were sent.
     pub(super) fn samples(&self) -> Vec<Sample> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locks::lock(&self.samples).clone()
     }
 
     fn note(&self, sample: Sample) {
         if sample.error.is_some() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = locks::lock(&self.samples);
         samples.push(sample);
         if samples.len() >= MOST_SAMPLES {
             self.end();

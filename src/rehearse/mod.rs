@@ -12,7 +12,7 @@ pub mod report;
 pub mod rollout;
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anstream::AutoStream;
@@ -28,9 +28,10 @@ use self::pods::{Lives, now};
 use self::report::Report;
 use self::rollout::Rollout;
 use crate::cli::{RehearseArgs, RehearseFormat};
+use crate::locks;
 
 /// Between two looks at the rollout.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The exit code where the objective is met, or nothing was to be met.
 const MET: u8 = 0;
@@ -93,7 +94,7 @@ pub async fn run(client: Client, args: &RehearseArgs) -> Result<u8> {
     follow.abort();
     let Rolled { begun, window, stopped } = rolled?;
     let samples = since(begun, source.samples());
-    let pods = lives.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+    let pods = locks::lock(&lives).values().cloned().collect();
     let title = format!("{} in {namespace}, restarted under load", args.workload);
     let course = Course { title, window: Some(window), samples, pods };
     let slo = (!matches!(source, Source::None)).then_some(args.slo);
@@ -180,7 +181,7 @@ async fn roll(
         bail!("no request was answered in {} before the restart", humantime::format_duration(args.before));
     }
     let old: Vec<String> = {
-        let lives = lives.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = locks::lock(lives);
         lives.values().filter(|life| life.gone.is_none()).map(|life| life.name.clone()).collect()
     };
     if old.is_empty() {
@@ -191,9 +192,9 @@ async fn roll(
     let deadline = Instant::now() + args.longest;
     let mut stopped = None;
     loop {
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
         let gone = {
-            let lives = lives.lock().unwrap_or_else(PoisonError::into_inner);
+            let lives = locks::lock(lives);
             old.iter().filter(|name| lives.get(*name).is_some_and(|life| life.gone.is_some())).count()
         };
         let failed = source.failed().saturating_sub(failed_before);
@@ -223,7 +224,7 @@ async fn roll(
         }
     }
     bar.set_message("until no work is sent to the replaced pods");
-    let settled = course::settled(lives.lock().unwrap_or_else(PoisonError::into_inner).values(), args.propagation);
+    let settled = course::settled(locks::lock(lives).values(), args.propagation);
     sleep(Duration::from_secs_f64((settled.unwrap_or(from) - now()).max(0.0))).await;
     let window = (from, now());
     bar.set_message("after the rollout");

@@ -1,7 +1,7 @@
 //! Pods as they come and go, by this machine's clock: what the API server tells, at the moment it tells it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, TryStreamExt};
@@ -10,6 +10,7 @@ use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
 
 use super::course::PodLife;
+use crate::locks;
 
 /// Between two attempts to list, where the API server is away.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,7 +38,7 @@ async fn follow_once(pods: &Api<Pod>, selector: &str, lives: &Lives) -> kube::Re
     let list = pods.list(&ListParams::default().labels(selector)).await?;
     {
         let there: Vec<String> = list.items.iter().map(ResourceExt::name_any).collect();
-        let mut lives = lives.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lives = locks::lock(lives);
         let at = Some(now());
         for life in lives.values_mut().filter(|life| !there.contains(&life.name)) {
             life.deleted = life.deleted.or(at);
@@ -61,7 +62,7 @@ async fn follow_once(pods: &Api<Pod>, selector: &str, lives: &Lives) -> kube::Re
 fn note(pod: &Pod, lives: &Lives, gone: bool) {
     let at = Some(now());
     let name = pod.name_any();
-    let mut lives = lives.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut lives = locks::lock(lives);
     if lives.len() >= MOST && !lives.contains_key(&name) {
         return;
     }

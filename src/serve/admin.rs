@@ -10,17 +10,17 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::readiness::Readiness;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Registry};
 
 /// The routes of the admin port. Serve them by a [`super::listen::Server`] without TLS, with
 /// [`super::limits::Limits::admin`] and a [`super::drain::Drain`] of its own, so that probes and metrics
 /// are answered while the webhook drains.
-pub fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
+pub fn router(readiness: Readiness, registry: Arc<Registry>) -> Router {
     Router::new()
         // Alive is whoever answers. A server that drains or waits for its caches must not be restarted.
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz).with_state(readiness))
-        .route("/metrics", get(render).with_state(metrics))
+        .route("/metrics", get(render).with_state(registry))
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
@@ -31,6 +31,6 @@ async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n")
 }
 
-async fn render(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.render())
+async fn render(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], registry.render())
 }

@@ -19,9 +19,9 @@ use super::drain::{Drain, Phase};
 use super::exchange::{Discard, Exchange};
 use super::handshake::Failures;
 use super::limits::Limits;
+use super::metrics::{CloseReason, ServeMetrics};
 use super::table::Slot;
 use super::watched::Watched;
-use crate::metrics::{Closed, ClosedLabels, Metrics};
 
 /// What all connections of a port share.
 pub(super) struct Shared {
@@ -29,14 +29,14 @@ pub(super) struct Shared {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) app: Router,
     pub(super) limits: Limits,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<ServeMetrics>,
     pub(super) failures: Failures,
     pub(super) drain: Drain,
 }
 
 impl Shared {
-    pub(super) fn closed(&self, reason: Closed) {
-        self.metrics.connections_closed.get_or_create(&ClosedLabels { port: self.port, reason }).inc();
+    pub(super) fn closed(&self, reason: CloseReason) {
+        self.metrics.closed(self.port, reason);
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, slot: Slot, share
     };
     let handshake = timeout(shared.limits.handshake_timeout, acceptor.accept(stream));
     let result = tokio::select! {
-        () = slot.activity.asked_to_leave() => return shared.closed(Closed::to_make_room),
+        () = slot.activity.asked_to_leave() => return shared.closed(CloseReason::to_make_room),
         result = handshake => result,
     };
     match result {
@@ -124,9 +124,9 @@ enum Verdict {
     /// Nothing before this time.
     Wait(Instant),
     /// Ask the client to go, by hyper's own means, and count it if there is a reason to.
-    Finish(Option<Closed>),
+    Finish(Option<CloseReason>),
     /// Let go.
-    Drop(Closed),
+    Drop(CloseReason),
 }
 
 impl Driver<'_> {
@@ -176,7 +176,7 @@ impl Driver<'_> {
                     return;
                 }
                 () = self.activity.asked_to_leave() => {
-                    count(Closed::to_make_room);
+                    count(CloseReason::to_make_room);
                     connection.as_mut().graceful_shutdown();
                     finishing = Some(Instant::now());
                     // A request that came in between is served, being the last.
@@ -207,22 +207,24 @@ impl Driver<'_> {
         if let Some(since) = self.activity.write_since()
             && over(since, limits.write_timeout)
         {
-            return Verdict::Drop(Closed::write_timeout);
+            return Verdict::Drop(CloseReason::write_timeout);
         }
         if self.protocol == Protocol::Http1
             && let Some(since) = self.activity.head_since()
             && over(since, limits.header_timeout)
         {
-            return Verdict::Drop(Closed::header_timeout);
+            return Verdict::Drop(CloseReason::header_timeout);
         }
         if let Some(idle) = self.activity.idle_since() {
             match (finishing, closing) {
                 // Asked to go, and nothing left to do: a peer that does not answer is let go.
-                (Some(asked), _) if over(asked.max(idle), limits.header_timeout) => return Verdict::Drop(Closed::idle),
+                (Some(asked), _) if over(asked.max(idle), limits.header_timeout) => {
+                    return Verdict::Drop(CloseReason::idle);
+                }
                 (Some(_), _) => {}
                 (None, Some(closing)) if over(closing.max(idle), limits.last_call) => return Verdict::Finish(None),
                 (None, Some(_)) => {}
-                (None, None) if over(idle, limits.idle_timeout) => return Verdict::Finish(Some(Closed::idle)),
+                (None, None) if over(idle, limits.idle_timeout) => return Verdict::Finish(Some(CloseReason::idle)),
                 (None, None) => {}
             }
         }

@@ -9,27 +9,27 @@ use std::time::Duration;
 use rustls::AlertDescription;
 use rustls::Error as Tls;
 
-use super::quiet::Quiet;
-use crate::metrics::{Handshake, HandshakeLabel, Metrics};
+use super::metrics::{HandshakeFailure, ServeMetrics};
+use super::throttled_log::ThrottledLog;
 
 /// Counts and tells failures.
 #[derive(Debug)]
 pub(super) struct Failures {
-    refused: Quiet,
+    refused: ThrottledLog,
 }
 
 impl Failures {
     pub(super) fn new() -> Self {
-        Self { refused: Quiet::new(Duration::from_secs(10)) }
+        Self { refused: ThrottledLog::new(Duration::from_secs(10)) }
     }
 
     /// A handshake failed; `None` is a timeout.
-    pub(super) fn note(&self, metrics: &Metrics, error: Option<&io::Error>) {
-        let reason = error.map_or(Handshake::timeout, reason);
-        metrics.handshake_failures.get_or_create(&HandshakeLabel { reason }).inc();
+    pub(super) fn note(&self, metrics: &ServeMetrics, error: Option<&io::Error>) {
+        let reason = error.map_or(HandshakeFailure::timeout, reason);
+        metrics.handshake_failures.of(reason).inc();
         let error = error.map(tracing::field::display);
         match reason {
-            Handshake::bad_certificate => {
+            HandshakeFailure::bad_certificate => {
                 if let Some(held_back) = self.refused.allow() {
                     tracing::warn!(
                         error,
@@ -45,7 +45,7 @@ impl Failures {
     }
 }
 
-fn reason(error: &io::Error) -> Handshake {
+fn reason(error: &io::Error) -> HandshakeFailure {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
     match tls {
         Some(Tls::AlertReceived(
@@ -55,35 +55,35 @@ fn reason(error: &io::Error) -> Handshake {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA,
-        )) => Handshake::bad_certificate,
-        Some(Tls::InvalidMessage(_)) => Handshake::not_tls,
-        Some(_) => Handshake::other,
+        )) => HandshakeFailure::bad_certificate,
+        Some(Tls::InvalidMessage(_)) => HandshakeFailure::not_tls,
+        Some(_) => HandshakeFailure::other,
         None => match error.kind() {
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::NotConnected => Handshake::closed,
-            _ => Handshake::other,
+            | io::ErrorKind::NotConnected => HandshakeFailure::closed,
+            _ => HandshakeFailure::other,
         },
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Handshake, io, reason};
+    use super::{HandshakeFailure, io, reason};
     use rustls::{AlertDescription, Error as Tls, InvalidMessage};
 
     #[test]
     fn reasons() {
         let tls = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         for (error, expected) in [
-            (tls(Tls::AlertReceived(AlertDescription::UnknownCA)), Handshake::bad_certificate),
-            (tls(Tls::AlertReceived(AlertDescription::BadCertificate)), Handshake::bad_certificate),
-            (tls(Tls::AlertReceived(AlertDescription::ProtocolVersion)), Handshake::other),
-            (tls(Tls::InvalidMessage(InvalidMessage::InvalidContentType)), Handshake::not_tls),
-            (io::ErrorKind::UnexpectedEof.into(), Handshake::closed),
-            (io::ErrorKind::Other.into(), Handshake::other),
+            (tls(Tls::AlertReceived(AlertDescription::UnknownCA)), HandshakeFailure::bad_certificate),
+            (tls(Tls::AlertReceived(AlertDescription::BadCertificate)), HandshakeFailure::bad_certificate),
+            (tls(Tls::AlertReceived(AlertDescription::ProtocolVersion)), HandshakeFailure::other),
+            (tls(Tls::InvalidMessage(InvalidMessage::InvalidContentType)), HandshakeFailure::not_tls),
+            (io::ErrorKind::UnexpectedEof.into(), HandshakeFailure::closed),
+            (io::ErrorKind::Other.into(), HandshakeFailure::other),
         ] {
             assert_eq!(reason(&error), expected, "{error}");
         }

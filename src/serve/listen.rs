@@ -16,9 +16,9 @@ use super::connection::{Shared, serve};
 use super::drain::{Drain, Phase};
 use super::handshake::Failures;
 use super::limits::Limits;
-use super::quiet::Quiet;
+use super::metrics::{CloseReason, ServeMetrics};
 use super::table::{Place, Slot, Table};
-use crate::metrics::{Closed, Metrics, PortLabel};
+use super::throttled_log::ThrottledLog;
 
 /// The shortest and the longest wait after an error of accept.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -37,7 +37,7 @@ pub struct Server {
     /// The bounds.
     pub limits: Limits,
     /// Where it is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<ServeMetrics>,
     /// What ends it.
     pub drain: Drain,
 }
@@ -47,10 +47,10 @@ impl Server {
     /// [`Limits::drain_limit`] is over.
     pub async fn run(self) {
         let Self { port, listener, tls, app, limits, metrics, drain } = self;
-        let gauge = metrics.connections.get_or_create(&PortLabel { port }).clone();
+        let gauge = metrics.connections.of(port).clone();
         let shared =
             Shared { port, tls: tls.map(TlsAcceptor::from), app, limits, metrics, failures: Failures::new(), drain };
-        let every_second = || Quiet::new(Duration::from_secs(1));
+        let every_second = || ThrottledLog::new(Duration::from_secs(1));
         let mut accepting = Accepting {
             table: Table::new(shared.limits.max_connections, gauge),
             shared: Arc::new(shared),
@@ -68,8 +68,8 @@ struct Accepting {
     shared: Arc<Shared>,
     table: Arc<Table>,
     tasks: JoinSet<()>,
-    full: Quiet,
-    broken: Quiet,
+    full: ThrottledLog,
+    broken: ThrottledLog,
 }
 
 impl Accepting {
@@ -120,7 +120,7 @@ impl Accepting {
                 slot
             }
             Place::None => {
-                self.shared.closed(Closed::all_busy);
+                self.shared.closed(CloseReason::all_busy);
                 self.tell_full("all are busy, and the new one is turned away");
                 return;
             }
@@ -164,7 +164,7 @@ impl Accepting {
         let left = self.tasks.len();
         if left > 0 {
             tracing::warn!(port = self.shared.port, left, "connections were still open at the end of the drain");
-            (0..left).for_each(|_| self.shared.closed(Closed::drain_limit));
+            (0..left).for_each(|_| self.shared.closed(CloseReason::drain_limit));
             self.tasks.shutdown().await;
         }
     }

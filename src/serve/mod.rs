@@ -7,6 +7,7 @@
 //! 3. [`drain`]: the phases of ending, and who may move them.
 //! 4. [`shed`], [`body`] and [`panic`]: what stands between a connection and a handler.
 //! 5. [`admin`] and [`readiness`]: the plain port for probes and metrics.
+//! 6. [`metrics`]: what of this is counted.
 //!
 //! Every bound is a field of [`limits::Limits`].
 
@@ -20,9 +21,10 @@ mod exchange;
 mod handshake;
 pub mod limits;
 pub mod listen;
+pub mod metrics;
 pub mod panic;
-mod quiet;
 pub mod readiness;
 pub mod shed;
 mod table;
+mod throttled_log;
 mod watched;

@@ -10,10 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 
-use crate::metrics::Metrics;
+use super::metrics::ServeMetrics;
 
 /// The middleware: answers 500 when what follows panics.
-pub async fn catch_panics(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+pub async fn catch_panics(State(metrics): State<Arc<ServeMetrics>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     // The request and its answer are gone after a panic; what is shared lives behind locks that survive one.
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {

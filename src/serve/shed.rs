@@ -5,7 +5,7 @@
 //! What a client announces and does not send takes no room from others.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -19,8 +19,9 @@ use hyper::body::{Bytes, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::Limits;
+use super::metrics::{ServeMetrics, ShedReason};
 use super::panic::catch_panics;
-use crate::metrics::{Metrics, Shed, ShedLabel};
+use crate::locks;
 
 /// Counts what is in flight. One gate stands before all routes that share its bounds.
 #[derive(Debug)]
@@ -28,13 +29,13 @@ pub struct Gate {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     max_body: usize,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ServeMetrics>,
 }
 
 impl Gate {
     /// A gate with the bounds `max_in_flight`, `max_buffered_bytes` and `max_body_bytes`.
     #[must_use]
-    pub fn new(limits: &Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(limits: &Limits, metrics: Arc<ServeMetrics>) -> Arc<Self> {
         let bytes = limits.max_buffered_bytes.min(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             requests: Arc::new(Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS))),
@@ -45,18 +46,18 @@ impl Gate {
         })
     }
 
-    fn full(&self, reason: Shed) -> Overloaded {
-        self.metrics.shed.get_or_create(&ShedLabel { reason }).inc();
+    fn full(&self, reason: ShedReason) -> Overloaded {
+        self.metrics.shed.of(reason).inc();
         Overloaded(reason)
     }
 
     /// Whether there is room now for what is announced. Nothing is reserved.
     fn look(&self, announced: usize) -> Result<(), Overloaded> {
         if self.requests.available_permits() == 0 {
-            return Err(self.full(Shed::in_flight));
+            return Err(self.full(ShedReason::in_flight));
         }
         if self.bytes.available_permits() < announced.min(self.max_body) {
-            return Err(self.full(Shed::buffered_bytes));
+            return Err(self.full(ShedReason::buffered_bytes));
         }
         Ok(())
     }
@@ -65,13 +66,15 @@ impl Gate {
 /// There is too much to do; as a response 429, with `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("overloaded")]
-pub struct Overloaded(Shed);
+pub struct Overloaded(ShedReason);
 
 impl IntoResponse for Overloaded {
     fn into_response(self) -> Response {
         let text = match self.0 {
-            Shed::in_flight => "Draingate is serving as many requests as it may at once; try again in a second.\n",
-            Shed::buffered_bytes => {
+            ShedReason::in_flight => {
+                "Draingate is serving as many requests as it may at once; try again in a second.\n"
+            }
+            ShedReason::buffered_bytes => {
                 "Draingate is holding as many bytes of requests as it may; try again in a second.\n"
             }
         };
@@ -119,7 +122,7 @@ struct Permits {
 
 impl Held {
     fn permits(&self) -> MutexGuard<'_, Permits> {
-        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.permits)
     }
 
     /// The whole body is there.
@@ -127,7 +130,7 @@ impl Held {
         let mut permits = self.permits();
         if permits.request.is_none() {
             let permit = Arc::clone(&self.gate.requests).try_acquire_owned();
-            permits.request = Some(permit.map_err(|_| self.gate.full(Shed::in_flight))?);
+            permits.request = Some(permit.map_err(|_| self.gate.full(ShedReason::in_flight))?);
         }
         Ok(())
     }
@@ -136,7 +139,7 @@ impl Held {
     fn take(&self, bytes: usize) -> Result<(), Overloaded> {
         let more =
             u32::try_from(bytes).ok().and_then(|bytes| Arc::clone(&self.gate.bytes).try_acquire_many_owned(bytes).ok());
-        let more = more.ok_or_else(|| self.gate.full(Shed::buffered_bytes))?;
+        let more = more.ok_or_else(|| self.gate.full(ShedReason::buffered_bytes))?;
         match &mut self.permits().bytes {
             Some(bytes) => bytes.merge(more),
             none => *none = Some(more),

@@ -4,13 +4,14 @@
 //! whoever uses it: a new connection takes that of the one which has been longest without a request.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
 use super::activity::Activity;
+use crate::locks;
 
 /// Time in which a connection is not taken for a silent one. A handshake and a request fit in.
 const NEW: Duration = Duration::from_secs(1);
@@ -57,7 +58,7 @@ impl Table {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // No code panics while it holds the lock; if one did, the map would still be whole.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.inner)
     }
 
     /// A place for a new connection.

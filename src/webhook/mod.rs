@@ -4,4 +4,5 @@
 //! of a policy would reject.
 
 pub mod changes;
+pub mod metrics;
 pub mod router;

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use tracing::{debug, info, warn};
 
 use super::changes::{self, Changes};
-use crate::metrics::Metrics;
+use super::metrics::WebhookMetrics;
+use crate::locks;
 use crate::serve::body::read_body;
 use draingate_core::admit::{self, Outcome, Story, Webhook};
 use draingate_core::judge::Verdict;
@@ -43,7 +44,7 @@ pub struct Webhooks {
     /// Tells a workload what happened to its pod; `None` where nobody is to be told.
     pub tell: Option<Tell>,
     /// Counted here.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<WebhookMetrics>,
     /// The most bytes of a body, and the time for it to arrive.
     pub body: (usize, Duration),
 }
@@ -86,7 +87,7 @@ async fn handle(
     };
     let started = Instant::now();
     let answer = answer(webhook, &app, &deadline, &body).await;
-    app.metrics.observe(webhook, started.elapsed());
+    app.metrics.took(webhook, started.elapsed());
     answer.unwrap_or_else(Failure::into_response)
 }
 
@@ -94,7 +95,7 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
     let review = Review::decode(body).map_err(Failure::Bad)?;
     if let (Webhook::Validate, Some(change), Some(changes)) = (webhook, review.change, &app.changes) {
         let prospect = {
-            let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let world = locks::read(&app.world);
             changes::prospect(change, &review, &world)
         };
         let warnings = match prospect {
@@ -106,7 +107,7 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
     let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
     let newer = newer_labels(webhook, app, &review.namespace, deadline).await?;
     let mut outcome = {
-        let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let world = locks::read(&app.world);
         let seen = newer.map(|labels| {
             let mut seen = world.excerpt(&[review.namespace.to_string()]);
             seen.set_namespace(&review.namespace, labels);
@@ -132,7 +133,7 @@ async fn newer_labels(
 ) -> Result<Option<Labels>, Failure> {
     let Some(read) = &app.read_namespace else { return Ok(None) };
     let known = {
-        let world = app.world.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let world = locks::read(&app.world);
         let mode = world.namespace(namespace).map(|n| n.mode(world.default_mode).unwrap_or(Mode::Warn));
         mode.is_some_and(|mode| webhook.acts_in(mode))
     };

@@ -1,15 +1,14 @@
 //! Other webhooks that change the pod after us.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::routing::post;
 use base64::Engine;
-use draingate::metrics::Metrics;
+use draingate::metrics::Registry;
 use draingate::serve::certificate::{Ephemeral, ephemeral, tls_config};
 use draingate::serve::drain::Drain;
 use draingate::serve::limits::Limits;
 use draingate::serve::listen::Server;
+use draingate::serve::metrics::ServeMetrics;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -23,7 +22,8 @@ struct Neighbour {
 impl Neighbour {
     /// Its `answer` is the patch for a pod. Waits until the API server asks it.
     fn moves_in(space: &Space, reinvocation: &str, answer: fn(&Value) -> Value) -> Neighbour {
-        let Ephemeral { current, ca_pem } = ephemeral(&["127.0.0.1".to_owned()]).unwrap();
+        let metrics = ServeMetrics::register(&mut Registry::default());
+        let Ephemeral { current, ca_pem } = ephemeral(&["127.0.0.1".to_owned()], &metrics).unwrap();
         let handle = async move |body: String| {
             let review: Value = serde_json::from_str(&body).unwrap();
             let patch = answer(&review["request"]["object"]).to_string();
@@ -40,7 +40,7 @@ impl Neighbour {
             tls: Some(tls_config(current).unwrap()),
             app: Router::new().route("/", post(handle)),
             limits: Limits::default(),
-            metrics: Arc::clone(&Metrics::new()),
+            metrics,
             drain: Drain::new(),
         };
         runtime().spawn(server.run());

@@ -172,21 +172,21 @@ fn stop() -> draingate::observe::measure::Stop {
 
 /// What the server's own registry shows once everything has happened: a family without a member is not shown.
 fn measures_shown() -> BTreeSet<String> {
+    use draingate::cluster::metrics::{EventResult, WriteResult};
     use draingate::cluster::watch::{Watch, WatchHealth};
-    use draingate::metrics::{
-        Closed, ClosedLabels, Handshake, HandshakeLabel, Metrics, PortLabel, Reload, ReloadLabel, Shed, ShedLabel,
-        Told, Written,
-    };
+    use draingate::run::metrics::Metrics;
+    use draingate::serve::metrics::{CloseReason, HandshakeFailure, ReloadResult, ShedReason};
     use draingate_core::admit::{Outcome, Webhook};
     use draingate_core::review::Answer;
     use draingate_core::{finding::Code, mode::Mode};
 
-    let metrics = Metrics::new();
-    metrics.connections.get_or_create(&PortLabel { port: "webhook" }).inc();
-    metrics.connections_closed.get_or_create(&ClosedLabels { port: "webhook", reason: Closed::idle }).inc();
-    metrics.handshake_failures.get_or_create(&HandshakeLabel { reason: Handshake::bad_certificate }).inc();
-    metrics.certificate_reloads.get_or_create(&ReloadLabel { result: Reload::kept }).inc();
-    metrics.shed.get_or_create(&ShedLabel { reason: Shed::in_flight }).inc();
+    let Metrics { serve, ca, webhook, cluster, observe, registry } = Metrics::register();
+    serve.connections.of("webhook").inc();
+    serve.closed("webhook", CloseReason::idle);
+    serve.handshake_failures.of(HandshakeFailure::bad_certificate).inc();
+    serve.certificate_reloads.of(ReloadResult::kept).inc();
+    serve.shed.of(ShedReason::in_flight).inc();
+    ca.bundle_writes.of(WriteResult::written).inc();
     let outcome = Outcome {
         answer: Answer::default(),
         mode: Mode::Audit,
@@ -195,18 +195,27 @@ fn measures_shown() -> BTreeSet<String> {
         skipped: Some("mirror pod"),
         story: None,
     };
-    metrics.told(Told::written);
-    metrics.stopped(&stop());
-    metrics.reported(Written::written);
-    metrics.bundle_written(Written::written);
-    metrics.admitted(Webhook::Validate, &outcome);
-    metrics.observe(Webhook::Validate, Duration::from_millis(1));
-    metrics.world(&std::sync::RwLock::default());
+    webhook.admitted(Webhook::Validate, &outcome);
+    webhook.took(Webhook::Validate, Duration::from_millis(1));
+    cluster.events.of(EventResult::written).inc();
+    cluster.policy_reports.of(WriteResult::written).inc();
+    cluster.world(&std::sync::RwLock::default());
     let age = Some(Duration::from_secs(1));
-    metrics.watches(&[WatchHealth { watch: Watch::Services, synced: true, age, crd_missing: false, failures: 0 }]);
-    let text = metrics.render();
+    cluster.watches(&[WatchHealth { watch: Watch::Services, synced: true, age, crd_missing: false, failures: 0 }]);
+    observe.stopped(&stop());
+    let text = registry.render();
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE draingate_")?.split(' ').next());
+    assert_eq!(families.collect::<Vec<_>>(), registry.names(), "not everything has happened");
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_name_is_registered_twice() {
+    let registry = draingate::run::metrics::Metrics::register().registry;
+    let mut seen = BTreeSet::new();
+    let twice: Vec<_> = registry.names().iter().filter(|name| !seen.insert(**name)).collect();
+    assert!(twice.is_empty() && !seen.is_empty(), "{twice:?}");
 }
 
 #[test]

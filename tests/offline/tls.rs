@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use draingate::metrics::{CONTENT_TYPE, Metrics};
+use draingate::metrics::CONTENT_TYPE;
+use draingate::run::metrics::Metrics;
 use draingate::serve::admin;
 use draingate::serve::certificate::{Ephemeral, FileCertificate, ephemeral};
 use draingate::serve::drain::{Drain, Phase};
@@ -44,10 +45,10 @@ async fn closed(stream: &mut (impl AsyncReadExt + Unpin)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_certificate_is_shown_while_requests_go_on() {
-    let (directory, authority, metrics) = (tempfile::tempdir().unwrap(), Authority::generate(), Metrics::new());
+    let (directory, authority, metrics) = (tempfile::tempdir().unwrap(), Authority::generate(), Metrics::register());
     let (old, new) = (authority.issue(), authority.issue());
     let (certificate, key) = old.write(directory.path());
-    let files = FileCertificate::load(certificate, key, Arc::clone(&metrics)).unwrap();
+    let files = FileCertificate::load(certificate, key, Arc::clone(&metrics.serve)).unwrap();
     let server = start(Limits::default(), Some(files.current()), metrics).await;
     let client = Client::new(server.addr, &authority.pem);
     tokio::spawn(files.watch(Duration::from_millis(10)));
@@ -78,10 +79,10 @@ async fn a_new_certificate_is_shown_while_requests_go_on() {
 
 #[tokio::test]
 async fn a_pair_that_is_not_good_leaves_the_old_one_in_use() {
-    let (directory, authority, metrics) = (tempfile::tempdir().unwrap(), Authority::generate(), Metrics::new());
+    let (directory, authority, metrics) = (tempfile::tempdir().unwrap(), Authority::generate(), Metrics::register());
     let (old, new, expired) = (authority.issue(), authority.issue(), authority.issue_until(2001));
     let (certificate, key) = old.write(directory.path());
-    let files = FileCertificate::load(&certificate, &key, Arc::clone(&metrics)).unwrap();
+    let files = FileCertificate::load(&certificate, &key, Arc::clone(&metrics.serve)).unwrap();
     let server = start(Limits::default(), Some(files.current()), metrics).await;
     let client = Client::new(server.addr, &authority.pem);
 
@@ -113,7 +114,7 @@ async fn a_pair_that_is_not_good_leaves_the_old_one_in_use() {
 
 #[tokio::test]
 async fn a_swapped_symlink_is_seen_as_in_a_secret_volume() {
-    let (directory, authority, metrics) = (tempfile::tempdir().unwrap(), Authority::generate(), Metrics::new());
+    let (directory, authority, metrics) = (tempfile::tempdir().unwrap(), Authority::generate(), Metrics::register());
     let (old, new) = (authority.issue(), authority.issue());
     let path = |name: &str| directory.path().join(name);
     for (name, issued) in [("..1", &old), ("..2", &new)] {
@@ -123,7 +124,7 @@ async fn a_swapped_symlink_is_seen_as_in_a_secret_volume() {
     symlink("..1", path("..data")).unwrap();
     symlink("..data/tls.crt", path("tls.crt")).unwrap();
     symlink("..data/tls.key", path("tls.key")).unwrap();
-    let files = FileCertificate::load(path("tls.crt"), path("tls.key"), Arc::clone(&metrics)).unwrap();
+    let files = FileCertificate::load(path("tls.crt"), path("tls.key"), Arc::clone(&metrics.serve)).unwrap();
     let server = start(Limits::default(), Some(files.current()), metrics).await;
     let client = Client::new(server.addr, &authority.pem);
     files.look();
@@ -141,7 +142,7 @@ fn a_bad_pair_at_the_start_names_the_file_and_the_remedy() {
     let (directory, authority) = (tempfile::tempdir().unwrap(), Authority::generate());
     let (one, other) = (authority.issue(), authority.issue());
     let (certificate, key) = one.write(directory.path());
-    let error = || FileCertificate::load(&certificate, &key, Metrics::new()).unwrap_err().to_string();
+    let error = || FileCertificate::load(&certificate, &key, Metrics::register().serve).unwrap_err().to_string();
 
     fs::write(&key, &other.key).unwrap();
     let expected = format!(
@@ -468,7 +469,7 @@ async fn a_request_that_does_not_end_is_cut_at_the_limit() {
     soon("the server ends", server.done).await.unwrap();
     assert!(cut.await.unwrap().is_err());
     let cut = "draingate_connections_closed_total{port=\"webhook\",reason=\"drain_limit\"} 1";
-    assert!(server.metrics.render().contains(cut), "{}", server.metrics.render());
+    assert!(server.metrics.registry.render().contains(cut), "{}", server.metrics.registry.render());
 }
 
 #[tokio::test]
@@ -490,10 +491,10 @@ async fn http2_is_sent_away_and_finishes_what_it_began() {
 
 #[tokio::test]
 async fn the_admin_port_tells_what_is_missing() {
-    let Ephemeral { current, .. } = ephemeral(&["localhost".to_owned()]).unwrap();
-    let (drain, metrics) = (Drain::new(), Metrics::new());
+    let (drain, metrics) = (Drain::new(), Metrics::register());
+    let Ephemeral { current, .. } = ephemeral(&["localhost".to_owned()], &metrics.serve).unwrap();
     let readiness = Readiness::new(current, drain.clone());
-    let app = admin::router(readiness.clone(), Arc::clone(&metrics));
+    let app = admin::router(readiness.clone(), Arc::clone(&metrics.registry));
     let nobody = || Arc::new(Semaphore::new(0));
     let server = draingate_testing::tls::run(Limits::admin(), None, metrics, app, nobody(), nobody()).await;
     let get = async |path: &str| {

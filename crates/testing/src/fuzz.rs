@@ -7,8 +7,9 @@ use crate::kubelet;
 use crate::random_pod::{NAMESPACE, grace_seconds, random_pod};
 use draingate::check::file::Judge;
 use draingate::check::fix::fix;
-use draingate::metrics::Metrics;
+use draingate::metrics::Registry;
 use draingate::serve::certificate::{Authority, FileCertificate};
+use draingate::serve::metrics::ServeMetrics;
 use draingate_core::admit::{Webhook, admit, concerns};
 use draingate_core::finding::Code;
 use draingate_core::judge::{Verdict, View, judge};
@@ -202,7 +203,8 @@ pub fn certificate(bytes: &[u8]) {
         file
     };
     let files = (file(chain), file(key));
-    let _ = FileCertificate::load(files.0.path().to_owned(), files.1.path().to_owned(), Metrics::new());
+    let metrics = ServeMetrics::register(&mut Registry::default());
+    let _ = FileCertificate::load(files.0.path().to_owned(), files.1.path().to_owned(), metrics);
     if let (Ok(chain), Ok(key)) = (std::str::from_utf8(chain), std::str::from_utf8(key)) {
         let _ = Authority::from_pem(chain, key);
     }

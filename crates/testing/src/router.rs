@@ -3,7 +3,8 @@
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use draingate::metrics::Metrics;
+use draingate::metrics::Registry;
+use draingate::webhook::metrics::WebhookMetrics;
 use draingate::webhook::router::{ReadNamespace, Webhooks, router};
 use draingate_core::world::World;
 use serde_json::Value;
@@ -19,8 +20,8 @@ pub async fn answer(
     body: String,
 ) -> Value {
     let body_bounds = (8 << 20, Duration::from_secs(10));
-    let webhooks =
-        Webhooks { tell: None, changes: None, world, read_namespace, metrics: Metrics::new(), body: body_bounds };
+    let metrics = WebhookMetrics::register(&mut Registry::default());
+    let webhooks = Webhooks { tell: None, changes: None, world, read_namespace, metrics, body: body_bounds };
     let answer = router(webhooks).oneshot(request("POST", path, body)).await.unwrap();
     let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use draingate::metrics::Metrics;
+use draingate::run::metrics::Metrics;
 use draingate::serve::body::read_body;
 use draingate::serve::certificate::{CurrentCertificate, Ephemeral, ephemeral, tls_config};
 use draingate::serve::drain::Drain;
@@ -55,7 +55,7 @@ pub async fn until(what: &str, mut check: impl FnMut() -> bool) {
 pub struct Running {
     pub addr: SocketAddr,
     pub drain: Drain,
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     pub done: JoinHandle<()>,
     /// Lets requests to `/wait` go on, one per permit.
     pub release: Arc<Semaphore>,
@@ -66,7 +66,7 @@ pub struct Running {
 impl Running {
     /// The value of a sample in the metrics; 0 if it is not there.
     pub fn sample(&self, name: &str) -> u64 {
-        let text = self.metrics.render();
+        let text = self.metrics.registry.render();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |value| value.parse().unwrap())
     }
@@ -99,9 +99,10 @@ pub fn app(limits: &Limits, release: Arc<Semaphore>, waiting: Arc<Semaphore>) ->
 }
 
 /// Starts a server on a free port of 127.0.0.1.
-pub async fn start(limits: Limits, certificate: Option<Arc<CurrentCertificate>>, metrics: Arc<Metrics>) -> Running {
+pub async fn start(limits: Limits, certificate: Option<Arc<CurrentCertificate>>, metrics: Metrics) -> Running {
     let (release, waiting) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let app = guard(app(&limits, Arc::clone(&release), Arc::clone(&waiting)), Gate::new(&limits, Arc::clone(&metrics)));
+    let gate = Gate::new(&limits, Arc::clone(&metrics.serve));
+    let app = guard(app(&limits, Arc::clone(&release), Arc::clone(&waiting)), gate);
     let tls = certificate.map(|certificate| tls_config(certificate).unwrap());
     run(limits, tls, metrics, app, release, waiting).await
 }
@@ -110,22 +111,30 @@ pub async fn start(limits: Limits, certificate: Option<Arc<CurrentCertificate>>,
 pub async fn run(
     limits: Limits,
     tls: Option<Arc<rustls::ServerConfig>>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     app: Router,
     release: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 ) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, drain) = (listener.local_addr().unwrap(), Drain::new());
-    let server =
-        Server { port: "webhook", listener, tls, app, limits, metrics: Arc::clone(&metrics), drain: drain.clone() };
+    let server = Server {
+        port: "webhook",
+        listener,
+        tls,
+        app,
+        limits,
+        metrics: Arc::clone(&metrics.serve),
+        drain: drain.clone(),
+    };
     Running { addr, drain, metrics, done: tokio::spawn(server.run()), release, waiting }
 }
 
 /// Starts a server with a certificate made in memory, and a client that trusts it.
 pub async fn start_ephemeral(limits: Limits) -> (Running, Client) {
-    let Ephemeral { current, ca_pem } = ephemeral(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let server = start(limits, Some(current), Metrics::new()).await;
+    let (metrics, names) = (Metrics::register(), ["localhost".to_owned(), "127.0.0.1".to_owned()]);
+    let Ephemeral { current, ca_pem } = ephemeral(&names, &metrics.serve).unwrap();
+    let server = start(limits, Some(current), metrics).await;
     let client = Client::new(server.addr, &ca_pem);
     (server, client)
 }

@@ -3,11 +3,12 @@
 //!
 //! Every replica reads the Secret and issues its own certificate, whose key never leaves it. One replica writes, the
 //! holder of a [`lease`]: the Secret, step by step ([`state`]), and the [`bundle`]. All of it is looked at every
-//! [`LOOK`]: whatever was deleted, damaged or overwritten is right again a moment later, and a replica that comes new
-//! finds in the Secret where the last one stopped.
+//! [`POLL_INTERVAL`]: whatever was deleted, damaged or overwritten is right again a moment later, and a replica that
+//! comes new finds in the Secret where the last one stopped.
 
 mod bundle;
 mod lease;
+pub mod metrics;
 mod state;
 
 use std::collections::BTreeMap;
@@ -24,18 +25,19 @@ use tracing::{info, warn};
 
 use self::bundle::Configurations;
 use self::lease::Holder;
+use self::metrics::CaMetrics;
 use self::state::{State, Step, Time, certificates, seconds};
+use super::metrics::WriteResult;
 use super::watch::jitter;
-use crate::metrics::{Metrics, Written};
 use crate::serve::certificate::{AuthorityError, CurrentCertificate};
 use crate::serve::drain::{Drain, Phase};
 
 pub use self::state::Durations;
 
 /// How often everything is looked at.
-pub const LOOK: Duration = Duration::from_secs(2);
+pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long one look may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(20);
+const POLL_TIMEOUT: Duration = Duration::from_secs(20);
 /// The Secret's key of the state, with the CAs' keys.
 const STATE: &str = "state.json";
 /// The Secret's key of what is to be trusted, for people and other programs.
@@ -78,7 +80,7 @@ pub async fn keep(
     client: Client,
     options: Options,
     current: Arc<CurrentCertificate>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CaMetrics>,
     drain: Drain,
 ) {
     let secrets = Api::namespaced(client.clone(), &options.namespace);
@@ -101,7 +103,7 @@ pub async fn keep(
     };
     let mut failures: u32 = 0;
     while drain.phase() == Phase::Serving {
-        let problem = match timeout(LOOK_LIMIT, keeper.look()).await {
+        let problem = match timeout(POLL_TIMEOUT, keeper.look()).await {
             Ok(Ok(())) => None,
             Ok(Err(problem)) => Some(problem.to_string()),
             Err(_) => Some("the API server does not answer".to_owned()),
@@ -112,14 +114,14 @@ pub async fn keep(
             warn!(reason, "the certificates could not be looked after; what is there goes on being used");
         }
         keeper.told = problem;
-        let wait = LOOK * 2_u32.pow(failures.saturating_sub(1).min(4));
+        let wait = POLL_INTERVAL * 2_u32.pow(failures.saturating_sub(1).min(4));
         let mut phases = drain.subscribe();
         tokio::select! {
             () = tokio::time::sleep(wait / 2 + jitter(wait)) => {}
             _ = phases.wait_for(|phase| *phase > Phase::Serving) => {}
         }
     }
-    let _ = timeout(LOOK, keeper.holder.release()).await;
+    let _ = timeout(POLL_INTERVAL, keeper.holder.release()).await;
 }
 
 struct Keeper {
@@ -128,7 +130,7 @@ struct Keeper {
     configurations: Configurations,
     options: Options,
     current: Arc<CurrentCertificate>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CaMetrics>,
     /// The last good state.
     known: Option<State>,
     /// The CA that issued the certificate in use.
@@ -203,7 +205,7 @@ impl Keeper {
             self.store(secret.as_ref(), &state).await?;
             info!(?step, "the CA's rotation goes on");
             if step == Step::Switch {
-                self.metrics.ca_rotations.inc();
+                self.metrics.rotations.inc();
             }
             self.known = Some(state);
             self.trust().await?;
@@ -236,10 +238,8 @@ impl Keeper {
     async fn trust(&mut self) -> Result<bool, Problem> {
         let Some(state) = &self.known else { return Ok(false) };
         let changed = self.configurations.ensure(&state.bundle()).await;
-        match &changed {
-            Ok(0) => {}
-            Ok(_) => self.metrics.bundle_written(Written::written),
-            Err(_) => self.metrics.bundle_written(Written::failed),
+        if !matches!(changed, Ok(0)) {
+            self.metrics.bundle_writes.of(WriteResult::from(&changed)).inc();
         }
         Ok(changed? == 0)
     }
@@ -248,7 +248,7 @@ impl Keeper {
     fn issue(&mut self) -> Result<(), Problem> {
         let Some(state) = &self.known else { return Ok(()) };
         let authority = state.current.authority()?;
-        self.metrics.ca_not_after.set(authority.validity.not_after);
+        self.metrics.not_after.set(authority.validity.not_after);
         let Durations { leaf, settle, .. } = self.options.durations;
         let fresh = self.current.validity().is_some_and(|shown| shown.not_after > now() + seconds(leaf) / 3);
         let same = self.issued.as_ref() == Some(&authority.certificate_pem);
@@ -258,7 +258,6 @@ impl Keeper {
             return Ok(());
         }
         let leaf = authority.issue(&self.options.all_names(), SystemTime::now(), self.options.durations.leaf)?;
-        self.metrics.certificate_not_after.set(leaf.validity().not_after);
         info!(not_after = leaf.validity().not_after, "issued the serving certificate");
         leaf.show(&self.current);
         self.issued = Some(authority.certificate_pem);

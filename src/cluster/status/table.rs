@@ -1,7 +1,7 @@
 //! What the status of each policy depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use kube::Resource;
 use kube::api::DynamicObject;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::cluster::watch::Key;
+use crate::locks;
 use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
 use draingate_core::selector::LabelSelector;
 
@@ -105,6 +106,6 @@ impl Table {
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<Id, Record>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.records)
     }
 }

@@ -1,13 +1,15 @@
 //! One namespace, read past the watch.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 use tokio::time::timeout;
+
+use crate::locks;
 
 /// How long an answer serves, so that a busy namespace costs the API server one read in a second.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -62,7 +64,7 @@ impl LiveReads {
     }
 
     fn flight(&self, name: &str) -> Arc<Flight> {
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = locks::lock(&self.flights);
         if flights.len() >= CROWDED {
             let fresh = |flight: &Flight| match flight.try_lock() {
                 Ok(slot) => slot.as_ref().is_some_and(|(at, _)| at.elapsed() < REMEMBERED),

@@ -13,7 +13,7 @@ mod reflect;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, RwLock};
 
 use kube::Client;
 use tokio::task::JoinSet;
@@ -124,9 +124,4 @@ impl Cluster {
     pub async fn read_namespace(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, LiveReadError> {
         self.live.read(name).await
     }
-}
-
-/// A world that another thread panicked over is still the best that is known.
-fn write(world: &RwLock<World>) -> RwLockWriteGuard<'_, World> {
-    world.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::write;
+use crate::locks::write;
 use draingate_core::versions::{sleep_support, without_sleep};
 use draingate_core::world::{SleepSupport, World};
 

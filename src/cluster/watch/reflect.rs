@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::health::Health;
 use super::pause::Pause;
-use super::write;
+use crate::locks::write;
 use draingate_core::world::World;
 
 pub(super) const PAGE: u32 = 500;

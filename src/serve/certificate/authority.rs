@@ -1,7 +1,6 @@
 //! A certificate authority: makes itself, is read back from PEM, issues serving certificates.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
@@ -45,13 +44,7 @@ impl Leaf {
 
     /// Lets new handshakes show it.
     pub fn show(self, current: &CurrentCertificate) {
-        current.pair.store(Some(Arc::new(self.0)));
-    }
-
-    /// As the first certificate.
-    #[must_use]
-    pub fn current(self) -> Arc<CurrentCertificate> {
-        CurrentCertificate::new(self.0)
+        current.show(self.0);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::CurrentCertificate;
 use super::authority::{Authority, AuthorityError};
+use crate::serve::metrics::ServeMetrics;
 
 /// Both are valid for so long. No pod lives a year, and what is forgotten does end.
 const VALID_FOR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -22,20 +23,27 @@ pub struct Ephemeral {
 ///
 /// # Errors
 /// When a name is neither, or there is none.
-pub fn ephemeral(names: &[String]) -> Result<Ephemeral, AuthorityError> {
+pub fn ephemeral(names: &[String], metrics: &ServeMetrics) -> Result<Ephemeral, AuthorityError> {
     let now = SystemTime::now();
     let authority = Authority::generate("Draingate ephemeral CA", now, VALID_FOR)?;
     let leaf = authority.issue(names, now, VALID_FOR)?;
-    Ok(Ephemeral { current: leaf.current(), ca_pem: authority.certificate_pem })
+    let current = CurrentCertificate::none_yet(metrics);
+    leaf.show(&current);
+    Ok(Ephemeral { current, ca_pem: authority.certificate_pem })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::ephemeral;
+    use super::{Ephemeral, ServeMetrics};
+    use crate::metrics::Registry;
     use std::time::{Duration, SystemTime};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn ephemeral(names: &[String]) -> Result<Ephemeral, super::AuthorityError> {
+        super::ephemeral(names, &ServeMetrics::register(&mut Registry::default()))
+    }
 
     #[test]
     fn it_is_valid_now_and_for_a_year() {

@@ -6,14 +6,15 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::MissedTickBehavior;
 
 use super::CurrentCertificate;
 use super::pair::{Fault, Pair, Part};
-use crate::metrics::{Metrics, Reload, ReloadLabel};
+use crate::locks;
+use crate::serve::metrics::{ReloadResult, ServeMetrics};
 
 /// Bytes of either file. A chain has a few KiB.
 const MAX_FILE: u64 = 1 << 20;
@@ -25,7 +26,7 @@ pub struct FileCertificate {
     key: PathBuf,
     current: Arc<CurrentCertificate>,
     seen: Mutex<Seen>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ServeMetrics>,
 }
 
 /// What was read last, and the problem that was last told.
@@ -67,7 +68,7 @@ impl FileCertificate {
     pub fn load(
         certificate: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
-        metrics: Arc<Metrics>,
+        metrics: Arc<ServeMetrics>,
     ) -> Result<Arc<Self>, StartError> {
         let (certificate, key) = (certificate.into(), key.into());
         let loaded =
@@ -79,14 +80,15 @@ impl FileCertificate {
             };
             StartError { path, what, reason: fault.reason, remedy: fault.remedy }
         })?;
-        metrics.certificate_not_after.set(pair.validity.not_after);
         let validity = pair.validity;
         if !validity.contains(SystemTime::now()) {
             tracing::warn!(file = %certificate.display(), not_before = validity.not_before,
                 not_after = validity.not_after, "the certificate is not valid at this time");
         }
         let seen = Mutex::new(Seen { bytes, told: None });
-        Ok(Arc::new(Self { certificate, key, current: CurrentCertificate::new(pair), seen, metrics }))
+        let current = CurrentCertificate::none_yet(&metrics);
+        current.show(pair);
+        Ok(Arc::new(Self { certificate, key, current, seen, metrics }))
     }
 
     /// The certificate that handshakes show.
@@ -111,19 +113,18 @@ impl FileCertificate {
 
     /// Looks at the files once: takes a new pair if it is good, and keeps the present one if it is not.
     pub fn look(&self) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = locks::lock(&self.seen);
         match self.changed(&seen.bytes) {
             Ok(None) => seen.told = None,
             Ok(Some((bytes, pair))) => {
-                self.count(Reload::swapped);
-                self.metrics.certificate_not_after.set(pair.validity.not_after);
+                self.count(ReloadResult::swapped);
                 tracing::info!(file = %self.certificate.display(), not_after = pair.validity.not_after,
                     "a new certificate is in use");
-                self.current.pair.store(Some(Arc::new(pair)));
+                self.current.show(pair);
                 *seen = Seen { bytes, told: None };
             }
             Err(fault) => {
-                self.count(Reload::kept);
+                self.count(ReloadResult::kept);
                 if seen.told.as_ref() != Some(&fault) {
                     tracing::warn!(file = %self.path(fault.part).display(), reason = fault.reason,
                         remedy = fault.remedy, "the new certificate cannot be used; the present one stays in use");
@@ -155,8 +156,8 @@ impl FileCertificate {
         }
     }
 
-    fn count(&self, result: Reload) {
-        self.metrics.certificate_reloads.get_or_create(&ReloadLabel { result }).inc();
+    fn count(&self, result: ReloadResult) {
+        self.metrics.certificate_reloads.of(result).inc();
     }
 }
 

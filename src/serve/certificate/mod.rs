@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
+use prometheus_client::metrics::gauge::Gauge;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -21,6 +22,8 @@ pub use authority::{Authority, AuthorityError, Leaf};
 pub use ephemeral::{Ephemeral, ephemeral};
 pub use files::{FileCertificate, StartError};
 use pair::Pair;
+
+use crate::serve::metrics::ServeMetrics;
 
 /// The time for which a certificate is valid, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +51,20 @@ fn unix_seconds(time: SystemTime) -> i64 {
 #[derive(Debug)]
 pub struct CurrentCertificate {
     pair: ArcSwapOption<Pair>,
+    not_after: Gauge,
 }
 
 impl CurrentCertificate {
-    fn new(pair: Pair) -> Arc<Self> {
-        Arc::new(Self { pair: ArcSwapOption::from_pointee(pair) })
-    }
-
     /// None yet: handshakes fail until there is one.
     #[must_use]
-    pub fn none_yet() -> Arc<Self> {
-        Arc::new(Self { pair: ArcSwapOption::empty() })
+    pub fn none_yet(metrics: &ServeMetrics) -> Arc<Self> {
+        Arc::new(Self { pair: ArcSwapOption::empty(), not_after: metrics.certificate_not_after.clone() })
+    }
+
+    /// From now on, handshakes show this one.
+    fn show(&self, pair: Pair) {
+        self.not_after.set(pair.validity.not_after);
+        self.pair.store(Some(Arc::new(pair)));
     }
 
     /// The validity of the certificate in use now.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use draingate::metrics::Metrics;
+use draingate::metrics::Registry;
+use draingate::webhook::metrics::WebhookMetrics;
 use draingate_core::admit::Webhook;
 use draingate_core::finding::Code;
 use draingate_core::policy::{Policy, PolicyKind};
@@ -217,9 +218,10 @@ fn a_story_is_small_and_of_a_credible_owner() {
 
 #[test]
 fn no_label_of_a_measure_comes_from_a_request() {
-    let metrics = Metrics::new();
+    let mut registry = Registry::default();
+    let metrics = WebhookMetrics::register(&mut registry);
     let series = || {
-        let text = metrics.render();
+        let text = registry.render();
         text.lines()
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.rsplit_once(' ').unwrap().0.to_owned())

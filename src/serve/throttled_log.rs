@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 /// Lets one message through per interval and counts the ones held back.
 #[derive(Debug)]
-pub(super) struct Quiet {
+pub(super) struct ThrottledLog {
     start: Instant,
     every: Duration,
     next: AtomicU64,
     held_back: AtomicU64,
 }
 
-impl Quiet {
+impl ThrottledLog {
     pub(super) fn new(every: Duration) -> Self {
         Self { start: Instant::now(), every, next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
     }
@@ -39,13 +39,13 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Quiet;
+    use super::ThrottledLog;
     use std::time::Duration;
 
     #[test]
     fn one_message_is_let_through_and_the_rest_is_counted() {
-        let quiet = Quiet::new(Duration::from_secs(3600));
-        assert_eq!((quiet.allow(), quiet.allow(), quiet.allow()), (Some(0), None, None));
-        assert_eq!(quiet.held_back.load(std::sync::atomic::Ordering::Relaxed), 2);
+        let log = ThrottledLog::new(Duration::from_secs(3600));
+        assert_eq!((log.allow(), log.allow(), log.allow()), (Some(0), None, None));
+        assert_eq!(log.held_back.load(std::sync::atomic::Ordering::Relaxed), 2);
     }
 }

@@ -22,12 +22,12 @@ use crate::serve::listen::Server;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
 use crate::webhook::changes::Changes;
-use crate::webhook::router::{ReadNamespace, Tell, Webhooks, router};
+use crate::webhook::router::{EventSink, ReadNamespace, Webhooks, router};
 use draingate_core::versions;
 use draingate_core::world::World;
 
 /// How often the caches are asked whether they are filled, and the measures of the watches are taken.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Serves until SIGTERM or SIGINT, then drains: not ready, on serving for the hold, then finishing what is
 /// in flight. A second signal ends the hold at once.
@@ -47,7 +47,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
-    let (mut read_namespace, mut tell, mut changes) = (None, None, None);
+    let (mut read_namespace, mut event_sink, mut changes) = (None, None, None);
     if args.standalone {
         readiness.caches(true);
         metrics.world(&world);
@@ -65,11 +65,11 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
-        let teller = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as Tell;
+        let sink = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics))) as EventSink;
         if args.observe {
-            tokio::spawn(keep::keep(client.clone(), Arc::clone(&world), Arc::clone(&metrics), Arc::clone(&teller)));
+            tokio::spawn(keep::keep(client.clone(), Arc::clone(&world), Arc::clone(&metrics), Arc::clone(&sink)));
         }
-        tell = Some(teller);
+        event_sink = Some(sink);
         let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics));
         read_namespace = Some(cluster);
     }
@@ -78,7 +78,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     let webhooks = Webhooks {
         world,
         read_namespace,
-        tell,
+        events: event_sink,
         changes,
         metrics: Arc::clone(&metrics),
         body: (limits.max_body_bytes, limits.body_timeout),
@@ -193,7 +193,7 @@ fn watch_cluster(
     let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
     let looked_at = Arc::clone(&cluster);
     tokio::spawn(async move {
-        let mut tick = tokio::time::interval(LOOK);
+        let mut tick = tokio::time::interval(POLL_INTERVAL);
         loop {
             tick.tick().await;
             readiness.caches(looked_at.synced());

@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 /// How long one connection or answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One endpoint that answered.
 #[derive(Debug)]
@@ -87,8 +87,8 @@ async fn ask(client: &Client, webhook: &WebhookClientConfig) -> Result<()> {
     let path = uri.path().to_owned();
     let mut config = Config::new(uri);
     config.tls_server_name = server_name;
-    config.connect_timeout = Some(PATIENCE);
-    config.read_timeout = Some(PATIENCE);
+    config.connect_timeout = Some(TIMEOUT);
+    config.read_timeout = Some(TIMEOUT);
     config.root_cert = match &webhook.ca_bundle {
         Some(bundle) => Some(certificates(&bundle.0)?),
         None => None,

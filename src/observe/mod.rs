@@ -3,13 +3,13 @@
 //! [`seen`] → [`track`] → [`measure`] → [`tally`] is pure: observations in, measures out, no clock and no I/O.
 //! Around it: [`watch`] hears, [`run`] is the command, [`keep`] the same inside `serve`, [`report`] and `suggest` write.
 
-mod asks;
 pub mod distribution;
 pub mod health;
 pub mod keep;
 pub mod measure;
 mod read;
 pub mod report;
+mod requirements;
 pub mod run;
 pub mod seen;
 mod suggest;

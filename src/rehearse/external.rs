@@ -9,8 +9,8 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::course::Sample;
 use super::pods::now;
+use super::recording::Sample;
 
 /// Between two questions.
 const EVERY: Duration = Duration::from_secs(1);

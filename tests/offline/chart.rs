@@ -193,7 +193,7 @@ fn measures_shown() -> BTreeSet<String> {
         verdict: None,
         codes: vec![Code::GraceBudget],
         skipped: Some("mirror pod"),
-        story: None,
+        event: None,
     };
     metrics.told(Told::written);
     metrics.stopped(&stop());

@@ -3,8 +3,8 @@
 //!
 //! Every replica reads the Secret and issues its own certificate, whose key never leaves it. One replica writes, the
 //! holder of a [`lease`]: the Secret, step by step ([`state`]), and the [`bundle`]. All of it is looked at every
-//! [`LOOK`]: whatever was deleted, damaged or overwritten is right again a moment later, and a replica that comes new
-//! finds in the Secret where the last one stopped.
+//! [`POLL_INTERVAL`]: whatever was deleted, damaged or overwritten is right again a moment later, and a replica that
+//! comes new finds in the Secret where the last one stopped.
 
 mod bundle;
 mod lease;
@@ -33,9 +33,9 @@ use crate::serve::drain::{Drain, Phase};
 pub use self::state::Durations;
 
 /// How often everything is looked at.
-pub const LOOK: Duration = Duration::from_secs(2);
+pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long one look may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(20);
+const POLL_TIMEOUT: Duration = Duration::from_secs(20);
 /// The Secret's key of the state, with the CAs' keys.
 const STATE: &str = "state.json";
 /// The Secret's key of what is to be trusted, for people and other programs.
@@ -101,7 +101,7 @@ pub async fn keep(
     };
     let mut failures: u32 = 0;
     while drain.phase() == Phase::Serving {
-        let problem = match timeout(LOOK_LIMIT, keeper.look()).await {
+        let problem = match timeout(POLL_TIMEOUT, keeper.look()).await {
             Ok(Ok(())) => None,
             Ok(Err(problem)) => Some(problem.to_string()),
             Err(_) => Some("the API server does not answer".to_owned()),
@@ -112,14 +112,14 @@ pub async fn keep(
             warn!(reason, "the certificates could not be looked after; what is there goes on being used");
         }
         keeper.told = problem;
-        let wait = LOOK * 2_u32.pow(failures.saturating_sub(1).min(4));
+        let wait = POLL_INTERVAL * 2_u32.pow(failures.saturating_sub(1).min(4));
         let mut phases = drain.subscribe();
         tokio::select! {
             () = tokio::time::sleep(wait / 2 + jitter(wait)) => {}
             _ = phases.wait_for(|phase| *phase > Phase::Serving) => {}
         }
     }
-    let _ = timeout(LOOK, keeper.holder.release()).await;
+    let _ = timeout(POLL_INTERVAL, keeper.holder.release()).await;
 }
 
 struct Keeper {

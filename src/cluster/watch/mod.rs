@@ -3,12 +3,12 @@
 //! Each watch runs in a task of its own and writes into the same world. When the API server is gone, what is
 //! known stays known, and [`Cluster::health`] says how old it is.
 
+mod backoff;
 mod follow;
 mod health;
 mod kinds;
 mod live;
 mod nodes;
-mod pause;
 mod reflect;
 
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 pub use self::health::{Watch, WatchHealth};
 pub use self::live::LiveReadError;
 
+pub(super) use self::backoff::jitter;
 pub(crate) use self::follow::{Change, Trouble, Which, follow};
-pub(super) use self::pause::jitter;
 pub(super) use self::reflect::Key;
 
 use self::health::Health;

@@ -14,8 +14,8 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::backoff::Backoff;
 use super::health::Health;
-use super::pause::Pause;
 use super::write;
 use draingate_core::world::World;
 
@@ -77,7 +77,7 @@ pub(super) trait Listen {
 pub(super) async fn turn(
     listener: &mut impl Listen,
     version: &mut Option<String>,
-    pause: &mut Pause,
+    backoff: &mut Backoff,
 ) -> Option<Result<(), Failure>> {
     let begun = Instant::now();
     let Some(last) = version else {
@@ -91,7 +91,7 @@ pub(super) async fn turn(
     };
     let ended = listener.watch(last).await;
     if begun.elapsed() >= SHORTEST_WATCH {
-        pause.reset();
+        backoff.reset();
         if ended.is_ok() {
             return None;
         }
@@ -103,11 +103,11 @@ pub(super) async fn turn(
 pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock<World>>, health: Arc<Health>) {
     let mut reflector = Reflector { kind, api, world, health, known: HashSet::new() };
     let mut version = None;
-    let mut pause = Pause::new();
+    let mut backoff = Backoff::new();
     let mut missing_since = None;
     loop {
         let begun = Instant::now();
-        let Some(ended) = turn(&mut reflector, &mut version, &mut pause).await else {
+        let Some(ended) = turn(&mut reflector, &mut version, &mut backoff).await else {
             missing_since = None;
             continue;
         };
@@ -117,7 +117,7 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
                 let since = *missing_since.get_or_insert(begun);
                 if !reflector.known.is_empty() && since.elapsed() < MISSING_BELIEVED {
                     reflector.health.failed(&problem);
-                    pause.wait().await;
+                    backoff.wait().await;
                     continue;
                 }
                 reflector.replace(HashMap::new());
@@ -133,7 +133,7 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
             }
             Ok(()) => {}
         }
-        pause.wait().await;
+        backoff.wait().await;
     }
 }
 

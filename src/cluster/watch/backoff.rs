@@ -9,13 +9,13 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Waits that double from one failure to the next.
 #[derive(Debug)]
-pub(super) struct Pause {
+pub(super) struct Backoff {
     next: Duration,
 }
 
-impl Pause {
-    pub(super) fn new() -> Pause {
-        Pause { next: FIRST }
+impl Backoff {
+    pub(super) fn new() -> Backoff {
+        Backoff { next: FIRST }
     }
 
     /// After success.

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::watch::{Cluster, Options};
-use crate::cluster::{certificates, events, ping as asks, reports};
+use crate::cluster::{certificates, events, ping as asks, reports, status};
 use crate::files;
 use crate::metrics::Metrics;
 use crate::observe::keep;
@@ -181,7 +181,7 @@ fn world(args: &ServeArgs) -> Result<World> {
     Ok(world)
 }
 
-/// Starts the watches; the answer reads one namespace live.
+/// Starts the watches, and what writes the policies' status; the answer reads one namespace live.
 fn watch_cluster(
     client: kube::Client,
     args: &ServeArgs,
@@ -189,8 +189,9 @@ fn watch_cluster(
     readiness: Readiness,
     metrics: Arc<Metrics>,
 ) -> ReadNamespace {
-    let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
-    let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
+    let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec };
+    let cluster = Arc::new(Cluster::start(client.clone(), Arc::clone(&world), options));
+    tokio::spawn(status::keep(client, cluster.policies()));
     let looked_at = Arc::clone(&cluster);
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(POLL_INTERVAL);

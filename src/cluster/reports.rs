@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::watch::jitter;
+use crate::backoff::jitter;
 use crate::metrics::{Metrics, Written};
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;

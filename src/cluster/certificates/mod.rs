@@ -25,7 +25,7 @@ use tracing::{info, warn};
 use self::bundle::Configurations;
 use self::lease::Holder;
 use self::state::{State, Step, Time, certificates, seconds};
-use super::watch::jitter;
+use crate::backoff::jitter;
 use crate::metrics::{Metrics, Written};
 use crate::serve::certificate::{AuthorityError, CurrentCertificate};
 use crate::serve::drain::{Drain, Phase};

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
-use super::backoff::Backoff;
 use super::reflect::{ANSWER_LIMIT, Failure, Listen, MISSING_RETRY, PAGE, SILENCE_LIMIT, advance, turn};
+use crate::backoff::Backoff;
 
 /// What is heard of the objects of one kind.
 #[derive(Debug)]

@@ -14,9 +14,10 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::backoff::Backoff;
 use super::health::Health;
 use super::write;
+use crate::backoff::Backoff;
+use crate::cluster::key::Key;
 use draingate_core::world::World;
 
 pub(super) const PAGE: u32 = 500;
@@ -32,20 +33,6 @@ pub(super) const MISSING_RETRY: Duration = Duration::from_secs(3);
 /// How long a kind has to be unknown before what was known of it is forgotten: an API server that has just started
 /// does not know its CRDs yet.
 const MISSING_BELIEVED: Duration = Duration::from_secs(10);
-
-/// What an object is known by; the namespace is empty for one of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::cluster) struct Key {
-    pub(in crate::cluster) namespace: String,
-    pub(in crate::cluster) name: String,
-}
-
-impl Key {
-    fn of(object: &impl Resource) -> Key {
-        let meta = object.meta();
-        Key { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
-    }
-}
 
 /// How objects of one kind enter the world.
 pub(super) trait Kind: Send + 'static {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use draingate::rehearse::course::{Count, Course, quantile};
 use draingate::rehearse::picture;
+use draingate::rehearse::recording::{Count, Run, quantile};
 use serde::{Deserialize, Serialize};
 
 /// Which run of a scenario.
@@ -36,17 +36,19 @@ pub(crate) struct Outcome {
     pub(crate) title: String,
     pub(crate) event: String,
     pub(crate) variant: Variant,
-    pub(crate) course: Course,
+    /// `course` is what files of earlier labs call it.
+    #[serde(alias = "course")]
+    pub(crate) run: Run,
 }
 
 impl Outcome {
     fn count(&self) -> Count {
-        Count::of(&self.course.samples)
+        Count::of(&self.run.samples)
     }
 
     /// The longest stop of a pod, in seconds.
     fn longest_stop(&self) -> Option<f64> {
-        let mut stops: Vec<f64> = self.course.pods.iter().filter_map(|pod| pod.stop_seconds()).collect();
+        let mut stops: Vec<f64> = self.run.pods.iter().filter_map(|pod| pod.stop_seconds()).collect();
         stops.sort_by(f64::total_cmp);
         quantile(&stops, 1.0)
     }
@@ -66,7 +68,7 @@ impl Outcome {
     pub(crate) fn write(&self, folder: &Path) {
         let name = format!("{}-{}", self.scenario, self.variant.name());
         std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec(self).unwrap()).unwrap();
-        std::fs::write(folder.join(format!("{name}.svg")), picture::svg(&self.course)).unwrap();
+        std::fs::write(folder.join(format!("{name}.svg")), picture::svg(&self.run)).unwrap();
     }
 }
 
@@ -95,7 +97,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
             let shown = |variant| of(variant).and_then(value).unwrap_or_else(|| "-".to_owned());
             format!("{} / {}", shown(Variant::Before), shown(Variant::After))
         };
-        let p99 = pair(&|one| one.course.split().0.p99.map(|p99| format!("{:.0} ms", p99 * 1000.0)));
+        let p99 = pair(&|one| one.run.split().0.p99.map(|p99| format!("{:.0} ms", p99 * 1000.0)));
         let stop = pair(&|one| one.longest_stop().map(|stop| format!("{stop:.1} s")));
         let _ = writeln!(
             text,

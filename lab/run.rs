@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use draingate::rehearse::course::{Course, PodLife, Sample, settled};
 use draingate::rehearse::pods::{Lives, follow, now};
+use draingate::rehearse::recording::{PodLife, Run, Sample, settled};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -21,7 +21,7 @@ use crate::results::{Outcome, Variant, table};
 use crate::scenarios::{Event, Place, Scenario, container, shared, volume};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// Load before anything happens, and after all of it has.
 const CALM: Duration = Duration::from_secs(4);
 /// E of a Service's ClusterIP, which all of the load goes through.
@@ -77,12 +77,12 @@ pub(crate) async fn client() -> Client {
 }
 
 async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {TIMEOUT:?}: {what}");
         sleep(Duration::from_millis(250)).await;
     }
 }
@@ -177,9 +177,9 @@ impl Lab {
                 Variant::After => "with Draingate",
             }
         );
-        let course = Course { title, window, samples: taken(&samples), pods: lives.into_values().collect() };
+        let run = Run { title, window, samples: taken(&samples), pods: lives.into_values().collect() };
         let (title, event) = (scenario.title.to_owned(), scenario.event.words().to_owned());
-        Outcome { scenario: scenario.name.to_owned(), title, event, variant, course }
+        Outcome { scenario: scenario.name.to_owned(), title, event, variant, run }
     }
 
     fn api<K>(&self, namespace: &str) -> Api<K>

@@ -4,6 +4,7 @@
 //! connections, [`webhook`] routes their requests, [`cluster`] watches the API server, [`files`] are read instead, [`cli`]
 //! is what can be asked, [`run`] starts the server.
 
+mod backoff;
 pub mod check;
 pub mod cli;
 pub mod cluster;

@@ -14,7 +14,7 @@ use self::metrics::Metrics;
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::watch::{Cluster, Options};
-use crate::cluster::{certificates, events, ping as asks, reports};
+use crate::cluster::{certificates, events, ping as asks, reports, status};
 use crate::files;
 use crate::observe::keep;
 use crate::serve::admin;
@@ -26,7 +26,7 @@ use crate::serve::metrics::ServeMetrics;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
 use crate::webhook::changes::Changes;
-use crate::webhook::router::{ReadNamespace, Tell, Webhooks, router};
+use crate::webhook::router::{EventSink, ReadNamespace, Webhooks, router};
 use draingate_core::versions;
 use draingate_core::world::World;
 
@@ -51,7 +51,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
-    let (mut read_namespace, mut tell, mut changes) = (None, None, None);
+    let (mut read_namespace, mut event_sink, mut changes) = (None, None, None);
     if args.standalone {
         readiness.caches(true);
         metrics.cluster.world(&world);
@@ -69,16 +69,16 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics.cluster)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
-        let teller = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics.cluster))) as Tell;
+        let sink = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics.cluster))) as EventSink;
         if args.observe {
             tokio::spawn(keep::keep(
                 client.clone(),
                 Arc::clone(&world),
                 Arc::clone(&metrics.observe),
-                Arc::clone(&teller),
+                Arc::clone(&sink),
             ));
         }
-        tell = Some(teller);
+        event_sink = Some(sink);
         let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics.cluster));
         read_namespace = Some(cluster);
     }
@@ -87,7 +87,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     let webhooks = Webhooks {
         world,
         read_namespace,
-        tell,
+        events: event_sink,
         changes,
         metrics: metrics.webhook,
         body: (limits.max_body_bytes, limits.body_timeout),
@@ -189,7 +189,7 @@ fn world(args: &ServeArgs) -> Result<World> {
     Ok(world)
 }
 
-/// Starts the watches; the answer reads one namespace live.
+/// Starts the watches, and what writes the policies' status; the answer reads one namespace live.
 fn watch_cluster(
     client: kube::Client,
     args: &ServeArgs,
@@ -197,8 +197,9 @@ fn watch_cluster(
     readiness: Readiness,
     metrics: Arc<ClusterMetrics>,
 ) -> ReadNamespace {
-    let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, write_status: true };
-    let cluster = Arc::new(Cluster::start(client, Arc::clone(&world), options));
+    let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec };
+    let cluster = Arc::new(Cluster::start(client.clone(), Arc::clone(&world), options));
+    tokio::spawn(status::keep(client, cluster.policies()));
     let looked_at = Arc::clone(&cluster);
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(POLL_INTERVAL);

@@ -1,8 +1,8 @@
-//! Events on the workloads whose pods were injected, rejected or killed, so that `kubectl describe` tells the story where
-//! people look for it.
+//! Events on the workloads whose pods were injected, rejected or killed, so that `kubectl describe` shows what
+//! happened where people look.
 //!
 //! One for a workload, not one for each of its pods: the pods of a rollout, and a controller that tries again and
-//! again, are told once in [`REPEAT`]. Telling never holds an answer up: what does not fit into the queue is dropped
+//! again, are told once in [`REPEAT`]. That never holds an answer up: what does not fit into the queue is dropped
 //! and counted.
 
 use std::collections::HashMap;
@@ -20,13 +20,13 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::metrics::{ClusterMetrics, EventResult};
-use draingate_core::admit::{Happening, Story};
+use draingate_core::admit::{EventReason, WorkloadEvent};
 
 /// The same is told about the same workload at most this often.
 pub const REPEAT: Duration = Duration::from_secs(600);
 /// Workloads that are remembered; beyond it the oldest are forgotten.
 const REMEMBERED: usize = 4096;
-/// Stories that wait to be told.
+/// Those that wait to be written.
 const QUEUE: usize = 256;
 /// Between two Events: at most five a second.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -34,28 +34,32 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The longest note that the API server takes, in bytes.
 const NOTE_LIMIT: usize = 1000;
 
-/// Starts telling; what it gives takes a story and returns at once.
-pub fn start(client: Client, replica: String, metrics: Arc<ClusterMetrics>) -> impl Fn(Story) + Send + Sync + 'static {
+/// Starts the recorder; what it gives takes an event and returns at once.
+pub fn start(
+    client: Client,
+    replica: String,
+    metrics: Arc<ClusterMetrics>,
+) -> impl Fn(WorkloadEvent) + Send + Sync + 'static {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    tokio::spawn(tell(Teller { client, replica }, receiver, Arc::clone(&metrics)));
-    move |story| {
-        if sender.try_send(story).is_err() {
+    tokio::spawn(record(Recorder { client, replica }, receiver, Arc::clone(&metrics)));
+    move |event| {
+        if sender.try_send(event).is_err() {
             metrics.events.of(EventResult::dropped).inc();
         }
     }
 }
 
-async fn tell(teller: Teller, mut stories: mpsc::Receiver<Story>, metrics: Arc<ClusterMetrics>) {
+async fn record(recorder: Recorder, mut events: mpsc::Receiver<WorkloadEvent>, metrics: Arc<ClusterMetrics>) {
     let mut memory = Memory::default();
-    while let Some(story) = stories.recv().await {
-        if !memory.is_news(&story, Instant::now()) {
+    while let Some(event) = events.recv().await {
+        if !memory.is_news(&event, Instant::now()) {
             continue;
         }
-        let told = timeout(ANSWER_LIMIT, teller.tell(&story)).await;
+        let told = timeout(ANSWER_LIMIT, recorder.record(&event)).await;
         let result = match told {
             Ok(Ok(())) => EventResult::written,
             Ok(Err(error)) => {
-                debug!(%error, namespace = story.namespace, workload = story.workload.name, "an Event was not written");
+                debug!(%error, namespace = event.namespace, workload = event.workload.name, "an Event was not written");
                 EventResult::failed
             }
             Err(_) => EventResult::failed,
@@ -65,36 +69,37 @@ async fn tell(teller: Teller, mut stories: mpsc::Receiver<Story>, metrics: Arc<C
     }
 }
 
-struct Teller {
+/// Writes Events.
+struct Recorder {
     client: Client,
     replica: String,
 }
 
-impl Teller {
-    async fn tell(&self, story: &Story) -> kube::Result<()> {
-        let event = self.event(story, self.owner(story).await);
-        let api = Api::namespaced(self.client.clone(), &story.namespace);
-        match api.create(&PostParams::default(), &event).await {
+impl Recorder {
+    async fn record(&self, event: &WorkloadEvent) -> kube::Result<()> {
+        let object = self.object(event, self.owner(event).await);
+        let api = Api::namespaced(self.client.clone(), &event.namespace);
+        match api.create(&PostParams::default(), &object).await {
             // Another replica has told it.
-            Err(kube::Error::Api(status)) if status.code == 409 && story.event.is_some() => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 && event.name.is_some() => Ok(()),
             created => created.map(|_| ()),
         }
     }
 
     /// The Deployment above a ReplicaSet, where it can be read; else the controller itself.
-    async fn owner(&self, story: &Story) -> ObjectReference {
-        let controller = &story.workload;
+    async fn owner(&self, event: &WorkloadEvent) -> ObjectReference {
+        let controller = &event.workload;
         let mut reference = ObjectReference {
             api_version: Some(controller.api_version.clone()),
             kind: Some(controller.kind.clone()),
             name: Some(controller.name.clone()),
-            namespace: Some(story.namespace.clone()),
+            namespace: Some(event.namespace.clone()),
             uid: Some(controller.uid.clone()),
             ..ObjectReference::default()
         };
         let Some(name) = &controller.deployment else { return reference };
         let deployment = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &story.namespace, &deployment);
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &event.namespace, &deployment);
         if let Ok(found) = api.get_metadata(name).await {
             reference.kind = Some(deployment.kind);
             reference.name = Some(name.clone());
@@ -103,20 +108,20 @@ impl Teller {
         reference
     }
 
-    fn event(&self, story: &Story, involved_object: ObjectReference) -> Event {
+    fn object(&self, event: &WorkloadEvent, involved_object: ObjectReference) -> Event {
         let now = Time(Timestamp::now());
-        let (type_, reason) = match story.happening {
-            Happening::Injected => ("Normal", "DrainInjected"),
-            Happening::Rejected => ("Warning", "DrainRejected"),
-            Happening::Killed => ("Warning", "DrainKilled"),
+        let (type_, reason) = match event.reason {
+            EventReason::Injected => ("Normal", "DrainInjected"),
+            EventReason::Rejected => ("Warning", "DrainRejected"),
+            EventReason::Killed => ("Warning", "DrainKilled"),
         };
-        let mut note = story.text.clone();
+        let mut note = event.text.clone();
         note.truncate((0..=NOTE_LIMIT).rev().find(|&end| note.is_char_boundary(end)).unwrap_or(0));
         Event {
             metadata: ObjectMeta {
-                generate_name: story.event.is_none().then(|| "draingate-".into()),
-                name: story.event.clone(),
-                namespace: Some(story.namespace.clone()),
+                generate_name: event.name.is_none().then(|| "draingate-".into()),
+                name: event.name.clone(),
+                namespace: Some(event.namespace.clone()),
                 ..ObjectMeta::default()
             },
             involved_object,
@@ -137,15 +142,15 @@ impl Teller {
 /// What was told lately.
 #[derive(Default)]
 struct Memory {
-    told: HashMap<(String, Happening), Instant>,
+    told: HashMap<(String, EventReason), Instant>,
 }
 
 impl Memory {
-    fn is_news(&mut self, story: &Story, now: Instant) -> bool {
-        let workload = &story.workload;
+    fn is_news(&mut self, event: &WorkloadEvent, now: Instant) -> bool {
+        let workload = &event.workload;
         // A rollout makes a new ReplicaSet: its name's Deployment is told of once all the same.
-        let about = workload.deployment.as_ref().map(|name| format!("{}/{name}", story.namespace));
-        let key = (about.unwrap_or_else(|| workload.uid.clone()), story.happening);
+        let about = workload.deployment.as_ref().map(|name| format!("{}/{name}", event.namespace));
+        let key = (about.unwrap_or_else(|| workload.uid.clone()), event.reason);
         if self.told.get(&key).is_some_and(|&then| now.duration_since(then) < REPEAT) {
             return false;
         }
@@ -163,7 +168,7 @@ mod tests {
     use super::*;
     use draingate_core::admit::Workload;
 
-    fn story(uid: &str, deployment: Option<&str>, happening: Happening) -> Story {
+    fn event(uid: &str, deployment: Option<&str>, reason: EventReason) -> WorkloadEvent {
         let workload = Workload {
             api_version: "apps/v1".into(),
             kind: "ReplicaSet".into(),
@@ -171,19 +176,19 @@ mod tests {
             uid: uid.into(),
             deployment: deployment.map(str::to_owned),
         };
-        Story { happening, namespace: "shop".into(), text: String::new(), workload, event: None }
+        WorkloadEvent { reason, namespace: "shop".into(), text: String::new(), workload, name: None }
     }
 
     #[test]
     fn the_same_is_told_once_in_a_while() {
         let (mut memory, start) = (Memory::default(), Instant::now());
         let later = |seconds| start + Duration::from_secs(seconds);
-        let pod = story("1", Some("shop"), Happening::Injected);
+        let pod = event("1", Some("shop"), EventReason::Injected);
         assert!(memory.is_news(&pod, start));
         assert!(!memory.is_news(&pod, later(599)));
-        assert!(!memory.is_news(&story("2", Some("shop"), Happening::Injected), later(1)), "the next ReplicaSet");
-        assert!(memory.is_news(&story("1", Some("shop"), Happening::Rejected), later(1)));
-        assert!(memory.is_news(&story("3", None, Happening::Injected), later(1)));
+        assert!(!memory.is_news(&event("2", Some("shop"), EventReason::Injected), later(1)), "the next ReplicaSet");
+        assert!(memory.is_news(&event("1", Some("shop"), EventReason::Rejected), later(1)));
+        assert!(memory.is_news(&event("3", None, EventReason::Injected), later(1)));
         assert!(memory.is_news(&pod, later(600)));
     }
 
@@ -192,11 +197,11 @@ mod tests {
         let (mut memory, start) = (Memory::default(), Instant::now());
         for number in 0..=REMEMBERED {
             let at = start + Duration::from_millis(number as u64);
-            assert!(memory.is_news(&story(&number.to_string(), None, Happening::Injected), at));
+            assert!(memory.is_news(&event(&number.to_string(), None, EventReason::Injected), at));
         }
         assert_eq!(memory.told.len(), REMEMBERED);
         let end = start + Duration::from_secs(10);
-        assert!(!memory.is_news(&story("1", None, Happening::Injected), end));
-        assert!(memory.is_news(&story("0", None, Happening::Injected), end));
+        assert!(!memory.is_news(&event("1", None, EventReason::Injected), end));
+        assert!(memory.is_news(&event("0", None, EventReason::Injected), end));
     }
 }

@@ -6,7 +6,7 @@
 //! 2. [`webhooks`]: the two webhook configurations.
 //! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
 //! 4. [`draingate_core::versions`]: whether the API server and the nodes know the native sleep.
-//! 5. [`status`]: conditions on the policies.
+//! 5. [`status`]: conditions on the policies, from what [`watch`] puts into [`policies`].
 //! 6. [`events`]: Events on the workloads whose pods were injected, rejected or killed.
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
 //! 8. [`reports`]: PolicyReports, where they are wanted.
@@ -56,8 +56,10 @@
 pub mod certificates;
 pub mod crd;
 pub mod events;
+mod key;
 pub mod metrics;
 pub mod ping;
+pub mod policies;
 pub mod reports;
 pub mod status;
 pub mod watch;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::metrics::{ClusterMetrics, WriteResult};
-use super::watch::jitter;
+use crate::backoff::jitter;
 use crate::locks;
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;

@@ -15,14 +15,14 @@ use super::metrics::ObserveMetrics;
 use super::watch::{Observer, Scope};
 use crate::cluster::events::REPEAT;
 use crate::locks;
-use crate::webhook::router::Tell;
-use draingate_core::admit::{Happening, Story};
+use crate::webhook::router::EventSink;
+use draingate_core::admit::{EventReason, WorkloadEvent};
 use draingate_core::world::World;
 
 const WAIT: Duration = Duration::from_millis(200);
 
 /// Observes for ever.
-pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<ObserveMetrics>, tell: Tell) {
+pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<ObserveMetrics>, events: EventSink) {
     // Without the namespaces' modes nobody's pods would count.
     while locks::read(&world).namespace_count() == 0 {
         tokio::time::sleep(WAIT).await;
@@ -31,8 +31,8 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Observ
     loop {
         for stop in observer.next().await {
             metrics.stopped(&stop);
-            if let Some(story) = story(stop) {
-                tell(story);
+            if let Some(event) = workload_event(stop) {
+                events(event);
             }
         }
         for news in observer.health().news() {
@@ -46,8 +46,8 @@ pub async fn keep(client: Client, world: Arc<RwLock<World>>, metrics: Arc<Observ
     }
 }
 
-/// What to tell the workload of a pod that was killed; nothing where there is none.
-fn story(stop: Stop) -> Option<Story> {
+/// What to record on the workload of a pod that was killed; nothing where there is none.
+fn workload_event(stop: Stop) -> Option<WorkloadEvent> {
     let killed: Vec<String> =
         stop.containers.iter().filter(|container| container.killed).map(|c| format!("{:?}", c.name)).collect();
     if killed.is_empty() {
@@ -62,7 +62,7 @@ fn story(stop: Stop) -> Option<Story> {
     );
     // The same name from every replica, and another after a while.
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((&stop.workload.kind, &stop.workload.name));
-    let event = format!("draingate-killed-{hash:016x}-{}", stop.ended().div_euclid(REPEAT.as_secs().cast_signed()));
+    let name = format!("draingate-killed-{hash:016x}-{}", stop.ended().div_euclid(REPEAT.as_secs().cast_signed()));
     let (namespace, workload) = (stop.workload.namespace, stop.owner.filter(|owner| !owner.uid.is_empty())?);
-    Some(Story { happening: Happening::Killed, namespace, text, workload, event: Some(event) })
+    Some(WorkloadEvent { reason: EventReason::Killed, namespace, text, workload, name: Some(name) })
 }

@@ -3,7 +3,6 @@
 //! [`seen`] → [`track`] → [`measure`] → [`tally`] is pure: observations in, measures out, no clock and no I/O.
 //! Around it: [`watch`] hears, [`run`] is the command, [`keep`] the same inside `serve`, [`report`] and `suggest` write.
 
-mod asks;
 pub mod distribution;
 pub mod health;
 pub mod keep;
@@ -11,6 +10,7 @@ pub mod measure;
 pub mod metrics;
 mod read;
 pub mod report;
+mod requirements;
 pub mod run;
 pub mod seen;
 mod suggest;

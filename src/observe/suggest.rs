@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::asks::{Asked, Asks};
+use super::requirements::{Requirement, Requirements};
 use super::seen::WorkloadKey;
 use super::tally::Tallies;
 use draingate_core::judge::{View, judge};
@@ -37,8 +37,9 @@ struct Draft {
 
 /// The workloads for whose sake a policy is needed.
 pub(crate) fn asking(tallies: &Tallies, world: &World) -> Vec<WorkloadKey> {
-    let asks = |(key, tally)| Asks::of(key, tally, world).filter(Asks::any).map(|_| key.clone());
-    tallies.iter().filter_map(asks).collect()
+    let requirements =
+        |(key, tally)| Requirements::of(key, tally, world).filter(Requirements::any).map(|_| key.clone());
+    tallies.iter().filter_map(requirements).collect()
 }
 
 /// The policies and what there is to say, as YAML. `selectors`: how the controllers select their pods, where that is
@@ -53,10 +54,10 @@ pub(crate) fn suggest(
     let mut namespaces: BTreeMap<&str, (BTreeMap<String, Draft>, Vec<String>)> = BTreeMap::new();
     for (key, tally) in tallies.iter() {
         let (drafts, remarks) = namespaces.entry(&key.namespace).or_default();
-        let Some(mut asks) = Asks::of(key, tally, world) else { continue };
-        remarks.append(&mut asks.remarks);
-        if let Some(sample) = tally.sample.clone().filter(|_| asks.any()) {
-            add(drafts, key, asks, sample, selectors.get(key));
+        let Some(mut requirements) = Requirements::of(key, tally, world) else { continue };
+        remarks.append(&mut requirements.remarks);
+        if let Some(sample) = tally.sample.clone().filter(|_| requirements.any()) {
+            add(drafts, key, requirements, sample, selectors.get(key));
         }
     }
     for (namespace, (drafts, remarks)) in namespaces {
@@ -76,11 +77,11 @@ pub(crate) fn suggest(
 fn add(
     drafts: &mut BTreeMap<String, Draft>,
     key: &WorkloadKey,
-    asks: Asks,
+    requirements: Requirements,
     sample: Box<str>,
     selector: Option<&LabelSelector>,
 ) {
-    let Asks { request, endpoint, stops, policy, labels, .. } = asks;
+    let Requirements { request, endpoint, stops, policy, labels, .. } = requirements;
     let selective = |spec: &PolicySpec| spec.selector.as_ref().is_some_and(|selector| !selector.is_empty());
     let from_labels = LabelSelector { match_labels: labels, match_expressions: Vec::new() };
     let selector = selector.cloned().unwrap_or(from_labels);
@@ -112,8 +113,8 @@ fn add(
     });
     draft.raise("worstCaseRequestSeconds", request, |spec| &mut spec.budget.worst_case_request_seconds);
     draft.raise("endpointPropagationSeconds", endpoint, |spec| &mut spec.budget.endpoint_propagation_seconds);
-    for (container, asked) in stops {
-        draft.raise_stop(&container, asked);
+    for (container, required) in stops {
+        draft.raise_stop(&container, required);
     }
     draft.pods.push((key.clone(), sample));
 }
@@ -144,30 +145,35 @@ fn whole(policy: Policy) -> PolicySpec {
 }
 
 impl Draft {
-    fn raise(&mut self, place: &str, asked: Option<Asked>, field: impl Fn(&mut PolicySpec) -> &mut Option<u64>) {
-        let Some(asked) = asked else { return };
+    fn raise(
+        &mut self,
+        place: &str,
+        required: Option<Requirement>,
+        field: impl Fn(&mut PolicySpec) -> &mut Option<u64>,
+    ) {
+        let Some(required) = required else { return };
         let value = field(&mut self.spec);
-        if value.is_none_or(|now| now < asked.seconds) {
-            *value = Some(asked.seconds);
-            if let Some(before) = self.because.insert(place.to_owned(), asked.because) {
+        if value.is_none_or(|now| now < required.seconds) {
+            *value = Some(required.seconds);
+            if let Some(before) = self.because.insert(place.to_owned(), required.because) {
                 self.notes.push(before);
             }
         } else {
-            self.notes.push(asked.because);
+            self.notes.push(required.because);
         }
     }
 
-    fn raise_stop(&mut self, container: &str, asked: Asked) {
+    fn raise_stop(&mut self, container: &str, required: Requirement) {
         let entries = &mut self.spec.helpers;
         let now = entries.iter().find(|entry| entry.name == container).and_then(|entry| entry.stop_seconds);
-        if now.is_some_and(|now| now >= asked.seconds) {
-            self.notes.push(asked.because);
+        if now.is_some_and(|now| now >= required.seconds) {
+            self.notes.push(required.because);
             return;
         }
         let role = entries.iter().find(|entry| entry.name == container).and_then(|entry| entry.role);
         entries.retain(|entry| entry.name != container);
-        entries.push(HelperSpec { name: container.to_owned(), stop_seconds: Some(asked.seconds), role });
-        self.because.insert(container.to_owned(), asked.because);
+        entries.push(HelperSpec { name: container.to_owned(), stop_seconds: Some(required.seconds), role });
+        self.because.insert(container.to_owned(), required.because);
     }
 
     fn yaml(&self, namespace: &str, name: &str, world: &World) -> String {

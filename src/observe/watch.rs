@@ -23,7 +23,7 @@ use draingate_core::world::World;
 
 const QUEUE: usize = 256;
 /// How often it is asked what is complete.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Events of the kubelet about hooks that failed.
 const FAILED_HOOKS: &str = "reason=FailedPreStopHook";
 
@@ -64,7 +64,7 @@ enum Heard {
 pub struct Observer {
     heard: mpsc::Receiver<Heard>,
     _tasks: JoinSet<()>,
-    look: Interval,
+    poll: Interval,
     begun: Instant,
     scope: Scope,
     world: Arc<RwLock<World>>,
@@ -97,7 +97,7 @@ impl Observer {
         Observer {
             heard,
             _tasks: tasks,
-            look: tokio::time::interval(LOOK),
+            poll: tokio::time::interval(POLL_INTERVAL),
             begun: Instant::now(),
             scope,
             world,
@@ -119,7 +119,7 @@ impl Observer {
                 }
                 Vec::new()
             }
-            _ = self.look.tick() => {
+            _ = self.poll.tick() => {
                 self.health.look(self.begun.elapsed());
                 self.tracker.tick(self.begun.elapsed())
             }

@@ -9,8 +9,8 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::course::Sample;
 use super::pods::now;
+use super::recording::Sample;
 use crate::locks;
 
 /// Between two questions.

@@ -17,8 +17,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::course::Sample;
 use super::pods::now;
+use super::recording::Sample;
 use crate::cli::RehearseArgs;
 use crate::locks;
 

@@ -1,13 +1,13 @@
 //! The `rehearse` command: a rollout under load, as its clients feel it.
 //!
-//! [`rollout`] restarts and undoes, [`load`] asks, [`pods`] follows; [`course`] is what all three saw, as plain data,
+//! [`rollout`] restarts and undoes, [`load`] asks, [`pods`] follows; [`recording`] is what all three saw, as plain data,
 //! and [`report`] and [`picture`] show it.
 
-pub mod course;
 mod external;
 mod load;
 pub mod picture;
 pub mod pods;
+pub mod recording;
 pub mod report;
 pub mod rollout;
 
@@ -21,10 +21,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kube::Client;
 use tokio::time::{Instant, sleep};
 
-use self::course::{Count, Course};
 use self::external::Counter;
 use self::load::Load;
 use self::pods::{Lives, now};
+use self::recording::{Count, Run};
 use self::report::Report;
 use self::rollout::Rollout;
 use crate::cli::{RehearseArgs, RehearseFormat};
@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    fn samples(&self) -> Vec<course::Sample> {
+    fn samples(&self) -> Vec<recording::Sample> {
         match self {
             Source::Own(load) => load.samples(),
             Source::External(counter) => counter.samples(),
@@ -96,11 +96,11 @@ pub async fn run(client: Client, args: &RehearseArgs) -> Result<u8> {
     let samples = since(begun, source.samples());
     let pods = locks::lock(&lives).values().cloned().collect();
     let title = format!("{} in {namespace}, restarted under load", args.workload);
-    let course = Course { title, window: Some(window), samples, pods };
+    let run = Run { title, window: Some(window), samples, pods };
     let slo = (!matches!(source, Source::None)).then_some(args.slo);
-    let report = Report::of(&course, args.workload.to_string(), namespace, slo, stopped);
+    let report = Report::of(&run, args.workload.to_string(), namespace, slo, stopped);
     if let Some(path) = &args.svg {
-        std::fs::write(path, picture::svg(&course)).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(path, picture::svg(&run)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     match args.format {
         RehearseFormat::Human => AutoStream::auto(io::stdout().lock()).write_all(report.text().as_bytes())?,
@@ -128,7 +128,7 @@ fn asked(args: &RehearseArgs, rollout: &Rollout, namespace: &str) -> Result<bool
 }
 
 /// What was begun at a moment or later.
-fn since(moment: f64, mut samples: Vec<course::Sample>) -> Vec<course::Sample> {
+fn since(moment: f64, mut samples: Vec<recording::Sample>) -> Vec<recording::Sample> {
     samples.retain(|sample| sample.at >= moment);
     samples
 }
@@ -136,9 +136,9 @@ fn since(moment: f64, mut samples: Vec<course::Sample>) -> Vec<course::Sample> {
 /// What is asked before the restart: when that began, and what became of it. A proxy may not yet know pods that have just
 /// begun: what fails for up to E is asked again, and the first answers are left out.
 async fn before(args: &RehearseArgs, source: &Source) -> (f64, Count) {
-    let patience = Instant::now() + args.propagation;
+    let deadline = Instant::now() + args.propagation;
     loop {
-        let (begun, last) = (now(), Instant::now() >= patience);
+        let (begun, last) = (now(), Instant::now() >= deadline);
         sleep(args.before).await;
         let count = Count::of(&since(begun, source.samples()));
         if last || count.success_percent() >= args.slo {
@@ -224,7 +224,7 @@ async fn roll(
         }
     }
     bar.set_message("until no work is sent to the replaced pods");
-    let settled = course::settled(locks::lock(lives).values(), args.propagation);
+    let settled = recording::settled(locks::lock(lives).values(), args.propagation);
     sleep(Duration::from_secs_f64((settled.unwrap_or(from) - now()).max(0.0))).await;
     let window = (from, now());
     bar.set_message("after the rollout");

@@ -1,6 +1,6 @@
 //! A run as a picture over time: requests and errors above, a lane for each pod below.
 
-use super::course::{Course, PodLife};
+use super::recording::{PodLife, Run};
 use crate::report::timeline::svg::canvas::{Anchor, Canvas, Type};
 use crate::report::timeline::svg::palette::Colour;
 
@@ -32,21 +32,21 @@ impl Scale {
 }
 
 /// The picture, as an SVG file.
-pub fn svg(course: &Course) -> String {
-    let (from, to) = course.span().unwrap_or((0.0, 1.0));
+pub fn svg(run: &Run) -> String {
+    let (from, to) = run.span().unwrap_or((0.0, 1.0));
     let scale = Scale { from, seconds: (to - from).max(1.0) };
     let mut canvas = Canvas::new(WIDTH, "draingate-run");
     let mut y = PADDING + 14;
-    canvas.text(PADDING, y, Anchor::Start, Type::TITLE, Colour::Text, &course.title);
+    canvas.text(PADDING, y, Anchor::Start, Type::TITLE, Colour::Text, &run.title);
     y += 20;
-    let said = words(course);
-    let failed = course.samples.iter().any(|sample| sample.error.is_some());
+    let said = words(run);
+    let failed = run.samples.iter().any(|sample| sample.error.is_some());
     canvas.text(PADDING, y, Anchor::Start, Type::BODY, if failed { Colour::Bad } else { Colour::Good }, &said);
     y += 14;
     let top = y;
-    requests(&mut canvas, course, &scale, y);
+    requests(&mut canvas, run, &scale, y);
     y += REQUESTS + 10;
-    let mut pods: Vec<&PodLife> = course.pods.iter().filter(|pod| pod.gone.is_none_or(|gone| gone >= from)).collect();
+    let mut pods: Vec<&PodLife> = run.pods.iter().filter(|pod| pod.gone.is_none_or(|gone| gone >= from)).collect();
     pods.sort_by(|a, b| {
         let key = |pod: &PodLife| (pod.deleted.unwrap_or(f64::MAX), pod.created.unwrap_or(f64::MIN));
         key(a).0.total_cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1))
@@ -60,18 +60,18 @@ pub fn svg(course: &Course) -> String {
         let said = format!("and {more} more pods");
         canvas.text(PADDING, y - 5, Anchor::Start, Type::SMALL, Colour::Muted, &said);
     }
-    for at in course.window.into_iter().flat_map(|(from, to)| [from, to]) {
+    for at in run.window.into_iter().flat_map(|(from, to)| [from, to]) {
         canvas.line(scale.x(at), top, scale.x(at), y, Colour::Text, "3 3");
     }
-    y = ticks(&mut canvas, course, &scale, top, y);
+    y = ticks(&mut canvas, run, &scale, top, y);
     y = legend(&mut canvas, y + 18);
-    canvas.finish(y + 14, &course.title, &said)
+    canvas.finish(y + 14, &run.title, &said)
 }
 
 /// What there is to see, in a sentence.
-fn words(course: &Course) -> String {
-    let (inside, outside) = course.split();
-    let Some((from, to)) = course.window else {
+fn words(run: &Run) -> String {
+    let (inside, outside) = run.split();
+    let Some((from, to)) = run.window else {
         return format!("no rollout: {} sent, {} failed", outside.sent, outside.failed);
     };
     format!(
@@ -86,9 +86,9 @@ fn words(course: &Course) -> String {
 }
 
 /// Bars of requests by when they ended; what failed stands on top, and is never too small to be seen.
-fn requests(canvas: &mut Canvas, course: &Course, scale: &Scale, top: u64) {
+fn requests(canvas: &mut Canvas, run: &Run, scale: &Scale, top: u64) {
     let mut buckets = vec![(0_u64, 0_u64); BUCKETS];
-    for sample in &course.samples {
+    for sample in &run.samples {
         let place = ((sample.end() - scale.from) / scale.seconds * BUCKETS as f64) as usize;
         if let Some((fine, failed)) = buckets.get_mut(place.min(BUCKETS - 1)) {
             *if sample.error.is_some() { failed } else { fine } += 1;
@@ -140,8 +140,8 @@ fn lane(canvas: &mut Canvas, pod: &PodLife, scale: &Scale, y: u64, end: f64) {
 }
 
 /// Seconds after the rollout began, or after the start; gives where they end.
-fn ticks(canvas: &mut Canvas, course: &Course, scale: &Scale, top: u64, bottom: u64) -> u64 {
-    let zero = course.window.map_or(scale.from, |(from, _)| from);
+fn ticks(canvas: &mut Canvas, run: &Run, scale: &Scale, top: u64, bottom: u64) -> u64 {
+    let zero = run.window.map_or(scale.from, |(from, _)| from);
     let steps = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
     let step = steps.into_iter().find(|step| scale.seconds / step <= 12.0).unwrap_or(scale.seconds);
     let mut n = ((scale.from - zero) / step).ceil();

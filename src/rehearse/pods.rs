@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
 
-use super::course::PodLife;
+use super::recording::PodLife;
 use crate::locks;
 
 /// Between two attempts to list, where the API server is away.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::course::{Count, Course, PodLife};
+use super::recording::{Count, PodLife, Run};
 
 const BOLD: &str = "\u{1b}[1m";
 const RED: &str = "\u{1b}[1;31m";
@@ -74,17 +74,11 @@ pub struct Moment {
 
 impl Report {
     /// Of a run with a window. `slo`: the target in percent, where there was a load.
-    pub fn of(
-        course: &Course,
-        workload: String,
-        namespace: String,
-        slo: Option<f64>,
-        stopped: Option<String>,
-    ) -> Report {
-        let (from, to) = course.window.unwrap_or_default();
-        let (inside, outside) = course.split();
-        let moment = |at: f64| Moment { at, after_restart: at - from, follows: course.before(at) };
-        let errors = course.errors();
+    pub fn of(run: &Run, workload: String, namespace: String, slo: Option<f64>, stopped: Option<String>) -> Report {
+        let (from, to) = run.window.unwrap_or_default();
+        let (inside, outside) = run.split();
+        let moment = |at: f64| Moment { at, after_restart: at - from, follows: run.before(at) };
+        let errors = run.errors();
         let slo = slo.map(|target| {
             let actual = inside.success_percent();
             Slo { target, actual, met: actual >= target && stopped.is_none() }
@@ -100,7 +94,7 @@ impl Report {
             first_error: errors.map(|(first, _)| moment(first)),
             last_error: errors.map(|(_, last)| moment(last)),
             stopped,
-            pods: course.pods.clone(),
+            pods: run.pods.clone(),
         }
     }
 

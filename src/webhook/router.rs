@@ -18,7 +18,7 @@ use super::changes::{self, Changes};
 use super::metrics::WebhookMetrics;
 use crate::locks;
 use crate::serve::body::read_body;
-use draingate_core::admit::{self, Outcome, Story, Webhook};
+use draingate_core::admit::{self, Outcome, Webhook, WorkloadEvent};
 use draingate_core::judge::Verdict;
 use draingate_core::mode::Mode;
 use draingate_core::review::{Answer, Review};
@@ -29,8 +29,8 @@ type Labels = BTreeMap<String, String>;
 /// Reads one namespace's labels from the API server; `None` where there is no such namespace.
 pub type ReadNamespace = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Labels>, String>> + Send + Sync>;
 
-/// Takes what a workload should be told, and returns at once.
-pub type Tell = Arc<dyn Fn(Story) + Send + Sync>;
+/// Takes what is to be recorded on a workload, and returns at once.
+pub type EventSink = Arc<dyn Fn(WorkloadEvent) + Send + Sync>;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -41,8 +41,8 @@ pub struct Webhooks {
     pub read_namespace: Option<ReadNamespace>,
     /// Looks at running pods when a label or a policy changes; `None` without a cluster.
     pub changes: Option<Arc<Changes>>,
-    /// Tells a workload what happened to its pod; `None` where nobody is to be told.
-    pub tell: Option<Tell>,
+    /// Records what happened to a workload's pod; `None` without a cluster.
+    pub events: Option<EventSink>,
     /// Counted here.
     pub metrics: Arc<WebhookMetrics>,
     /// The most bytes of a body, and the time for it to arrive.
@@ -116,8 +116,8 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
         admit::admit(webhook, kind, &review, seen.as_ref().unwrap_or(&world)).map_err(Failure::Bad)?
     };
     report(webhook, app, &review, kind.as_str(), &outcome);
-    if let (Some(tell), Some(story)) = (&app.tell, outcome.story.take()) {
-        tell(story);
+    if let (Some(sink), Some(event)) = (&app.events, outcome.event.take()) {
+        sink(event);
     }
     Ok(respond(&review, &outcome.answer))
 }

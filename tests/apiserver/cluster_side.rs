@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
-use draingate::cluster::crd;
 use draingate::cluster::watch::{Cluster, Options};
 use draingate::cluster::webhooks;
+use draingate::cluster::{crd, status};
 use draingate_core::mode::Mode;
 use draingate_core::text::Pairs;
 use draingate_core::world::{SleepSupport, World};
@@ -41,6 +41,13 @@ async fn watch(server: &ApiServer, options: Options) -> (Cluster, Arc<RwLock<Wor
     let world = Arc::new(RwLock::new(World::default()));
     let cluster = Cluster::start(server.client().await, world.clone(), options);
     eventually("the first sync", || cluster.synced()).await;
+    (cluster, world)
+}
+
+/// As [`watch`], and writes the policies' status until the test's end.
+async fn watch_and_write(server: &ApiServer) -> (Cluster, Arc<RwLock<World>>) {
+    let (cluster, world) = watch(server, Options::default()).await;
+    tokio::spawn(status::keep(server.client().await, cluster.policies()));
     (cluster, world)
 }
 
@@ -313,9 +320,8 @@ fn conditions(server: &ApiServer, args: &[&str]) -> BTreeMap<String, (String, St
 async fn policies_say_what_became_of_them() {
     let server = server();
     server.apply("{apiVersion: v1, kind: Namespace, metadata: {name: status}}");
-    let options = Options { write_status: true, ..Options::default() };
-    let (_first, _) = watch(server, options).await;
-    let (_second, _) = watch(server, options).await;
+    let (_first, _) = watch_and_write(server).await;
+    let (_second, _) = watch_and_write(server).await;
     let of = |name: &str| conditions(server, &["drainpol", "-n", "status", name]);
 
     server.apply(&policy("DrainPolicy", "status", "a", &json!({"selector": {"matchLabels": {"x": "1"}}})));
@@ -357,8 +363,7 @@ async fn policies_say_what_became_of_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_lives_through_missing_definitions_and_a_lost_api_server() {
     let server = &ApiServer::start();
-    let options = Options { write_status: true, ..Options::default() };
-    let (cluster, world) = watch(server, options).await;
+    let (cluster, world) = watch_and_write(server).await;
     assert!(cluster.policies_crd_missing());
 
     // Without validation, as an older or a hand-written CRD might be.
@@ -416,7 +421,7 @@ async fn it_lives_through_missing_definitions_and_a_lost_api_server() {
         panic!("{:?}", world.read().unwrap().sleep)
     };
     assert!(because.contains("v1.29.4-gke.100"), "{because}");
-    let (_exec, world) = watch(server, Options { hook_fallback_exec: true, ..Options::default() }).await;
+    let (_exec, world) = watch(server, Options { hook_fallback_exec: true }).await;
     assert!(matches!(world.read().unwrap().sleep, SleepSupport::Exec { .. }));
 }
 

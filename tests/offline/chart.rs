@@ -193,7 +193,7 @@ fn measures_shown() -> BTreeSet<String> {
         verdict: None,
         codes: vec![Code::GraceBudget],
         skipped: Some("mirror pod"),
-        story: None,
+        event: None,
     };
     webhook.admitted(Webhook::Validate, &outcome);
     webhook.took(Webhook::Validate, Duration::from_millis(1));

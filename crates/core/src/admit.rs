@@ -49,34 +49,34 @@ pub struct Outcome {
     pub codes: Vec<crate::finding::Code>,
     /// Why the subject was passed over.
     pub skipped: Option<&'static str>,
-    /// What its workload should be told; never for a dry run.
-    pub story: Option<Story>,
+    /// What its workload should hear of; never for a dry run.
+    pub event: Option<WorkloadEvent>,
 }
 
 impl Outcome {
     fn allow(mode: Mode) -> Outcome {
-        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None, story: None }
+        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None, event: None }
     }
 }
 
 /// What happened to a workload's pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Story {
-    /// In one word.
-    pub happening: Happening,
+pub struct WorkloadEvent {
+    /// Why it is recorded.
+    pub reason: EventReason,
     /// Where.
     pub namespace: String,
     /// In words, with the numbers.
     pub text: String,
     /// Whose pod it was.
     pub workload: Workload,
-    /// The Event's name, where every replica has the same to tell: only the first of them does.
-    pub event: Option<String>,
+    /// The Event's name, where every replica has the same to record: only the first of them does.
+    pub name: Option<String>,
 }
 
 /// What can happen to a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Happening {
+pub enum EventReason {
     /// It got hooks or a longer grace.
     Injected,
     /// It was turned away.
@@ -147,7 +147,7 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
             let judgement = judge::judge(subject, &context, view);
             let mut outcome = validated(subject, &judgement, mode, namespace);
             if !review.dry_run && view == View::Final {
-                outcome.story = story(subject, &judgement, &outcome, namespace);
+                outcome.event = workload_event(subject, &judgement, &outcome, namespace);
             }
             if let (Err(unknown), None) = (label, &judgement.skipped) {
                 outcome.answer.warnings.insert(0, messages::unknown_mode(namespace, unknown));
@@ -172,19 +172,24 @@ fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &s
         verdict: Some(judgement.verdict()),
         codes: judgement.findings.iter().map(|finding| finding.code).collect(),
         skipped: judgement.skipped.as_ref().map(|skip| skip.as_str()),
-        story: None,
+        event: None,
     }
 }
 
-/// What to tell the pod's workload; nothing where there is none.
-fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace: &str) -> Option<Story> {
+/// What to record on the pod's workload; nothing where there is none.
+fn workload_event(
+    subject: &Subject,
+    judgement: &Judgement,
+    outcome: &Outcome,
+    namespace: &str,
+) -> Option<WorkloadEvent> {
     let owner = subject.controller.as_ref().filter(|owner| owner.is_credible())?;
-    let (happening, text) = match &outcome.answer.denial {
-        Some(denial) => (Happening::Rejected, denial.clone()),
-        None => (Happening::Injected, format!("its pods get {}", judgement.injected()?)),
+    let (reason, text) = match &outcome.answer.denial {
+        Some(denial) => (EventReason::Rejected, denial.clone()),
+        None => (EventReason::Injected, format!("its pods get {}", judgement.injected()?)),
     };
     // Hundreds of these may wait to be told.
-    let text = messages::cut(text, messages::STORY_LIMIT);
+    let text = messages::cut(text, messages::EVENT_LIMIT);
     let workload = Workload {
         api_version: owner.api_version.to_string(),
         kind: owner.kind.to_string(),
@@ -192,5 +197,5 @@ fn story(subject: &Subject, judgement: &Judgement, outcome: &Outcome, namespace:
         uid: owner.uid.to_string(),
         deployment: subject.deployment().map(str::to_owned),
     };
-    Some(Story { happening, namespace: namespace.to_owned(), text, workload, event: None })
+    Some(WorkloadEvent { reason, namespace: namespace.to_owned(), text, workload, name: None })
 }

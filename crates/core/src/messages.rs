@@ -18,8 +18,8 @@ const WARNINGS_LIMIT: usize = 3_900;
 const DENIED_FINDINGS: usize = 10;
 /// The longest line of a denial, in bytes: a pod can have hundreds of containers to name in one.
 const DENIAL_LINE: usize = 2_000;
-/// The longest story, in bytes: an Event's note takes no more.
-pub(crate) const STORY_LIMIT: usize = 1_000;
+/// The longest text of a workload's event, in bytes: an Event's note takes no more.
+pub(crate) const EVENT_LIMIT: usize = 1_000;
 /// The longest audit annotation, in bytes.
 const AUDIT_LIMIT: usize = 1_000;
 

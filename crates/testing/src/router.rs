@@ -21,7 +21,7 @@ pub async fn answer(
 ) -> Value {
     let body_bounds = (8 << 20, Duration::from_secs(10));
     let metrics = WebhookMetrics::register(&mut Registry::default());
-    let webhooks = Webhooks { tell: None, changes: None, world, read_namespace, metrics, body: body_bounds };
+    let webhooks = Webhooks { events: None, changes: None, world, read_namespace, metrics, body: body_bounds };
     let answer = router(webhooks).oneshot(request("POST", path, body)).await.unwrap();
     let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()

@@ -28,7 +28,7 @@ use self::lease::Holder;
 use self::metrics::CaMetrics;
 use self::state::{State, Step, Time, certificates, seconds};
 use super::metrics::WriteResult;
-use super::watch::jitter;
+use crate::backoff::jitter;
 use crate::serve::certificate::{AuthorityError, CurrentCertificate};
 use crate::serve::drain::{Drain, Phase};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::table::{Id, Record, Selects};
+use crate::cluster::policies::{Id, Record, Selects};
 use draingate_core::policy::PolicyKind;
 
 /// The longest message; a policy's own text may be part of it.

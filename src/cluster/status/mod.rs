@@ -4,24 +4,19 @@
 //! object that it is about, so that of several replicas one succeeds and the others see its work.
 
 mod conditions;
-mod table;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
-use kube::core::GroupVersionKind;
-use kube::{Api, Client};
+use kube::Client;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-pub(super) use self::table::{Record, Table};
-
-use self::table::Id;
-use super::crd;
-use super::watch::jitter;
+use super::policies::{self, Id, Record, Table};
+use crate::backoff::jitter;
 use draingate_core::policy::PolicyKind;
 
 /// After a change, others usually follow.
@@ -32,18 +27,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const REPEAT: Duration = Duration::from_secs(60);
 const FIELD_MANAGER: &str = "draingate";
 
-/// Policies of a kind, in all namespaces.
-pub(super) fn api(client: Client, kind: PolicyKind) -> Api<DynamicObject> {
-    Api::all_with(client, &resource(kind))
-}
-
-fn resource(kind: PolicyKind) -> ApiResource {
-    let kind_of = GroupVersionKind::gvk(crd::GROUP, crd::VERSION, kind.as_str());
-    ApiResource::from_gvk_with_plural(&kind_of, crd::plural(kind))
-}
-
 /// Writes conditions whenever the table changes.
-pub(super) async fn run(client: Client, table: Arc<Table>) {
+pub async fn keep(client: Client, table: Arc<Table>) {
     let mut writer = Writer { client, written: HashMap::new(), told: HashSet::new() };
     let mut again = None;
     loop {
@@ -89,9 +74,9 @@ impl Writer {
 
     /// Whether it was written, or never will be.
     async fn write(&mut self, id: &Id, record: &Record, status: &Value) -> bool {
-        let api: Api<DynamicObject> = match id.kind {
-            PolicyKind::ClusterDrainPolicy => api(self.client.clone(), id.kind),
-            PolicyKind::DrainPolicy => Api::namespaced_with(self.client.clone(), &id.key.namespace, &resource(id.kind)),
+        let api = match id.kind {
+            PolicyKind::ClusterDrainPolicy => policies::api(self.client.clone(), id.kind),
+            PolicyKind::DrainPolicy => policies::namespaced(self.client.clone(), id.kind, &id.key.namespace),
         };
         let patch = json!({"metadata": {"resourceVersion": record.resource_version}, "status": status});
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
-use super::pause::Pause;
 use super::reflect::{ANSWER_LIMIT, Failure, Listen, MISSING_RETRY, PAGE, SILENCE_LIMIT, advance, turn};
+use crate::backoff::Backoff;
 
 /// What is heard of the objects of one kind.
 #[derive(Debug)]
@@ -51,9 +51,9 @@ where
 {
     let mut follower = Follower { api, which, wrap, to };
     let mut version = None;
-    let mut pause = Pause::new();
+    let mut backoff = Backoff::new();
     while !follower.to.is_closed() {
-        let Some(ended) = turn(&mut follower, &mut version, &mut pause).await else { continue };
+        let Some(ended) = turn(&mut follower, &mut version, &mut backoff).await else { continue };
         if let Err(failure) = ended {
             // Listed again, even where the watch could go on: what happened meanwhile was not heard as it happened.
             version = None;
@@ -64,7 +64,7 @@ where
                 tokio::time::sleep(MISSING_RETRY).await;
             }
         }
-        pause.wait().await;
+        backoff.wait().await;
     }
 }
 

@@ -10,8 +10,9 @@ use kube::{Api, Client, Resource};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::reflect::{Key, Kind};
-use crate::cluster::status::{Record, Table};
+use super::reflect::Kind;
+use crate::cluster::key::Key;
+use crate::cluster::policies::{Record, Table};
 use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
 use draingate_core::world::World;
 

@@ -8,7 +8,6 @@ mod health;
 mod kinds;
 mod live;
 mod nodes;
-mod pause;
 mod reflect;
 
 use std::collections::BTreeMap;
@@ -22,12 +21,10 @@ pub use self::health::{Watch, WatchHealth};
 pub use self::live::LiveReadError;
 
 pub(crate) use self::follow::{Change, Trouble, Which, follow};
-pub(super) use self::pause::jitter;
-pub(super) use self::reflect::Key;
 
 use self::health::Health;
 use self::live::LiveReads;
-use super::status;
+use super::policies::{self, Table};
 use draingate_core::policy::PolicyKind;
 use draingate_core::world::{SleepSupport, World};
 
@@ -46,13 +43,12 @@ pub async fn read_sleep_support(client: &Client) -> Result<SleepSupport, String>
 pub struct Options {
     /// On a cluster without the native sleep, `exec: ["sleep", "N"]` may stand in.
     pub hook_fallback_exec: bool,
-    /// Write conditions to the policies' status.
-    pub write_status: bool,
 }
 
 /// The running watches. They end when this is dropped.
 pub struct Cluster {
     world: Arc<RwLock<World>>,
+    policies: Arc<Table>,
     health: Vec<Arc<Health>>,
     versions_read: Arc<AtomicBool>,
     live: LiveReads,
@@ -64,7 +60,7 @@ impl Cluster {
     pub fn start(client: Client, world: Arc<RwLock<World>>, options: Options) -> Cluster {
         let mut tasks = JoinSet::new();
         let health: Vec<_> = Watch::ALL.into_iter().map(|watch| Arc::new(Health::new(watch))).collect();
-        let table = Arc::new(status::Table::default());
+        let table = Arc::new(Table::default());
         for health in &health {
             let (client, world, health) = (client.clone(), world.clone(), health.clone());
             match health.watch() {
@@ -74,13 +70,13 @@ impl Cluster {
                 Watch::Services => tasks.spawn(reflect::run(kinds::Services, kinds::services(client), world, health)),
                 Watch::DrainPolicies => tasks.spawn(reflect::run(
                     kinds::Policies::new(PolicyKind::DrainPolicy, table.clone()),
-                    status::api(client, PolicyKind::DrainPolicy),
+                    policies::api(client, PolicyKind::DrainPolicy),
                     world,
                     health,
                 )),
                 Watch::ClusterDrainPolicies => tasks.spawn(reflect::run(
                     kinds::Policies::new(PolicyKind::ClusterDrainPolicy, table.clone()),
-                    status::api(client, PolicyKind::ClusterDrainPolicy),
+                    policies::api(client, PolicyKind::ClusterDrainPolicy),
                     world,
                     health,
                 )),
@@ -88,15 +84,17 @@ impl Cluster {
         }
         let versions_read = Arc::new(AtomicBool::new(false));
         tasks.spawn(nodes::run(client.clone(), world.clone(), options.hook_fallback_exec, versions_read.clone()));
-        if options.write_status {
-            tasks.spawn(status::run(client.clone(), table));
-        }
-        Cluster { world, health, versions_read, live: LiveReads::new(client), _tasks: tasks }
+        Cluster { world, policies: table, health, versions_read, live: LiveReads::new(client), _tasks: tasks }
     }
 
     /// What is known.
     pub fn world(&self) -> &Arc<RwLock<World>> {
         &self.world
+    }
+
+    /// What the status of each policy depends on.
+    pub fn policies(&self) -> Arc<Table> {
+        Arc::clone(&self.policies)
     }
 
     /// Whether everything has been read at least once. Never false again after it was true.

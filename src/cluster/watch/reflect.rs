@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::health::Health;
-use super::pause::Pause;
+use crate::backoff::Backoff;
+use crate::cluster::key::Key;
 use crate::locks::write;
 use draingate_core::world::World;
 
@@ -32,20 +33,6 @@ pub(super) const MISSING_RETRY: Duration = Duration::from_secs(3);
 /// How long a kind has to be unknown before what was known of it is forgotten: an API server that has just started
 /// does not know its CRDs yet.
 const MISSING_BELIEVED: Duration = Duration::from_secs(10);
-
-/// What an object is known by; the namespace is empty for one of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::cluster) struct Key {
-    pub(in crate::cluster) namespace: String,
-    pub(in crate::cluster) name: String,
-}
-
-impl Key {
-    fn of(object: &impl Resource) -> Key {
-        let meta = object.meta();
-        Key { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
-    }
-}
 
 /// How objects of one kind enter the world.
 pub(super) trait Kind: Send + 'static {
@@ -77,7 +64,7 @@ pub(super) trait Listen {
 pub(super) async fn turn(
     listener: &mut impl Listen,
     version: &mut Option<String>,
-    pause: &mut Pause,
+    backoff: &mut Backoff,
 ) -> Option<Result<(), Failure>> {
     let begun = Instant::now();
     let Some(last) = version else {
@@ -91,7 +78,7 @@ pub(super) async fn turn(
     };
     let ended = listener.watch(last).await;
     if begun.elapsed() >= SHORTEST_WATCH {
-        pause.reset();
+        backoff.reset();
         if ended.is_ok() {
             return None;
         }
@@ -103,11 +90,11 @@ pub(super) async fn turn(
 pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock<World>>, health: Arc<Health>) {
     let mut reflector = Reflector { kind, api, world, health, known: HashSet::new() };
     let mut version = None;
-    let mut pause = Pause::new();
+    let mut backoff = Backoff::new();
     let mut missing_since = None;
     loop {
         let begun = Instant::now();
-        let Some(ended) = turn(&mut reflector, &mut version, &mut pause).await else {
+        let Some(ended) = turn(&mut reflector, &mut version, &mut backoff).await else {
             missing_since = None;
             continue;
         };
@@ -117,7 +104,7 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
                 let since = *missing_since.get_or_insert(begun);
                 if !reflector.known.is_empty() && since.elapsed() < MISSING_BELIEVED {
                     reflector.health.failed(&problem);
-                    pause.wait().await;
+                    backoff.wait().await;
                     continue;
                 }
                 reflector.replace(HashMap::new());
@@ -133,7 +120,7 @@ pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock
             }
             Ok(()) => {}
         }
-        pause.wait().await;
+        backoff.wait().await;
     }
 }
 

@@ -73,7 +73,7 @@ fn hostile_text_reaches_nobody_raw_or_whole() {
                     .flat_map(|denial| denial.split('\n'))
                     .chain(answer.warnings.iter().map(String::as_str));
                 let audit = answer.audit.values().map(String::as_str);
-                let told = outcome.story.iter().flat_map(|story| story.text.split('\n'));
+                let told = outcome.event.iter().flat_map(|event| event.text.split('\n'));
                 for line in lines.chain(audit).chain(told) {
                     assert!(!is_raw(line), "{mode}: {line:?}");
                     assert!(line.len() <= 2_100, "{mode}: {} bytes", line.len());
@@ -194,25 +194,25 @@ fn an_answer_is_small_whatever_the_pod() {
 #[test]
 fn a_story_is_small_and_of_a_credible_owner() {
     let world = world("enforce", json!({"gracePeriod": {"adjust": "Never"}}));
-    let story = |owner: Value, name: String| {
+    let event = |owner: Value, name: String| {
         let mut pod = pod(vec![server_with_long_hook(&name)]);
         pod["metadata"]["ownerReferences"] = json!([owner]);
-        create(Webhook::Validate, &world, Kind::Pod, &pod).story
+        create(Webhook::Validate, &world, Kind::Pod, &pod).event
     };
     let owner =
         || json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "1", "controller": true});
-    assert!(story(owner(), "app".into()).unwrap().text.contains("shorten the preStop hook of \"app\""));
-    let large = story(owner(), "n".repeat(1 << 20)).unwrap();
+    assert!(event(owner(), "app".into()).unwrap().text.contains("shorten the preStop hook of \"app\""));
+    let large = event(owner(), "n".repeat(1 << 20)).unwrap();
     assert!(large.text.len() <= 1_010, "{} bytes", large.text.len());
     for (field, value) in [("name", "a/b"), ("name", ""), ("uid", ""), ("kind", ""), ("apiVersion", "")] {
         let mut owner = owner();
         owner[field] = json!(value);
-        assert_eq!(story(owner, "app".into()), None, "{field} {value:?}");
+        assert_eq!(event(owner, "app".into()), None, "{field} {value:?}");
     }
     for field in ["name", "uid", "kind", "apiVersion"] {
         let mut owner = owner();
         owner[field] = json!("a".repeat(1_000));
-        assert_eq!(story(owner, "app".into()), None, "{field}");
+        assert_eq!(event(owner, "app".into()), None, "{field}");
     }
 }
 

@@ -58,7 +58,7 @@ impl PodLife {
 
 /// A whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Course {
+pub struct Run {
     /// What it is a run of, in one line.
     pub title: String,
     /// The deploy window: from the moment the rollout was asked for until the last pod that it replaced was gone, and at
@@ -131,7 +131,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     sorted.get(rank as usize - 1).copied()
 }
 
-impl Course {
+impl Run {
     /// Those in flight at some moment of the deploy window, and all others. Without a window all are outside.
     pub fn split(&self) -> (Count, Count) {
         let inside = |sample: &&Sample| self.window.is_some_and(|(from, to)| sample.at <= to && sample.end() >= from);
@@ -185,13 +185,13 @@ mod tests {
             sample(20.0, 0.5, Some("refused")),
             sample(20.1, 0.5, Some("refused")),
         ];
-        let course = Course { window: Some((10.0, 20.0)), samples, ..Course::default() };
-        let (inside, outside) = course.split();
+        let run = Run { window: Some((10.0, 20.0)), samples, ..Run::default() };
+        let (inside, outside) = run.split();
         assert_eq!((inside.sent, inside.failed, outside.sent, outside.failed), (3, 2, 2, 1));
         assert_eq!(inside.errors, BTreeMap::from([("eof".to_owned(), 1), ("refused".to_owned(), 1)]));
         assert_eq!((inside.kinds().as_str(), Count::default().kinds().as_str()), (" (eof 1, refused 1)", ""));
-        assert_eq!(course.errors(), Some((11.0, 20.6)));
-        assert_eq!(course.span(), Some((1.0, 20.6)));
+        assert_eq!(run.errors(), Some((11.0, 20.6)));
+        assert_eq!(run.span(), Some((1.0, 20.6)));
         assert_eq!(outside.success_percent(), 50.0);
     }
 
@@ -213,9 +213,9 @@ mod tests {
     #[test]
     fn an_error_is_placed_after_what_happened_last() {
         let pod = PodLife { name: "web-1".to_owned(), ready: Some(1.0), deleted: Some(10.0), ..PodLife::default() };
-        let course = Course { pods: vec![pod], ..Course::default() };
-        assert_eq!(course.before(10.5).as_deref(), Some("0.5 s after web-1 was deleted"));
-        assert_eq!(course.before(9.0).as_deref(), Some("8.0 s after web-1 was ready"));
-        assert_eq!(course.before(0.5), None);
+        let run = Run { pods: vec![pod], ..Run::default() };
+        assert_eq!(run.before(10.5).as_deref(), Some("0.5 s after web-1 was deleted"));
+        assert_eq!(run.before(9.0).as_deref(), Some("8.0 s after web-1 was ready"));
+        assert_eq!(run.before(0.5), None);
     }
 }

@@ -9,22 +9,22 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Waits that double from one failure to the next.
 #[derive(Debug)]
-pub(super) struct Pause {
+pub(crate) struct Backoff {
     next: Duration,
 }
 
-impl Pause {
-    pub(super) fn new() -> Pause {
-        Pause { next: FIRST }
+impl Backoff {
+    pub(crate) fn new() -> Backoff {
+        Backoff { next: FIRST }
     }
 
     /// After success.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = FIRST;
     }
 
     /// Waits, by chance up to half as long again, so that replicas do not come back all at once.
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         let wait = self.next + jitter(self.next / 2);
         self.next = (self.next * 2).min(LONGEST);
         tokio::time::sleep(wait).await;
@@ -32,7 +32,7 @@ impl Pause {
 }
 
 /// A random time below `limit`.
-pub(in crate::cluster) fn jitter(limit: Duration) -> Duration {
+pub(crate) fn jitter(limit: Duration) -> Duration {
     let random = RandomState::new().hash_one(0) as u32;
     limit.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

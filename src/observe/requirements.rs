@@ -1,4 +1,4 @@
-//! What the measures of one workload ask for: only what they prove too small.
+//! What the measures of one workload require: only what they prove too small.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ use draingate_core::world::World;
 
 /// A value and the numbers that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Requirement {
     pub(crate) seconds: u64,
     pub(crate) because: String,
 }
 
-/// What one workload asks for.
+/// What one workload requires, with what there is to say about it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asks {
+pub(crate) struct Requirements {
     /// R
-    pub(crate) request: Option<Asked>,
+    pub(crate) request: Option<Requirement>,
     /// E
-    pub(crate) endpoint: Option<Asked>,
+    pub(crate) endpoint: Option<Requirement>,
     /// S by container name.
-    pub(crate) stops: BTreeMap<String, Asked>,
+    pub(crate) stops: BTreeMap<String, Requirement>,
     /// What no policy can change, and what people should know.
     pub(crate) remarks: Vec<String>,
     /// The DrainPolicy that its pods have now.
@@ -38,16 +38,16 @@ pub(crate) struct Asks {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-impl Asks {
-    pub(crate) fn of(key: &WorkloadKey, tally: &Tally, world: &World) -> Option<Asks> {
+impl Requirements {
+    pub(crate) fn of(key: &WorkloadKey, tally: &Tally, world: &World) -> Option<Requirements> {
         let sample = tally.sample.as_deref()?;
         let subject = Subject::parse(Kind::Pod, sample).ok()?;
         let context = world.context(&key.namespace);
         let judgement = judge(&subject, &context, View::AsAdmitted);
-        let mut asks = Asks::default();
+        let mut requirements = Requirements::default();
         let title = format!("{} {}/{}", key.kind, key.namespace, key.name);
         if tally.hook_failed > 0 {
-            asks.remarks.push(format!(
+            requirements.remarks.push(format!(
                 "{title}: a preStop hook failed in {} of {} stops, and its container got SIGTERM at once; no policy \
                 mends that: `kubectl get events -n {} --field-selector reason=FailedPreStopHook`",
                 tally.hook_failed, tally.stops, key.namespace
@@ -55,14 +55,14 @@ impl Asks {
         }
         if let Some(skip) = &judgement.skipped {
             if tally.killed > 0 {
-                asks.remarks.push(format!("{title}: killed, but never touched by a policy: {}", skip.reason()));
+                requirements.remarks.push(format!("{title}: killed, but never touched by a policy: {}", skip.reason()));
             }
-            return Some(asks);
+            return Some(requirements);
         }
         for container in &judgement.standing.containers {
             let Some(seen) = tally.containers.get(container.name()) else { continue };
             if seen.killed > 0 && seen.killed == seen.stop.count() {
-                asks.remarks.push(format!(
+                requirements.remarks.push(format!(
                     "{title} {:?}: killed in every stop that was seen; look first whether it hears SIGTERM at all: one \
                     that does not (a shell as its first process) is killed after any grace",
                     container.name()
@@ -74,9 +74,9 @@ impl Asks {
                 Role::Helper | Role::NativeSidecar => Sourced { value: container.stop, source: Source::BuiltIn },
             };
             match seen.need.filter(|need| proves(need, now.value)) {
-                Some(need) => asks.container(&title, container.name(), container.role, seen, need, now),
+                Some(need) => requirements.container(&title, container.name(), container.role, seen, need, now),
                 None if seen.killed > 0 => {
-                    asks.remarks.push(unexplained(&title, container.name(), seen, tally, &judgement));
+                    requirements.remarks.push(unexplained(&title, container.name(), seen, tally, &judgement));
                 }
                 None => {}
             }
@@ -84,7 +84,7 @@ impl Asks {
         let now = judgement.settings.endpoint_propagation;
         let slowest = tally.endpoint.max().unwrap_or(0).div_ceil(1000);
         if slowest > now.value && slowest <= MAX_SECONDS {
-            let asked = Asked {
+            let required = Requirement {
                 seconds: slowest,
                 because: format!(
                     "{title}: {} endpoints left within p99 {} ms, max {} ms, a lower bound; now {} ({})",
@@ -96,13 +96,13 @@ impl Asks {
                 ),
             };
             match now.source {
-                Source::Annotation(key) => asks.remarks.push(annotated(key, &asked)),
-                _ => asks.endpoint = Some(asked),
+                Source::Annotation(key) => requirements.remarks.push(annotated(key, &required)),
+                _ => requirements.endpoint = Some(required),
             }
         }
-        asks.policy = context.policies(&subject.pod.metadata.labels).1.cloned();
-        asks.labels = labels(sample);
-        Some(asks)
+        requirements.policy = context.policies(&subject.pod.metadata.labels).1.cloned();
+        requirements.labels = labels(sample);
+        Some(requirements)
     }
 
     /// Whether a policy is needed.
@@ -125,19 +125,19 @@ impl Asks {
             format!("{} s {after}", need.seconds)
         };
         let source = if role == Role::App { format!(" ({})", now.source) } else { String::new() };
-        let asked = Asked {
+        let required = Requirement {
             seconds: need.seconds,
             because: format!("{title} {name:?}: {}; it took {needed}; now {}{source}", numbers(seen), now.value),
         };
         match (role, now.source) {
-            (Role::App, Source::Annotation(key)) => self.remarks.push(annotated(key, &asked)),
+            (Role::App, Source::Annotation(key)) => self.remarks.push(annotated(key, &required)),
             (Role::App, _) => {
-                if self.request.as_ref().is_none_or(|request| request.seconds < asked.seconds) {
-                    self.request = Some(asked);
+                if self.request.as_ref().is_none_or(|request| request.seconds < required.seconds) {
+                    self.request = Some(required);
                 }
             }
             (Role::Helper | Role::NativeSidecar, _) => {
-                self.stops.insert(name.to_owned(), asked);
+                self.stops.insert(name.to_owned(), required);
             }
         }
     }
@@ -159,8 +159,8 @@ fn numbers(seen: &ContainerTally) -> String {
     )
 }
 
-fn annotated(key: &str, asked: &Asked) -> String {
-    format!("annotation {key} wins over every policy: make it {} ({})", asked.seconds, asked.because)
+fn annotated(key: &str, required: &Requirement) -> String {
+    format!("annotation {key} wins over every policy: make it {} ({})", required.seconds, required.because)
 }
 
 /// Killed, and yet no setting is proven too small.

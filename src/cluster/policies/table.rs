@@ -8,31 +8,31 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::cluster::watch::Key;
+use crate::cluster::key::Key;
 use crate::locks;
 use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
 use draingate_core::selector::LabelSelector;
 
 /// One policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Id {
-    pub(super) kind: PolicyKind,
-    pub(super) key: Key,
+pub(in crate::cluster) struct Id {
+    pub(in crate::cluster) kind: PolicyKind,
+    pub(in crate::cluster) key: Key,
 }
 
 /// What is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::cluster) struct Record {
-    pub(super) title: String,
+    pub(in crate::cluster) title: String,
     /// Another one where the policy was deleted and came back under its name.
-    pub(super) uid: Option<String>,
-    pub(super) generation: i64,
-    pub(super) resource_version: Option<String>,
-    pub(super) created: Option<String>,
+    pub(in crate::cluster) uid: Option<String>,
+    pub(in crate::cluster) generation: i64,
+    pub(in crate::cluster) resource_version: Option<String>,
+    pub(in crate::cluster) created: Option<String>,
     /// What it selects, or why it cannot be read.
-    pub(super) selects: Result<Selects, String>,
+    pub(in crate::cluster) selects: Result<Selects, String>,
     /// As it is in the cluster.
-    pub(super) status: Value,
+    pub(in crate::cluster) status: Value,
 }
 
 impl Record {
@@ -58,7 +58,7 @@ type Requirement = (String, String, BTreeSet<String>);
 
 /// Selectors in a form in which equal ones are equal, however they are ordered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Selects {
+pub(in crate::cluster) struct Selects {
     pods: (BTreeMap<String, String>, BTreeSet<Requirement>),
     namespaces: (BTreeMap<String, String>, BTreeSet<Requirement>),
 }
@@ -78,7 +78,7 @@ impl Selects {
 
 /// All policies, as the watches see them.
 #[derive(Debug, Default)]
-pub(in crate::cluster) struct Table {
+pub struct Table {
     records: Mutex<BTreeMap<Id, Record>>,
     news: Notify,
 }
@@ -97,11 +97,11 @@ impl Table {
         self.news.notify_one();
     }
 
-    pub(super) async fn wait(&self) {
+    pub(in crate::cluster) async fn wait(&self) {
         self.news.notified().await;
     }
 
-    pub(super) fn read<T>(&self, read: impl FnOnce(&BTreeMap<Id, Record>) -> T) -> T {
+    pub(in crate::cluster) fn read<T>(&self, read: impl FnOnce(&BTreeMap<Id, Record>) -> T) -> T {
         read(&self.records())
     }
 

@@ -11,7 +11,7 @@ use draingate_core::world::World;
 fn answer(webhook: Webhook, body: &[u8], world: &World) -> Vec<u8> {
     let review = Review::decode(body).unwrap();
     let kind = admit::concerns(webhook, &review).unwrap();
-    let outcome = admit::admit(webhook, kind, &review, world).unwrap();
+    let outcome = admit::admit(webhook, kind, &review, &world.context(&review.namespace)).unwrap();
     outcome.answer.encode(&review.uid)
 }
 

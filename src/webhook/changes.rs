@@ -40,7 +40,7 @@ pub struct Prospect {
 
 /// What will be, where the change makes anything that `enforce` could reject; nothing to tell elsewhere.
 pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospect> {
-    let object = review.object.or(review.old_object)?;
+    let object = review.object.raw().or(review.old_object)?;
     let mut object: Value = serde_json::from_str(object.get()).ok()?;
     let namespaces = match change {
         Change::Namespace => vec![review.name.to_string()],

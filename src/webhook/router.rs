@@ -108,12 +108,11 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
     let newer = newer_labels(webhook, app, &review.namespace, deadline).await?;
     let mut outcome = {
         let world = locks::read(&app.world);
-        let seen = newer.map(|labels| {
-            let mut seen = world.excerpt(&[review.namespace.to_string()]);
-            seen.set_namespace(&review.namespace, labels);
-            seen
-        });
-        admit::admit(webhook, kind, &review, seen.as_ref().unwrap_or(&world)).map_err(Failure::Bad)?
+        let mut context = world.context(&review.namespace);
+        if let Some(labels) = &newer {
+            context = context.with_labels(labels);
+        }
+        admit::admit(webhook, kind, &review, &context).map_err(Failure::Bad)?
     };
     report(webhook, app, &review, kind.as_str(), &outcome);
     if let (Some(sink), Some(event)) = (&app.events, outcome.event.take()) {

@@ -4,10 +4,10 @@
 use crate::judge::{self, Judgement, Verdict, View};
 use crate::mode::Mode;
 use crate::subject::{Kind, Subject};
-use crate::world::World;
+use crate::world::Context;
 
 use crate::messages;
-use crate::review::{Answer, Operation, Review};
+use crate::review::{Answer, Object, Operation, Review};
 
 /// The two webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,28 +112,29 @@ pub fn concerns(webhook: Webhook, review: &Review) -> Option<Kind> {
     }
 }
 
-/// Answers a request about `kind`.
+/// Answers a request about `kind`, whose namespace is that of the context.
 ///
 /// # Errors
 /// A sentence, when the object cannot be read; the caller answers HTTP 400.
-pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Result<Outcome, String> {
-    let namespace: &str = &review.namespace;
-    let label = world.namespace(namespace).map_or(Ok(Mode::Off), |n| n.mode(world.default_mode));
+pub fn admit(webhook: Webhook, kind: Kind, review: &Review, context: &Context) -> Result<Outcome, String> {
+    let namespace = context.namespace;
+    let label = context.mode();
     let mode = label.unwrap_or(Mode::Warn);
+    if !webhook.acts_in(mode) {
+        return Ok(Outcome::allow(mode));
+    }
     let read;
-    let subject = match (&review.pod, review.object) {
-        _ if !webhook.acts_in(mode) => return Ok(Outcome::allow(mode)),
-        (Some(pod), _) => pod,
-        (None, Some(object)) => {
+    let subject = match &review.object {
+        Object::Pod(pod) => &**pod,
+        Object::Raw(object) => {
             read = Subject::parse(kind, object.get()).map_err(|e| format!("request.object: {e}"))?;
             &read
         }
-        (None, None) => return Ok(Outcome::allow(mode)),
+        Object::None => return Ok(Outcome::allow(mode)),
     };
-    let context = world.context(namespace);
     match webhook {
         Webhook::Mutate => {
-            let patch = judge::patch_for(subject, &context);
+            let patch = judge::patch_for(subject, context);
             let mut outcome = Outcome::allow(mode);
             if !patch.is_empty() {
                 let json = serde_json::to_vec(&patch).map_err(|e| format!("the patch cannot be written: {e}"))?;
@@ -144,7 +145,7 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, world: &World) -> Re
         }
         Webhook::Validate => {
             let view = if kind == Kind::Pod && mode.injects() { View::Final } else { View::AsAdmitted };
-            let judgement = judge::judge(subject, &context, view);
+            let judgement = judge::judge(subject, context, view);
             let mut outcome = validated(subject, &judgement, mode, namespace);
             if !review.dry_run && view == View::Final {
                 outcome.event = workload_event(subject, &judgement, &outcome, namespace);

@@ -36,12 +36,31 @@ pub struct Review<'a> {
     pub namespace: Text<'a>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
-    /// The object, after everything that came before us; none where it is a pod that could be read at once.
-    pub object: Option<&'a RawValue>,
-    /// The object, where it is a pod that could be read at once.
-    pub pod: Option<Subject<'a>>,
+    /// The object, after everything that came before us.
+    pub object: Object<'a>,
     /// The stored object, on UPDATE.
     pub old_object: Option<&'a RawValue>,
+}
+
+/// What a request is about.
+#[derive(Debug)]
+pub enum Object<'a> {
+    /// A pod, read in the same pass as its review.
+    Pod(Box<Subject<'a>>),
+    /// Anything else, and a pod that could not be read so.
+    Raw(&'a RawValue),
+    /// Nothing, as on DELETE.
+    None,
+}
+
+impl<'a> Object<'a> {
+    /// Its JSON, unless it was read already.
+    pub fn raw(&self) -> Option<&'a RawValue> {
+        match self {
+            Object::Raw(raw) => Some(raw),
+            Object::Pod(_) | Object::None => None,
+        }
+    }
 }
 
 /// An object on which judgements depend.
@@ -138,14 +157,14 @@ impl<'a> Review<'a> {
         match json::read::<Envelope<PodTemplate>>(text) {
             Some(envelope) if envelope.request.as_ref().is_some_and(|request| request.kind.is_pod()) => {
                 let (mut review, pod) = Review::of(envelope)?;
-                review.pod = pod.map(Subject::of_pod);
+                review.object = pod.map_or(Object::None, |pod| Object::Pod(Box::new(Subject::of_pod(pod))));
                 Ok(review)
             }
             _ => {
                 let envelope = serde_json::from_str::<Envelope<&RawValue>>(text)
                     .map_err(|e| sentence(&format!("the body is not an AdmissionReview: {e}")))?;
                 let (mut review, object) = Review::of(envelope)?;
-                review.object = object.filter(|raw| raw.get() != "null");
+                review.object = object.filter(|raw| raw.get() != "null").map_or(Object::None, Object::Raw);
                 Ok(review)
             }
         }
@@ -184,8 +203,7 @@ impl<'a> Review<'a> {
             operation: request.operation,
             namespace: request.namespace.unwrap_or_default(),
             dry_run: request.dry_run.unwrap_or(false),
-            object: None,
-            pod: None,
+            object: Object::None,
             old_object: request.old_object.filter(|raw| raw.get() != "null"),
         };
         Ok((review, request.object))
@@ -197,7 +215,7 @@ impl<'a> Review<'a> {
             let value: serde_json::Value = serde_json::from_str(raw?.get()).ok()?;
             value.pointer(kind.pod_pointer()).cloned()
         };
-        match (template(self.object), template(self.old_object)) {
+        match (template(self.object.raw()), template(self.old_object)) {
             (Some(new), Some(old)) => new != old,
             _ => true,
         }

@@ -271,6 +271,22 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// The same with other labels of the namespace, such as newer ones.
+    #[must_use]
+    pub fn with_labels(self, labels: &'a BTreeMap<String, String>) -> Context<'a> {
+        Context { labels: Some(labels), ..self }
+    }
+
+    /// The namespace's mode: `off` where it is not known; `Err` with the label's value where that is unknown, which
+    /// counts as `warn`.
+    ///
+    /// # Errors
+    /// The unknown value.
+    pub fn mode(&self) -> Result<Mode, &'a str> {
+        let Some(labels) = self.labels else { return Ok(Mode::Off) };
+        Mode::from_label(labels.get(keys::MODE).map(String::as_str), self.world.default_mode)
+    }
+
     /// A label of the namespace.
     pub fn label(&self, key: &str) -> Option<&'a str> {
         self.labels?.get(key).map(String::as_str)

@@ -33,7 +33,7 @@ pub fn review(kind: Kind, operation: &str, object: &Value, old: Option<&Value>) 
 pub fn ask(webhook: Webhook, world: &World, body: &str) -> Outcome {
     let review = Review::decode(body.as_bytes()).unwrap();
     let kind = admit::concerns(webhook, &review).expect("a request that concerns this webhook");
-    admit::admit(webhook, kind, &review, world).unwrap()
+    admit::admit(webhook, kind, &review, &world.context(&review.namespace)).unwrap()
 }
 
 pub fn create(webhook: Webhook, world: &World, kind: Kind, object: &Value) -> Outcome {

@@ -215,7 +215,7 @@ fn admit_both(body: &[u8], world: &World) {
     let Ok(review) = Review::decode(body) else { return };
     for webhook in [Webhook::Mutate, Webhook::Validate] {
         let Some(kind) = concerns(webhook, &review) else { continue };
-        let Ok(outcome) = admit(webhook, kind, &review, world) else { continue };
+        let Ok(outcome) = admit(webhook, kind, &review, &world.context(&review.namespace)) else { continue };
         let answer: Value = serde_json::from_slice(&outcome.answer.encode(&review.uid)).expect("the answer is JSON");
         assert_eq!(answer["response"]["uid"].as_str(), Some(&*review.uid));
         for warning in &outcome.answer.warnings {
@@ -236,7 +236,8 @@ fn admit_both(body: &[u8], world: &World) {
         again["request"]["object"] = patched;
         let again = again.to_string();
         let again = Review::decode(again.as_bytes()).unwrap();
-        let outcome = admit(webhook, kind, &again, world).expect("a patched pod can be read");
+        let outcome =
+            admit(webhook, kind, &again, &world.context(&again.namespace)).expect("a patched pod can be read");
         assert_eq!(outcome.answer.patch.map(|patch| String::from_utf8(patch).unwrap()), None);
     }
 }

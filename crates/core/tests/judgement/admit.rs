@@ -190,7 +190,7 @@ fn an_object_that_cannot_be_read_names_the_field() {
         *pod.pointer_mut(pointer).unwrap() = value;
         let body = review(Kind::Pod, "CREATE", &pod, None);
         let review = Review::decode(body.as_bytes()).unwrap();
-        admit::admit(Webhook::Validate, Kind::Pod, &review, &world).unwrap_err()
+        admit::admit(Webhook::Validate, Kind::Pod, &review, &world.context(SHOP)).unwrap_err()
     };
     let fractional = refused("/spec/terminationGracePeriodSeconds", json!(1.5));
     assert!(fractional.starts_with("request.object: spec.terminationGracePeriodSeconds: "), "{fractional}");

@@ -31,23 +31,7 @@ struct List {
 
 /// A code's page: what it means, an example, the fix, how to change its severity. In Markdown.
 pub fn page(code: Code) -> &'static str {
-    match code {
-        Code::GraceBudget => include_str!("../docs/codes/grace-budget.md"),
-        Code::EarlyHelper => include_str!("../docs/codes/early-helper.md"),
-        Code::InvalidSetting => include_str!("../docs/codes/invalid-setting.md"),
-        Code::ShortHold => include_str!("../docs/codes/short-hold.md"),
-        Code::UndeclaredHook => include_str!("../docs/codes/undeclared-hook.md"),
-        Code::ShellHook => include_str!("../docs/codes/shell-hook.md"),
-        Code::LockedSetting => include_str!("../docs/codes/locked-setting.md"),
-        Code::NodeLimit => include_str!("../docs/codes/node-limit.md"),
-        Code::SlowRestart => include_str!("../docs/codes/slow-restart.md"),
-        Code::NoReadiness => include_str!("../docs/codes/no-readiness.md"),
-        Code::SlowReadiness => include_str!("../docs/codes/slow-readiness.md"),
-        Code::ChangedAfter => include_str!("../docs/codes/changed-after.md"),
-        Code::PlainHelper => include_str!("../docs/codes/plain-helper.md"),
-        Code::ProbeGrace => include_str!("../docs/codes/probe-grace.md"),
-        Code::CapacityDip => include_str!("../docs/codes/capacity-dip.md"),
-    }
+    code.rule().page
 }
 
 /// A code in one line: the first one under its page's title.

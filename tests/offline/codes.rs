@@ -138,15 +138,30 @@ fn a_page_has_its_parts() {
     }
 }
 
-#[test]
-fn there_is_no_page_without_a_code() {
-    let found: BTreeSet<_> = fs::read_dir(docs().join("codes"))
+/// The names in a folder of the repository, but for one file that is about all of them.
+fn names(folder: &str, but: &str) -> BTreeSet<String> {
+    fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "README.md")
-        .collect();
-    let expected: BTreeSet<_> = Code::ALL.iter().map(|code| format!("{code}.md")).collect();
-    assert_eq!(found, expected);
+        .filter(|name| name != but)
+        .collect()
+}
+
+#[test]
+fn there_is_no_page_and_no_rule_without_a_code() {
+    let pages: BTreeSet<_> = Code::ALL.iter().map(|code| format!("{code}.md")).collect();
+    assert_eq!(names("docs/codes", "README.md"), pages);
+    let rules: BTreeSet<_> = Code::ALL.iter().map(|code| format!("{}.rs", code.as_str().replace('-', "_"))).collect();
+    assert_eq!(names("crates/core/src/rules", "mod.rs"), rules);
+}
+
+/// A row leads to its own rule: the rule spells the code as policies do.
+#[test]
+fn a_row_is_of_its_own_rule() {
+    for code in Code::ALL {
+        assert_eq!(serde_json::to_value(code).unwrap(), code.as_str(), "{code:?}");
+        assert_eq!(serde_json::from_value::<Code>(code.as_str().into()).unwrap(), code);
+    }
 }
 
 /// A page holds exactly what a command prints.

@@ -14,7 +14,7 @@
 //! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks.
 //! 5. [`budget`]: the grace-budget inequality.
 //! 6. [`plan`]: the hooks and the grace to inject, all or nothing; [`patch`] writes them down.
-//! 7. [`rules`]: the findings. **The line that decides a denial is `grace_budget` there.**
+//! 7. [`rules`]: the findings, a file for each. **The line that decides a denial is in `rules/grace_budget.rs`.**
 //! 8. [`judge`]: all of the above, once, in order; [`messages`] words it.
 
 pub mod admit;

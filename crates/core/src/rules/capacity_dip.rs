@@ -1,0 +1,66 @@
+//! A rollout that stops old pods before new ones are ready leaves fewer to take the load.
+
+use super::{Report, Rule};
+use crate::finding::Severity;
+use crate::subject::{IntOrString, Kind, Subject};
+
+pub(super) const RULE: Rule = Rule {
+    code: "capacity-dip",
+    default_severity: Severity::Off,
+    short_description: "A rollout may run below its replicas",
+    full_description: "A rollout that stops old pods before new ones are ready leaves fewer to take the load.",
+    help: "Use a rolling update with maxUnavailable: 0 and maxSurge: 1.",
+    page: include_str!("../../../../docs/codes/capacity-dip.md"),
+};
+
+pub(super) fn check(report: &mut Report) {
+    let subject = report.facts.subject;
+    let strategy = subject.rollout.strategy.as_ref();
+    let kind = strategy.and_then(|s| s.kind.as_deref()).unwrap_or("RollingUpdate");
+    let (field, unavailable) = match (subject.kind, kind) {
+        (Kind::Deployment, "Recreate") => ("strategy", subject.rollout.replicas.unwrap_or(1)),
+        (Kind::Deployment, _) => ("strategy", deployment_unavailable(subject)),
+        (Kind::StatefulSet | Kind::DaemonSet, "OnDelete") => return,
+        (Kind::StatefulSet, _) => ("updateStrategy", 1),
+        (Kind::DaemonSet, _) => {
+            let update = strategy.and_then(|s| s.rolling_update.as_ref());
+            let surges = update
+                .and_then(|u| u.max_surge.as_ref())
+                .is_some_and(|surge| *surge != IntOrString::Int(0) && *surge != IntOrString::String("0%".into()));
+            ("updateStrategy", i64::from(!surges))
+        }
+        _ => return,
+    };
+    if unavailable < 1 {
+        return;
+    }
+    let message =
+        format!("a rollout of {} {:?} may run {unavailable} below its replicas ({kind})", subject.kind, &*subject.name);
+    let fixes = match subject.kind {
+        Kind::StatefulSet => vec!["one more replica than the load needs".to_owned()],
+        _ => vec![format!("spec.{field}: {{type: RollingUpdate, rollingUpdate: {{maxUnavailable: 0, maxSurge: 1}}}}")],
+    };
+    if let Some(finding) = report.say(None, "", message, fixes) {
+        finding.pointer = format!("/spec/{field}");
+    }
+}
+
+/// How many pods a Deployment's rolling update may take away first, as its controller rounds: unavailable
+/// down, surge up, and 1 unavailable where both come out as 0 (`deploymentutil.ResolveFenceposts`).
+fn deployment_unavailable(subject: &Subject) -> i64 {
+    let replicas = subject.rollout.replicas.unwrap_or(1).max(0);
+    let update = subject.rollout.strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
+    let share = |value: Option<&IntOrString>, up: bool| match value {
+        Some(IntOrString::Int(n)) => *n,
+        Some(IntOrString::String(text)) => percent_of(text.trim_end_matches('%').parse().unwrap_or(0), replicas, up),
+        None => percent_of(25, replicas, up),
+    };
+    let unavailable = share(update.and_then(|u| u.max_unavailable.as_ref()), false);
+    let surge = share(update.and_then(|u| u.max_surge.as_ref()), true);
+    if unavailable <= 0 && surge <= 0 && replicas > 0 { 1 } else { unavailable.min(replicas) }
+}
+
+fn percent_of(percent: i64, replicas: i64, up: bool) -> i64 {
+    let product = percent.saturating_mul(replicas);
+    if up { product.saturating_add(99) / 100 } else { product / 100 }
+}

@@ -1,0 +1,36 @@
+//! A helper is told to stop while apps still need it.
+
+use super::{Facts, Report, Rule};
+use crate::finding::Severity;
+use crate::pod::{HookSource, Role};
+
+pub(super) const RULE: Rule = Rule {
+    code: "early-helper",
+    default_severity: Severity::Error,
+    short_description: "A helper stops before the apps that need it",
+    full_description: "All regular containers are told to stop at the same time. A proxy or a pooler that stops at once takes the connections of the apps with it.",
+    help: "Give the helper a preStop sleep that outlasts the apps, or make it a native sidecar.",
+    page: include_str!("../../../../docs/codes/early-helper.md"),
+};
+
+pub(super) fn check(report: &mut Report) {
+    let Facts { pod, budget, .. } = *report.facts;
+    let Some(apps_done) = budget.apps_done else { return };
+    for helper in pod.of(Role::Helper).filter(|c| c.hook_source != HookSource::Assumed) {
+        let Some(hook) = helper.hook.filter(|hook| *hook < apps_done) else { continue };
+        let name = helper.name();
+        let message = if helper.has_hook() {
+            format!("helper {name:?} is told to stop at {hook} s, its apps need it until {apps_done} s")
+        } else {
+            format!("helper {name:?} is told to stop at once, its apps need it until {apps_done} s")
+        };
+        let fixes = vec![
+            format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),
+            format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
+        ];
+        let edit = report.sleep_edit(helper, apps_done + 1);
+        if let Some(finding) = report.say(Some(helper), "/lifecycle/preStop", message, fixes) {
+            finding.edit = edit;
+        }
+    }
+}

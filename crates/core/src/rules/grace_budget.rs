@@ -1,0 +1,129 @@
+//! G is less than what the pod's stop needs. **A denial is decided here**, by the first `if` of `check`.
+
+use serde_json::json;
+
+use super::{Facts, Report, Rule};
+use crate::budget::{Budget, sum, terms};
+use crate::finding::Severity;
+use crate::keys;
+use crate::plan::Refusal;
+use crate::pod::Role;
+use crate::settings::{Settings, Source};
+use crate::subject::Subject;
+use crate::text;
+
+pub(super) const RULE: Rule = Rule {
+    code: "grace-budget",
+    default_severity: Severity::Error,
+    short_description: "The grace period is shorter than the pod's stop",
+    full_description: "The preStop hook runs inside terminationGracePeriodSeconds. What is left has to be enough for the longest request; otherwise the kubelet kills the pod while it works.",
+    help: "Raise terminationGracePeriodSeconds to the number in the message, or shorten the hook.",
+    page: include_str!("../../../../docs/codes/grace-budget.md"),
+};
+
+pub(super) fn check(report: &mut Report) {
+    let Facts { settings, pod, budget, required, .. } = *report.facts;
+    if required.is_some_and(|required| pod.grace >= required) {
+        return;
+    }
+    let message = match required {
+        Some(required) => {
+            let short = required - pod.grace;
+            format!("grace budget short by {short} s: terminationGracePeriodSeconds {} < {required} needed", pod.grace)
+        }
+        None => format!("grace budget has no end: no terminationGracePeriodSeconds is enough, it is {}", pod.grace),
+    };
+    let fixes = grace_fixes(report);
+    let mut detail = vec![sum(&terms(pod, budget, settings))];
+    if budget.required != required
+        && let Some(required) = required
+    {
+        detail.push(format!("with the hooks that would be injected: {required}"));
+    }
+    detail.extend(
+        report.facts.plan.and_then(|plan| plan.refused.as_ref()).and_then(|refusal| refusal_text(refusal, settings)),
+    );
+    let field = "/spec/terminationGracePeriodSeconds";
+    let edit = required.and_then(|required| report.edit("", field, json!(required)));
+    if let Some(finding) = report.say(None, field, message, fixes) {
+        finding.detail = detail;
+        finding.edit = edit;
+    }
+}
+
+/// Why the grace was not raised.
+fn refusal_text(refusal: &Refusal, settings: &Settings) -> Option<String> {
+    match refusal {
+        Refusal::NeverRaised => Some(format!("not raised: adjust is Never ({})", settings.adjust.source)),
+        Refusal::Ceiling => {
+            let Source::BuiltIn = settings.max_seconds.source else {
+                return Some(format!(
+                    "not raised: maxSeconds is {} ({})",
+                    settings.max_seconds.value, settings.max_seconds.source
+                ));
+            };
+            Some(format!(
+                "not raised: maxSeconds is {}, the cluster autoscaler's own limit",
+                settings.max_seconds.value
+            ))
+        }
+        Refusal::NoSleep(because) => Some(format!("nothing injected: {because}")),
+        Refusal::Endless => None,
+    }
+}
+
+/// Raise G, shorten a hook that is longer than its wait, or lower an R that nobody chose.
+fn grace_fixes(report: &Report) -> Vec<String> {
+    let Facts { subject, pod, budget, required, .. } = *report.facts;
+    let mut fixes = Vec::new();
+    if let Some(required) = required {
+        fixes.push(in_owner(subject, &format!("spec.terminationGracePeriodSeconds: {required}")));
+    }
+    // Shortening hooks down to the hold leaves this.
+    let mut shorter = pod.clone();
+    let mut long = Vec::new();
+    for container in shorter.containers.iter_mut() {
+        let wait = match container.role {
+            Role::App => Some(pod.hold),
+            Role::Helper => budget.apps_done.map(|done| done + 1),
+            Role::NativeSidecar => Some(0),
+        };
+        let Some(wait) = wait.filter(|wait| container.has_hook() && container.hook.is_none_or(|hook| hook > *wait))
+        else {
+            continue;
+        };
+        container.hook = Some(wait);
+        long.push((container.name(), wait));
+    }
+    if let Some(enough) = Budget::of(&shorter).required.filter(|_| !long.is_empty()) {
+        let each = long.iter().map(|(name, wait)| format!("the preStop hook of {name:?} to {wait} s"));
+        let then =
+            if enough <= pod.grace { String::new() } else { format!(", and terminationGracePeriodSeconds: {enough}") };
+        fixes.push(format!("or shorten {}{then}", each.collect::<Vec<_>>().join(" and ")));
+    }
+    fixes.extend(request_fix(report));
+    fixes
+}
+
+/// Offered only where every R that decides is the built-in guess.
+fn request_fix(report: &Report) -> Option<String> {
+    let Facts { pod, required, .. } = *report.facts;
+    let short = required?.checked_sub(pod.grace)?;
+    let guesses: Vec<_> = pod.of(Role::App).filter(|app| app.request.source == Source::BuiltIn).collect();
+    let seconds = guesses.first()?.request.value.checked_sub(short).filter(|seconds| *seconds > 0)?;
+    if guesses.len() != pod.of(Role::App).count() {
+        return None;
+    }
+    Some(format!(
+        "or, if no request ever takes longer than {seconds} s: annotation {}: \"{seconds}\"",
+        keys::WORST_CASE_REQUEST
+    ))
+}
+
+/// A field of the pod, as a person finds it in the manifest they own.
+fn in_owner(subject: &Subject, field: &str) -> String {
+    match subject.edited_in() {
+        Some(owner) => format!("in its {}, spec.template.{field}", text::name(owner)),
+        None => format!("{}{field}", subject.kind.pod_path()),
+    }
+}

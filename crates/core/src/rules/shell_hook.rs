@@ -1,0 +1,34 @@
+//! An exec sleep needs a binary in the image; without it the hook fails and SIGTERM comes at once.
+
+use super::{Report, Rule};
+use crate::finding::Severity;
+use crate::world::SleepSupport;
+
+pub(super) const RULE: Rule = Rule {
+    code: "shell-hook",
+    default_severity: Severity::Warning,
+    short_description: "A preStop hook needs a sleep binary in the image",
+    full_description: "An exec hook fails on an image without that binary, and SIGTERM comes at once. The native sleep needs nothing.",
+    help: "Replace the command by lifecycle.preStop.sleep.",
+    page: include_str!("../../../../docs/codes/shell-hook.md"),
+};
+
+pub(super) fn check(report: &mut Report) {
+    if *report.facts.sleep != SleepSupport::Native {
+        return;
+    }
+    let pod = report.pod();
+    for container in &pod.containers {
+        let Some(sleep) = container.exec_sleep.filter(|sleep| sleep.only) else { continue };
+        let Some(seconds) = sleep.seconds else { continue };
+        // The API server refuses a native sleep longer than the grace.
+        let seconds = if seconds > pod.grace { pod.hold.min(pod.grace) } else { seconds };
+        let name = container.name();
+        let message = format!("the exec sleep of {name:?} would fail on an image without that binary");
+        let fix = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {seconds}}}}}}}");
+        let edit = report.sleep_edit(container, seconds);
+        if let Some(finding) = report.say(Some(container), "/lifecycle/preStop/exec", message, vec![fix]) {
+            finding.edit = edit;
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::pod::{Pod, Record, Role};
 use super::policy::Controllers;
 use super::rules::{self, Facts};
-use super::settings::{Remark, Settings};
+use super::settings::{SettingProblem, Settings};
 use super::subject::{Kind, Subject};
 use super::text::quote;
 use super::world::Context;
@@ -154,7 +154,7 @@ impl Judgement<'_> {
 /// The subject with everything that does not depend on the view.
 struct Case<'a> {
     settings: Settings<'a>,
-    remarks: Vec<Remark<'a>>,
+    problems: Vec<SettingProblem<'a>>,
     record: Option<Record>,
     standing: Pod<'a>,
     told_only: bool,
@@ -164,13 +164,13 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(subject: &'a Subject<'a>, context: &Context<'a>) -> Case<'a> {
-        let (settings, mut remarks) = Settings::resolve(subject, context);
-        let record = Record::read(subject, &mut remarks);
-        let standing = Pod::read(subject, &settings, context, record.as_ref(), &mut remarks);
+        let (settings, mut problems) = Settings::resolve(subject, context);
+        let record = Record::read(subject, &mut problems);
+        let standing = Pod::read(subject, &settings, context, record.as_ref(), &mut problems);
         let told_only = settings.controllers.value == Controllers::BuiltIn && has_foreign_controller(subject);
         let excess = subject.excess();
-        remarks.extend(excess.as_deref().map(Remark::excess));
-        Case { settings, remarks, record, standing, told_only, left: told_only || excess.is_some() }
+        problems.extend(excess.as_deref().map(SettingProblem::excess));
+        Case { settings, problems, record, standing, told_only, left: told_only || excess.is_some() }
     }
 
     /// What the pod gets, computed from the pod as it was before any earlier round of ours.
@@ -208,7 +208,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
     let required = if !stands && plan.refused.is_some() { plan.required } else { budget.required };
     if !stands && !plan.record(&pod).is_empty() {
         // The patch replaces a record that could not be read.
-        case.remarks.retain(|remark| remark.annotation != Some(keys::INJECTED));
+        case.problems.retain(|problem| problem.annotation != Some(keys::INJECTED));
     }
     let findings = rules::findings(&Facts {
         subject,
@@ -217,7 +217,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
         budget: &budget,
         required,
         plan: (!stands).then_some(&plan),
-        remarks: &case.remarks,
+        problems: &case.problems,
         sleep: context.sleep(),
         undone,
     });

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::MAX_SECONDS;
 use super::keys;
 use super::policy::{AppliesTo, HelperRole, Hook};
-use super::settings::{Remark, SECONDS_EXPECTED, Settings, Sourced, container_annotation, seconds};
+use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Sourced, container_annotation, seconds};
 use super::sleep::{self, ExecSleep};
 use super::subject::{self, Handler, IntOrString, Subject};
 use super::world::Context;
@@ -160,12 +160,12 @@ pub struct GraceChange {
 
 impl Record {
     /// Reads the record of an earlier round.
-    pub fn read<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) -> Option<Record> {
+    pub fn read<'a>(subject: &'a Subject<'a>, problems: &mut Vec<SettingProblem<'a>>) -> Option<Record> {
         let annotations = subject.pod.metadata.annotations.as_ref()?;
         let text = annotations.get(keys::INJECTED)?;
         let record = serde_json::from_str(text).ok().filter(Record::is_credible);
         if record.is_none() {
-            remarks.push(Remark::bad_annotation(keys::INJECTED, text, "a record that Draingate wrote"));
+            problems.push(SettingProblem::bad_annotation(keys::INJECTED, text, "a record that Draingate wrote"));
         }
         record
     }
@@ -191,7 +191,7 @@ impl<'a> Pod<'a> {
         settings: &Settings<'a>,
         context: &Context<'a>,
         record: Option<&Record>,
-        remarks: &mut Vec<Remark<'a>>,
+        problems: &mut Vec<SettingProblem<'a>>,
     ) -> Pod<'a> {
         let spec = &subject.pod.spec;
         let all_helpers = spec.containers.iter().all(|c| settings.role_of(&c.name) == HelperRole::Helper);
@@ -219,13 +219,13 @@ impl<'a> Pod<'a> {
             .into_iter()
             .map(|(role, list, index, raw)| {
                 let name = raw.name.as_str();
-                let (hook, hook_source, exec_sleep) = read_hook(subject, settings, raw, record, hold, remarks);
+                let (hook, hook_source, exec_sleep) = read_hook(subject, settings, raw, record, hold, problems);
                 let (request, stop) = match role {
-                    Role::App => (settings.request_of(name, subject, remarks), 0),
+                    Role::App => (settings.request_of(name, subject, problems), 0),
                     _ => {
                         if let Some((key, _)) = container_annotation(subject, keys::REQUEST_PREFIX, name) {
                             let why = format!("{name:?} is a {}, which has no request of its own", role.as_str());
-                            remarks.push(Remark::idle_annotation(key, Some(name), &why));
+                            problems.push(SettingProblem::idle_annotation(key, Some(name), &why));
                         }
                         (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(name))
                     }
@@ -234,7 +234,7 @@ impl<'a> Pod<'a> {
                 Container { role, raw, pointer, hook, hook_source, exec_sleep, request, stop }
             })
             .collect();
-        lone_annotations(subject, remarks);
+        lone_annotations(subject, problems);
         Pod {
             grace: grace(spec.termination_grace_period_seconds),
             hold,
@@ -281,13 +281,13 @@ fn read_hook<'a>(
     raw: &'a subject::Container<'a>,
     record: Option<&Record>,
     hold: u64,
-    remarks: &mut Vec<Remark<'a>>,
+    problems: &mut Vec<SettingProblem<'a>>,
 ) -> HookLength {
     let name = raw.name.as_str();
-    let declared = declared_seconds(subject, name, remarks);
+    let declared = declared_seconds(subject, name, problems);
     let mut idle = |why: &str| {
         if let Some((key, _)) = declared {
-            remarks.push(Remark::idle_annotation(key, Some(name), why));
+            problems.push(SettingProblem::idle_annotation(key, Some(name), why));
         }
     };
     let Some(handler) = raw.pre_stop() else {
@@ -319,14 +319,14 @@ fn read_hook<'a>(
 fn declared_seconds<'a>(
     subject: &'a Subject<'a>,
     container: &'a str,
-    remarks: &mut Vec<Remark<'a>>,
+    problems: &mut Vec<SettingProblem<'a>>,
 ) -> Option<(&'a str, u64)> {
     let (key, value) = container_annotation(subject, keys::PRESTOP_PREFIX, container)?;
     let read = seconds(value);
     if read.is_none() {
-        let mut remark = Remark::bad_annotation(key, value, SECONDS_EXPECTED);
-        remark.container = Some(container);
-        remarks.push(remark);
+        let mut problem = SettingProblem::bad_annotation(key, value, SECONDS_EXPECTED);
+        problem.container = Some(container);
+        problems.push(problem);
     }
     read.map(|seconds| (key, seconds))
 }
@@ -363,7 +363,7 @@ pub fn is_policy_hook(handler: &Handler, seconds: u64, policy: &Hook) -> bool {
 }
 
 /// Per-container annotations whose container the pod lacks.
-fn lone_annotations<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>) {
+fn lone_annotations<'a>(subject: &'a Subject<'a>, problems: &mut Vec<SettingProblem<'a>>) {
     let Some(annotations) = &subject.pod.metadata.annotations else { return };
     let spec = &subject.pod.spec;
     let mut names = None;
@@ -375,7 +375,7 @@ fn lone_annotations<'a>(subject: &'a Subject<'a>, remarks: &mut Vec<Remark<'a>>)
             spec.containers.iter().chain(sidecars).map(|c| c.name.as_str()).collect::<HashSet<_>>()
         });
         if !names.contains(container) {
-            remarks.push(Remark::idle_annotation(key, None, "the pod has no such container; it is ignored"));
+            problems.push(SettingProblem::idle_annotation(key, None, "the pod has no such container; it is ignored"));
         }
     }
 }

@@ -56,12 +56,12 @@ impl<T> Sourced<'_, T> {
     }
 }
 
-/// A setting that was not taken, or taken with a remark.
+/// A setting that was not taken, or taken with a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark<'a> {
+pub struct SettingProblem<'a> {
     /// [`Code::InvalidSetting`] or [`Code::LockedSetting`].
     pub code: Code,
-    /// The most that this remark may weigh; a bad label or policy never rejects a pod.
+    /// The most that this problem may weigh; a bad label or policy never rejects a pod.
     pub at_most: Severity,
     /// What it weighs where no policy says otherwise.
     pub default: Severity,
@@ -75,10 +75,10 @@ pub struct Remark<'a> {
     pub fix: Option<String>,
 }
 
-impl<'a> Remark<'a> {
+impl<'a> SettingProblem<'a> {
     /// An annotation that cannot be read.
-    pub fn bad_annotation(key: &'a str, value: &str, expected: &str) -> Remark<'a> {
-        Remark {
+    pub fn bad_annotation(key: &'a str, value: &str, expected: &str) -> SettingProblem<'a> {
+        SettingProblem {
             code: Code::InvalidSetting,
             at_most: Severity::Error,
             default: Severity::Error,
@@ -90,8 +90,8 @@ impl<'a> Remark<'a> {
     }
 
     /// The same, as a warning: readable, but without effect here.
-    pub fn idle_annotation(key: &'a str, container: Option<&'a str>, why: &str) -> Remark<'a> {
-        Remark {
+    pub fn idle_annotation(key: &'a str, container: Option<&'a str>, why: &str) -> SettingProblem<'a> {
+        SettingProblem {
             code: Code::InvalidSetting,
             at_most: Severity::Error,
             default: Severity::Warning,
@@ -103,8 +103,8 @@ impl<'a> Remark<'a> {
     }
 
     /// A pod with more in it than is judged. Nothing is injected into it.
-    pub fn excess(what: &str) -> Remark<'a> {
-        Remark {
+    pub fn excess(what: &str) -> SettingProblem<'a> {
+        SettingProblem {
             code: Code::InvalidSetting,
             at_most: Severity::Error,
             default: Severity::Error,
@@ -115,8 +115,8 @@ impl<'a> Remark<'a> {
         }
     }
 
-    fn bad_elsewhere(message: String, fix: Option<String>) -> Remark<'a> {
-        Remark {
+    fn bad_elsewhere(message: String, fix: Option<String>) -> SettingProblem<'a> {
+        SettingProblem {
             code: Code::InvalidSetting,
             at_most: Severity::Warning,
             default: Severity::Warning,
@@ -133,9 +133,9 @@ impl<'a> Remark<'a> {
         source: Source<'a>,
         kept: impl fmt::Display,
         by: &str,
-    ) -> Remark<'a> {
+    ) -> SettingProblem<'a> {
         let by_author = matches!(source, Source::Annotation(_));
-        Remark {
+        SettingProblem {
             code: Code::LockedSetting,
             at_most: if by_author { Severity::Error } else { Severity::Warning },
             default: Severity::Warning,
@@ -272,14 +272,14 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Merges every layer that concerns `subject`; what was not taken is in the remarks.
-    pub fn resolve(subject: &'a Subject<'a>, context: &Context<'a>) -> (Settings<'a>, Vec<Remark<'a>>) {
-        let mut remarks = Vec::new();
+    /// Merges every layer that concerns `subject`; what was not taken is in the problems.
+    pub fn resolve(subject: &'a Subject<'a>, context: &Context<'a>) -> (Settings<'a>, Vec<SettingProblem<'a>>) {
+        let mut problems = Vec::new();
         let mut settings = Settings::built_in();
         let (cluster, own) = context.policies(&subject.pod.metadata.labels);
         if let Some(policy) = cluster {
             let built_in = settings.clone();
-            settings.merge(policy, &built_in, &mut remarks);
+            settings.merge(policy, &built_in, &mut problems);
         }
         let base = settings.clone();
         if let Some(policy) = cluster.filter(|p| !p.spec.locked.is_empty()) {
@@ -289,19 +289,19 @@ impl<'a> Settings<'a> {
                 request: base.worst_case_request.value,
             });
         }
-        settings.profile_label(context, &base, &mut remarks);
+        settings.profile_label(context, &base, &mut problems);
         if let Some(policy) = own {
-            settings.merge(policy, &base, &mut remarks);
+            settings.merge(policy, &base, &mut problems);
         }
-        settings.annotations(subject, &base, &mut remarks);
+        settings.annotations(subject, &base, &mut problems);
         for policy in context.unreadable() {
             let problem = quote(&policy.problem);
-            remarks.push(Remark::bad_elsewhere(
+            problems.push(SettingProblem::bad_elsewhere(
                 format!("{} cannot be read and is ignored: {problem}", policy.title),
                 None,
             ));
         }
-        (settings, remarks)
+        (settings, problems)
     }
 
     /// The severity of a finding.
@@ -362,7 +362,7 @@ impl<'a> Settings<'a> {
         stricter: Stricter,
         locked_at: u64,
         new: Sourced<'a, u64>,
-        remarks: &mut Vec<Remark<'a>>,
+        problems: &mut Vec<SettingProblem<'a>>,
     ) -> Option<Sourced<'a, u64>> {
         let weaker = match stricter {
             Stricter::Larger => new.value < locked_at,
@@ -370,7 +370,7 @@ impl<'a> Settings<'a> {
         };
         match self.locked(lock) {
             Some(by) if weaker => {
-                remarks.push(Remark::locked(lock, new.value, new.source, locked_at, by));
+                problems.push(SettingProblem::locked(lock, new.value, new.source, locked_at, by));
                 None
             }
             _ => Some(new),
@@ -383,12 +383,12 @@ impl<'a> Settings<'a> {
         lock: Lock,
         locked_at: &T,
         new: Sourced<'a, T>,
-        remarks: &mut Vec<Remark<'a>>,
+        problems: &mut Vec<SettingProblem<'a>>,
     ) -> Option<Sourced<'a, T>> {
         match self.locked(lock) {
             Some(by) if new.value != *locked_at => {
                 let (weaker, kept) = (format!("{:?}", new.value), format!("{locked_at:?}"));
-                remarks.push(Remark::locked(lock, weaker, new.source, kept, by));
+                problems.push(SettingProblem::locked(lock, weaker, new.source, kept, by));
                 None
             }
             _ => Some(new),
@@ -396,7 +396,7 @@ impl<'a> Settings<'a> {
     }
 
     /// One policy on top of the layers so far; `base` holds the values that locks refer to.
-    fn merge(&mut self, policy: &'a Policy, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+    fn merge(&mut self, policy: &'a Policy, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
         let PolicySpec { budget, grace_period, profile, .. } = &policy.spec;
         let source = Source::Policy(&policy.title, None);
         let from = |value| Sourced { value, source };
@@ -408,33 +408,33 @@ impl<'a> Settings<'a> {
                 Some(Sourced { value: profile.endpoint_propagation_seconds(), source })
             };
             if let Some(new) = (setting.in_policy)(budget).map(from).or_else(by_profile) {
-                self.set_time(setting, base, new, remarks);
+                self.set_time(setting, base, new, problems);
             }
         }
         if let Some(value) = policy.hook.as_ref() {
             let new = Sourced { value, source };
-            self.hook = self.fixed(Lock::Hook, &base.hook.value, new, remarks).unwrap_or(self.hook);
+            self.hook = self.fixed(Lock::Hook, &base.hook.value, new, problems).unwrap_or(self.hook);
         }
         if let Some(value) = grace_period.adjust {
             let new = Sourced { value, source };
-            self.adjust = self.fixed(Lock::Adjust, &base.adjust.value, new, remarks).unwrap_or(self.adjust);
+            self.adjust = self.fixed(Lock::Adjust, &base.adjust.value, new, problems).unwrap_or(self.adjust);
         }
         if let Some(value) = policy.spec.applies_to {
             let new = Sourced { value, source };
             self.applies_to =
-                self.fixed(Lock::AppliesTo, &base.applies_to.value, new, remarks).unwrap_or(self.applies_to);
+                self.fixed(Lock::AppliesTo, &base.applies_to.value, new, problems).unwrap_or(self.applies_to);
         }
         if let Some(value) = policy.spec.controllers {
             let new = Sourced { value, source };
             self.controllers =
-                self.fixed(Lock::Controllers, &base.controllers.value, new, remarks).unwrap_or(self.controllers);
+                self.fixed(Lock::Controllers, &base.controllers.value, new, problems).unwrap_or(self.controllers);
         }
         if let Some(value) = grace_period.max_seconds {
-            self.set_ceiling(policy, value, base, remarks);
+            self.set_ceiling(policy, value, base, problems);
         }
         if let Some(value) = grace_period.node_limit_seconds {
             let locked_at = base.node_limit.map_or(u64::MAX, |limit| limit.value);
-            let new = self.bounded(Lock::NodeLimit, Stricter::Lower, locked_at, from(value), remarks);
+            let new = self.bounded(Lock::NodeLimit, Stricter::Lower, locked_at, from(value), problems);
             self.node_limit = new.or(self.node_limit);
         }
         for helper in &policy.spec.helpers {
@@ -445,7 +445,7 @@ impl<'a> Settings<'a> {
             });
         }
         for (&code, &severity) in &policy.spec.rules {
-            self.set_rule(policy, code, severity, base, remarks);
+            self.set_rule(policy, code, severity, base, problems);
         }
     }
 
@@ -455,10 +455,10 @@ impl<'a> Settings<'a> {
         setting: &TimeSetting,
         base: &Settings<'a>,
         new: Sourced<'a, u64>,
-        remarks: &mut Vec<Remark<'a>>,
+        problems: &mut Vec<SettingProblem<'a>>,
     ) {
         let locked_at = base.time(setting.time).value;
-        if let Some(new) = self.bounded(setting.lock, setting.stricter, locked_at, new, remarks) {
+        if let Some(new) = self.bounded(setting.lock, setting.stricter, locked_at, new, problems) {
             *self.time_mut(setting.time) = new;
         }
     }
@@ -482,13 +482,19 @@ impl<'a> Settings<'a> {
     }
 
     /// A ClusterDrainPolicy sets the ceiling freely, a DrainPolicy can only lower it.
-    fn set_ceiling(&mut self, policy: &'a Policy, value: u64, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+    fn set_ceiling(
+        &mut self,
+        policy: &'a Policy,
+        value: u64,
+        base: &Settings<'a>,
+        problems: &mut Vec<SettingProblem<'a>>,
+    ) {
         let new = Sourced { value, source: Source::Policy(&policy.title, None) };
         if policy.kind == PolicyKind::ClusterDrainPolicy || value <= base.max_seconds.value {
             self.max_seconds = new;
         } else {
             let by = base.max_seconds.source.to_string();
-            remarks.push(Remark::locked(Lock::MaxSeconds, value, new.source, base.max_seconds.value, &by));
+            problems.push(SettingProblem::locked(Lock::MaxSeconds, value, new.source, base.max_seconds.value, &by));
         }
     }
 
@@ -498,13 +504,13 @@ impl<'a> Settings<'a> {
         code: Code,
         severity: Severity,
         base: &Settings<'a>,
-        remarks: &mut Vec<Remark<'a>>,
+        problems: &mut Vec<SettingProblem<'a>>,
     ) {
         let locked_at = base.severity(code, code.default_severity());
         match self.locked(Lock::Rule(code)) {
             Some(by) if severity < locked_at => {
                 let source = Source::Policy(&policy.title, None);
-                remarks.push(Remark::locked(
+                problems.push(SettingProblem::locked(
                     Lock::Rule(code),
                     format!("{severity:?}"),
                     source,
@@ -520,17 +526,17 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn profile_label(&mut self, context: &Context<'a>, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+    fn profile_label(&mut self, context: &Context<'a>, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
         let Some(value) = context.label(keys::PROFILE) else { return };
         match Profile::named(value) {
             Some(profile) => {
                 let source = Source::ProfileLabel(context.namespace, profile);
                 let new = Sourced { value: profile.endpoint_propagation_seconds(), source };
-                self.set_time(&ENDPOINT_PROPAGATION, base, new, remarks);
+                self.set_time(&ENDPOINT_PROPAGATION, base, new, problems);
             }
             None => {
                 let known = Profile::ALL.map(Profile::as_str).join(", ");
-                remarks.push(Remark::bad_elsewhere(
+                problems.push(SettingProblem::bad_elsewhere(
                     format!(
                         "namespace label {}: {} is no profile ({known}); it is ignored",
                         keys::PROFILE,
@@ -542,30 +548,36 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, remarks: &mut Vec<Remark<'a>>) {
+    fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
         let Some(annotations) = &subject.pod.metadata.annotations else { return };
         for (key, value) in annotations.ours.iter() {
             if let Some(setting) = TIMES.iter().find(|setting| setting.annotation == key) {
                 match seconds(value) {
                     Some(value) => {
-                        self.set_time(setting, base, Sourced { value, source: Source::Annotation(key) }, remarks);
+                        self.set_time(setting, base, Sourced { value, source: Source::Annotation(key) }, problems);
                     }
-                    None => remarks.push(Remark::bad_annotation(key, value, SECONDS_EXPECTED)),
+                    None => problems.push(SettingProblem::bad_annotation(key, value, SECONDS_EXPECTED)),
                 }
                 continue;
             }
             match key {
                 keys::HOOK if value == "none" => {
                     let new = Sourced { value: &Hook::None, source: Source::Annotation(key) };
-                    self.hook = self.fixed(Lock::Hook, &base.hook.value, new, remarks).unwrap_or(self.hook);
+                    self.hook = self.fixed(Lock::Hook, &base.hook.value, new, problems).unwrap_or(self.hook);
                 }
-                keys::HOOK => remarks.push(Remark::bad_annotation(key, value, "none")),
-                keys::HELPERS => self.helpers_annotation(key, value, remarks),
+                keys::HOOK => problems.push(SettingProblem::bad_annotation(key, value, "none")),
+                keys::HELPERS => self.helpers_annotation(key, value, problems),
                 keys::SKIP => match self.locked(Lock::Skip) {
-                    Some(by) => {
-                        remarks.push(Remark::locked(Lock::Skip, quote(value), Source::Annotation(key), "never", by))
+                    Some(by) => problems.push(SettingProblem::locked(
+                        Lock::Skip,
+                        quote(value),
+                        Source::Annotation(key),
+                        "never",
+                        by,
+                    )),
+                    None if value.trim().is_empty() => {
+                        problems.push(SettingProblem::bad_annotation(key, value, "a reason"))
                     }
-                    None if value.trim().is_empty() => remarks.push(Remark::bad_annotation(key, value, "a reason")),
                     None => self.skip = Some(value),
                 },
                 keys::INJECTED => {}
@@ -573,9 +585,9 @@ impl<'a> Settings<'a> {
                 _ if key.starts_with(keys::DOMAIN)
                     || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) =>
                 {
-                    let mut remark = Remark::idle_annotation(key, None, "is not one that Draingate knows");
-                    remark.fix = nearest(key).map(|known| format!("{known}: {}", quote(value)));
-                    remarks.push(remark);
+                    let mut problem = SettingProblem::idle_annotation(key, None, "is not one that Draingate knows");
+                    problem.fix = nearest(key).map(|known| format!("{known}: {}", quote(value)));
+                    problems.push(problem);
                 }
                 _ => {}
             }
@@ -583,7 +595,7 @@ impl<'a> Settings<'a> {
     }
 
     /// `"a,b=10"`: names, with S after `=`. All of it holds or none; each costs a look at every container.
-    fn helpers_annotation(&mut self, key: &'a str, value: &'a str, remarks: &mut Vec<Remark<'a>>) {
+    fn helpers_annotation(&mut self, key: &'a str, value: &'a str, problems: &mut Vec<SettingProblem<'a>>) {
         let entry = |part: &'a str| {
             let (name, stop) = match part.trim().split_once('=') {
                 Some((name, stop)) => (name.trim_end(), Some(seconds(stop.trim_start())?)),
@@ -600,9 +612,11 @@ impl<'a> Settings<'a> {
         let few = value.split(',').nth(MOST_HELPERS).is_none();
         match few.then(|| value.split(',').map(entry).collect::<Option<Vec<_>>>()).flatten() {
             Some(entries) => entries.into_iter().for_each(|entry| self.set_helper(entry)),
-            None => {
-                remarks.push(Remark::bad_annotation(key, value, "a list of up to 64 container names such as a,b=10"))
-            }
+            None => problems.push(SettingProblem::bad_annotation(
+                key,
+                value,
+                "a list of up to 64 container names such as a,b=10",
+            )),
         }
     }
 
@@ -611,22 +625,22 @@ impl<'a> Settings<'a> {
         &self,
         container: &'a str,
         subject: &'a Subject<'a>,
-        remarks: &mut Vec<Remark<'a>>,
+        problems: &mut Vec<SettingProblem<'a>>,
     ) -> Sourced<'a, u64> {
         let Some((key, value)) = container_annotation(subject, keys::REQUEST_PREFIX, container) else {
             return self.worst_case_request;
         };
         let Some(value) = seconds(value) else {
-            let mut remark = Remark::bad_annotation(key, value, SECONDS_EXPECTED);
-            remark.container = Some(container);
-            remarks.push(remark);
+            let mut problem = SettingProblem::bad_annotation(key, value, SECONDS_EXPECTED);
+            problem.container = Some(container);
+            problems.push(problem);
             return self.worst_case_request;
         };
         let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
         let new = Sourced { value, source: Source::Annotation(key) };
-        let taken = self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, remarks);
-        if let (None, Some(remark)) = (taken, remarks.last_mut()) {
-            remark.container = Some(container);
+        let taken = self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, problems);
+        if let (None, Some(problem)) = (taken, problems.last_mut()) {
+            problem.container = Some(container);
         }
         taken.unwrap_or(self.worst_case_request)
     }

@@ -27,7 +27,13 @@ fn every_line_of_the_page_has_its_test() {
 
 #[test]
 fn unsafe_code_is_forbidden() {
-    assert!(file("Cargo.toml").contains("[lints.rust]\nunsafe_code = \"forbid\"\n"));
+    let forbidden = "unsafe_code = \"forbid\"\n";
+    assert!(file("Cargo.toml").contains(&format!("[workspace.lints.rust]\n{forbidden}")));
+    for package in ["", "benches/", "crates/core/", "crates/testing/", "lab/"] {
+        let manifest = file(&format!("{package}Cargo.toml"));
+        let inherited = manifest.contains("\n[lints]\nworkspace = true\n");
+        assert!(inherited || manifest.contains(&format!("[lints.rust]\n{forbidden}")), "{package}Cargo.toml");
+    }
 }
 
 /// `make deny` looks closer.

@@ -14,7 +14,7 @@ use super::finding::{Edit, Finding, Severity};
 use super::keys;
 use super::plan::Plan;
 use super::pod::{Container, Pod};
-use super::settings::{Remark, Settings};
+use super::settings::{SettingProblem, Settings};
 use super::subject::{Probe, Subject};
 use super::world::SleepSupport;
 
@@ -131,7 +131,7 @@ pub struct Facts<'j, 'a> {
     /// The plan, where one was made for this pod.
     pub plan: Option<&'j Plan>,
     /// What is wrong with settings.
-    pub remarks: &'j [Remark<'a>],
+    pub problems: &'j [SettingProblem<'a>],
     /// How waits can be written here.
     pub sleep: &'j SleepSupport,
     /// What the plan would still change in a pod that is past mutation.
@@ -168,14 +168,14 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
     /// Adds what was remarked under this code when the settings were read.
     fn say_remarks(&mut self) {
         let code = self.code;
-        for remark in self.facts.remarks.iter().filter(|remark| remark.code == code) {
-            let severity = self.facts.settings.severity(code, remark.default).min(remark.at_most);
-            let field = remark.annotation.map(|key| format!("/metadata/annotations/{}", keys::escape(key)));
-            let fixes = remark.fix.iter().cloned().collect();
+        for problem in self.facts.problems.iter().filter(|problem| problem.code == code) {
+            let severity = self.facts.settings.severity(code, problem.default).min(problem.at_most);
+            let field = problem.annotation.map(|key| format!("/metadata/annotations/{}", keys::escape(key)));
+            let fixes = problem.fix.iter().cloned().collect();
             let finding =
-                self.push(severity, None, field.as_deref().unwrap_or_default(), remark.message.clone(), fixes);
+                self.push(severity, None, field.as_deref().unwrap_or_default(), problem.message.clone(), fixes);
             if let Some(finding) = finding {
-                finding.container = remark.container.map(str::to_owned);
+                finding.container = problem.container.map(str::to_owned);
             }
         }
     }

@@ -23,7 +23,10 @@ impl Default for Distribution {
 impl Distribution {
     /// Adds a value.
     pub fn add(&mut self, value: u64) {
-        self.counts.saturating_record(value);
+        // It grows with the values; one that is too large for that counts as the largest that is not.
+        if self.counts.record(value).is_err() {
+            self.counts.saturating_record(value);
+        }
         self.max = self.max.max(value);
     }
 

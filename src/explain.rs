@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::check::input::{self, Input};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::files;
-use crate::report::result::{ObjectResult, Source};
+use crate::judged::{Location, ObjectResult, Origin, Source};
 use crate::report::timeline::words::{plain, title};
 use crate::report::timeline::{Explanation, View, Which, html, json, svg, text};
 use draingate_core::judge::{self, View as Pods};
@@ -123,8 +123,9 @@ fn explain(
         let places = manifest::parse_with_places(document).ok();
         for (at, object) in manifest::objects_at(&value) {
             let lines = Lines { document, places: places.as_ref(), at: &at };
-            let source = Source { file: file.name.clone(), document: index, line: lines.first() };
-            match one(object, source, &lines, world, namespace) {
+            let source =
+                Source { file: file.name.as_str().into(), document: index, at: at.clone(), line: lines.first() };
+            match one(object, Origin::File(source), &lines, world, namespace) {
                 Ok(Some(explanation)) => explanations.push(explanation),
                 Ok(None) => {}
                 Err(message) => problems.push(format!("{}:{}: {message}", file.name, lines.first())),
@@ -142,19 +143,20 @@ struct Lines<'d, 't> {
 
 impl Lines<'_, '_> {
     fn first(&self) -> usize {
-        if self.at.is_empty() { self.document.first_line() } else { self.line("") }
+        let line = if self.at.is_empty() { None } else { self.location("").map(|location| location.line) };
+        line.unwrap_or(self.document.first_line())
     }
 
-    fn line(&self, pointer: &str) -> usize {
-        let place = self.places.map(|node| node.find(&format!("{}{pointer}", self.at)));
-        place.map_or(self.document.first_line(), |place| self.document.line + place.line - 1)
+    fn location(&self, pointer: &str) -> Option<Location> {
+        let place = self.places?.find(&format!("{}{pointer}", self.at));
+        Some(Location { line: self.document.line + place.line - 1, span: place.span })
     }
 }
 
 /// An object that carries a pod, judged as written and as admitted.
 fn one(
     object: &Value,
-    source: Source,
+    origin: Origin,
     lines: &Lines,
     world: &World,
     namespace: &str,
@@ -167,8 +169,8 @@ fn one(
     let context = world.context(&namespace);
     let judged = |pods| {
         let judgement = judge::judge(&subject, &context, pods);
-        let line = |pointer: &str| lines.line(pointer);
-        let result = ObjectResult::new(source.clone(), &namespace, &subject, &judgement, line);
+        let locate = |pointer: &str| lines.location(pointer);
+        let result = ObjectResult::new(origin.clone(), &namespace, &subject, &judgement, locate);
         (judgement, result)
     };
     let (admitted, result) = judged(Pods::AsAdmitted);
@@ -177,10 +179,10 @@ fn one(
         let same = admitted.patch.is_empty();
         if !same {
             let (written, before) = judged(Pods::AsWritten);
-            views.push(View::of(Which::AsWritten, &written, before));
+            views.push(View::of(Which::AsWritten, &written, before.findings));
         }
         let which = if same { Which::Unchanged } else { Which::AsAdmitted };
-        views.push(View::of(which, &admitted, result.clone()));
+        views.push(View::of(which, &admitted, result.findings.clone()));
     }
     Ok(Some(Explanation { result, views }))
 }

@@ -11,6 +11,7 @@ pub mod codes;
 pub mod explain;
 pub mod files;
 pub mod helpers;
+pub mod judged;
 pub mod metrics;
 pub mod observe;
 pub mod rehearse;

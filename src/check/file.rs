@@ -1,10 +1,12 @@
 //! One file: its documents, judged one by one. A broken one is a problem of its own and takes no other
 //! with it.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::report::result::{ObjectResult, Source, Summary};
-use draingate_core::finding::{Edit, Finding};
+use crate::judged::{JudgedFile, Location, ObjectResult, Origin, Source, Summary};
 use draingate_core::judge::{self, View};
 use draingate_core::manifest::{self, Document, Node, Place, Problem};
 use draingate_core::objects;
@@ -22,39 +24,11 @@ pub struct Judge<'w> {
     pub view: View,
 }
 
-/// A judged object with the place of each of its findings.
-#[derive(Debug)]
-pub struct Judged {
-    /// What came out.
-    pub result: ObjectResult,
-    /// Of each finding, in their order: in the document's text.
-    pub places: Vec<Place>,
-    /// Of each finding, in their order: what would fix it, from the document as given.
-    pub edits: Vec<Option<Edit>>,
-    /// The document: an index into the file's.
-    pub document: usize,
-}
-
-/// Everything about one file.
-#[derive(Debug)]
-pub struct JudgedFile<'t> {
-    /// The path as given, `-` for standard input.
-    pub name: String,
-    /// Its documents.
-    pub documents: Vec<Document<'t>>,
-    /// The objects that carry a pod.
-    pub objects: Vec<Judged>,
-    /// What could not be read.
-    pub problems: Vec<Problem>,
-    /// Counts.
-    pub summary: Summary,
-}
-
 impl Judge<'_> {
     /// Judges a file's text.
     pub fn file<'t>(&self, name: &str, text: &'t str) -> JudgedFile<'t> {
         let mut file = JudgedFile {
-            name: name.to_owned(),
+            name: name.into(),
             documents: manifest::documents(text),
             objects: Vec::new(),
             problems: Vec::new(),
@@ -66,10 +40,10 @@ impl Judge<'_> {
                     let mut lazy = Lazy { document, node: None };
                     for (pointer, object) in manifest::objects_at(&value) {
                         file.summary.objects += 1;
-                        match self.object(name, index, &pointer, object, &mut lazy) {
-                            Ok(Some(judged)) => {
-                                file.summary.count(&judged.result);
-                                file.objects.push(judged);
+                        match self.object(&file.name, index, &pointer, object, &mut lazy) {
+                            Ok(Some(result)) => {
+                                file.summary.count(&result);
+                                file.objects.push(result);
                             }
                             Ok(None) => {}
                             Err(problem) => file.problems.push(problem),
@@ -86,12 +60,12 @@ impl Judge<'_> {
     /// of a `List`.
     fn object(
         &self,
-        name: &str,
+        name: &Arc<str>,
         document: usize,
         at: &str,
         object: &Value,
         lazy: &mut Lazy,
-    ) -> Result<Option<Judged>, Problem> {
+    ) -> Result<Option<ObjectResult>, Problem> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
         let kind = Kind::of_object(text("/apiVersion").unwrap_or_default(), text("/kind").unwrap_or_default());
         let Some(kind) = kind else {
@@ -111,21 +85,11 @@ impl Judge<'_> {
         let namespace = subject.namespace.as_deref().unwrap_or(self.namespace).to_owned();
         let context = self.world.context(&namespace);
         let judgement = judge::judge(&subject, &context, self.view);
-        let places: Vec<_> =
-            judgement.findings.iter().map(|finding| lazy.place(&format!("{at}{}", finding.pointer))).collect();
-        let first = if at.is_empty() { lazy.document.first_line() } else { lazy.line(at) };
-        let source = Source { file: name.to_owned(), document, line: first };
-        let lines: Vec<usize> = places.iter().map(|place| lazy.document.line + place.line - 1).collect();
-        let mut result = ObjectResult::new(source, &namespace, &subject, &judgement, |_| first);
-        for (finding, line) in result.findings.iter_mut().zip(lines) {
-            finding.line = line;
-        }
-        let edit = |finding: &Finding| {
-            let Edit { pointer, value } = finding.edit.as_ref()?;
-            Some(Edit { pointer: format!("{at}{pointer}"), value: value.clone() })
-        };
-        let edits = judgement.findings.iter().map(edit).collect();
-        Ok(Some(Judged { result, places, edits, document }))
+        let line = if at.is_empty() { lazy.document.first_line() } else { lazy.line(at) };
+        let origin = Origin::File(Source { file: Arc::clone(name), document, at: at.to_owned(), line });
+        let lazy = RefCell::new(lazy);
+        let locate = |pointer: &str| Some(lazy.borrow_mut().location(&format!("{at}{pointer}")));
+        Ok(Some(ObjectResult::new(origin, &namespace, &subject, &judgement, locate)))
     }
 }
 
@@ -145,8 +109,13 @@ impl Lazy<'_, '_> {
         }
     }
 
+    fn location(&mut self, pointer: &str) -> Location {
+        let place = self.place(pointer);
+        Location { line: self.document.line + place.line - 1, span: place.span }
+    }
+
     fn line(&mut self, pointer: &str) -> usize {
-        self.document.line + self.place(pointer).line - 1
+        self.location(pointer).line
     }
 
     fn problem(&mut self, pointer: &str, message: String) -> Problem {

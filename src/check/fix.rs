@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::file::Judge;
+use crate::judged::{ObjectResult, Origin};
 use draingate_core::finding::Edit;
 use draingate_core::manifest::{self, Document};
 
@@ -31,11 +32,7 @@ pub fn fix(judge: &Judge, name: &str, text: &str) -> Fixed {
     while fixed.edits < EDITS {
         let file = judge.file(name, &fixed.text);
         fixed.problems = file.problems.len();
-        let edits: Vec<(usize, Edit)> = file
-            .objects
-            .iter()
-            .flat_map(|judged| judged.edits.iter().flatten().map(|edit| (judged.document, edit.clone())))
-            .collect();
+        let edits: Vec<(usize, Edit)> = file.objects.iter().flat_map(edits).collect();
         let changed = edits.iter().find_map(|(index, edit)| {
             let document = file.documents.get(*index)?;
             let changed = set(document, edit)?;
@@ -53,6 +50,14 @@ pub fn fix(judge: &Judge, name: &str, text: &str) -> Fixed {
         }
     }
     fixed
+}
+
+/// What would fix an object's findings, and in which document.
+fn edits(object: &ObjectResult) -> Vec<(usize, Edit)> {
+    let Origin::File(source) = &object.origin else { return Vec::new() };
+    let edits = object.findings.iter().filter_map(|result| result.finding.edit.clone());
+    let absolute = |edit: Edit| Edit { pointer: format!("{}{}", source.at, edit.pointer), ..edit };
+    edits.map(|edit| (source.document, absolute(edit))).collect()
 }
 
 /// The file with one document's text replaced.

@@ -9,17 +9,17 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 
-use super::file::{Judge, JudgedFile};
+use super::file::Judge;
 use super::fix;
 use super::input::{Input, inputs};
 use crate::cli::{CheckArgs, CheckFormat, FailOn, FixMode};
 use crate::files;
+use crate::judged::{Judged, JudgedFile, Summary};
 use crate::report::Format;
 use crate::report::github::Github;
 use crate::report::human::Human;
 use crate::report::json::Json;
 use crate::report::junit::Junit;
-use crate::report::result::Summary;
 use crate::report::sarif::Sarif;
 use draingate_core::judge::View;
 use draingate_core::manifest;
@@ -113,7 +113,7 @@ impl Check {
                 .par_iter()
                 .map(|(name, text)| {
                     let file = judge.file(name, text.as_ref().ok()?);
-                    let written = format.text(&file);
+                    let written = format.text(Judged::File(&file));
                     Some((file, written))
                 })
                 .collect();
@@ -127,7 +127,7 @@ impl Check {
                 summary.add(file.summary);
                 problems += file.problems.len();
                 self.unreadable += file.problems.len();
-                let written = format.add(&file, written);
+                let written = format.add(Judged::File(&file), written);
                 self.bar.suspend(|| out.write_all(written.as_bytes()))?;
             }
         }

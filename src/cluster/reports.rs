@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::watch::jitter;
+use crate::judged::FindingResult;
 use crate::metrics::{Metrics, Written};
 use crate::scan::group::{Group, Groups};
 use crate::scan::read::Reader;
+use draingate_core::finding::Severity;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -83,12 +85,13 @@ fn report(namespace: &str, groups: Vec<Group>) -> Value {
                 "severity": severity, "result": word, "message": message, "resources": about}));
         };
         match (&result.skipped, result.findings.is_empty()) {
-            (Some(reason), _) => add(3, "grace-budget", "info", reason),
+            (Some(skip), _) => add(3, "grace-budget", "info", &skip.reason()),
             (None, true) => add(2, "grace-budget", "info", "its pods stop without dropping work"),
             (None, false) => {
-                for finding in &result.findings {
-                    let (index, severity) = if finding.severity == "error" { (0, "high") } else { (1, "medium") };
-                    add(index, finding.code, severity, &finding.message);
+                for FindingResult { finding, .. } in &result.findings {
+                    let (index, severity) =
+                        if finding.severity == Severity::Error { (0, "high") } else { (1, "medium") };
+                    add(index, finding.code.as_str(), severity, &finding.message);
                 }
             }
         }

@@ -8,23 +8,21 @@ pub mod human;
 pub mod json;
 pub mod junit;
 mod place;
-pub mod result;
 pub mod sarif;
 pub mod timeline;
 
-use crate::check::file::JudgedFile;
-use result::Summary;
+use crate::judged::{Judged, Summary};
 
 /// A format. The text that the calls return, one after the other, is the output.
 pub trait Format: Sync {
     /// What comes before everything; called once.
     fn head(&mut self) -> String;
 
-    /// One file's text: the work of it, done on any thread and in any order.
-    fn text(&self, file: &JudgedFile) -> String;
+    /// The text of one file or workload: the work of it, done on any thread and in any order.
+    fn text(&self, judged: Judged) -> String;
 
-    /// Puts one file's text into its place; called for each, in their order.
-    fn add(&mut self, file: &JudgedFile, text: String) -> String;
+    /// Puts that text into its place; called for each, in their order.
+    fn add(&mut self, judged: Judged, text: String) -> String;
 
     /// What comes after everything; called once. `input_problems` counts everything that could not be
     /// read, the problems of the files included.

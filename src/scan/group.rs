@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::result::{ObjectResult, Source};
-use draingate_core::judge::{self, Judgement, View};
+use crate::judged::{ObjectResult, Origin};
+use draingate_core::finding::Severity;
+use draingate_core::judge::{self, Judgement, Verdict, View};
 use draingate_core::mode::Mode;
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::World;
@@ -39,8 +40,7 @@ pub(crate) struct Groups {
 
 /// How bad a result is: errors before warnings.
 fn weight(result: &ObjectResult) -> (usize, usize) {
-    let of = |severity| result.findings.iter().filter(|finding| finding.severity == severity).count();
-    (of("error"), of("warning"))
+    (result.count(Severity::Error), result.count(Severity::Warning))
 }
 
 impl Groups {
@@ -89,7 +89,7 @@ impl Groups {
     pub(crate) fn namespaces(&self) -> BTreeMap<String, Tally> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         for ((namespace, ..), (group, rejected)) in &self.workloads {
-            if group.result.verdict != "skipped" {
+            if group.result.verdict != Verdict::Skipped {
                 let tally = tallies.entry(namespace.clone()).or_default();
                 tally.workloads += 1;
                 tally.rejected += usize::from(*rejected);
@@ -100,7 +100,11 @@ impl Groups {
 
     /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
     pub(crate) fn worst_first(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self.workloads.into_values().map(|(group, _)| group).collect();
+        let counted = |(mut group, _): (Group, bool)| {
+            group.result.origin = Origin::Cluster { pods: group.pods };
+            group
+        };
+        let mut groups: Vec<Group> = self.workloads.into_values().map(counted).collect();
         groups.sort_by_cached_key(|group| {
             let (errors, warnings) = weight(&group.result);
             std::cmp::Reverse((group.bad > 0, errors.min(1), group.bad, errors, warnings, group.pods))
@@ -119,10 +123,6 @@ pub(crate) fn workload(subject: &Subject) -> (String, String) {
 }
 
 fn result(subject: &Subject, judgement: &Judgement, namespace: &str, kind: &str, name: &str) -> ObjectResult {
-    let file = format!("cluster/{namespace}/{kind}/{name}");
-    let source = Source { file, document: 0, line: 1 };
-    let mut result = ObjectResult::new(source, namespace, subject, judgement, |_| 1);
-    result.kind = kind.to_owned().into();
-    result.name = name.to_owned();
-    result
+    let result = ObjectResult::new(Origin::Cluster { pods: 1 }, namespace, subject, judgement, |_| None);
+    ObjectResult { kind: kind.to_owned().into(), name: name.to_owned(), ..result }
 }

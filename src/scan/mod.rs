@@ -16,17 +16,15 @@ use kube::Client;
 
 use self::group::{Group, Groups};
 use self::read::Reader;
-use crate::check::file::{Judged, JudgedFile};
 use crate::check::run::{CLEAN, FINDINGS};
 use crate::cli::{CheckFormat, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
+use crate::judged::{Judged, Summary};
 use crate::report::Format;
 use crate::report::github::Github;
 use crate::report::json::Json;
 use crate::report::junit::Junit;
-use crate::report::result::Summary;
 use crate::report::sarif::Sarif;
-use draingate_core::manifest::Place;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -115,10 +113,10 @@ fn report(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
     match format(args.format) {
         Some(mut format) => {
             let mut text = format.head();
-            for group in groups {
-                let file = file(group);
-                let written = format.text(&file);
-                text.push_str(&format.add(&file, written));
+            for group in &groups {
+                let judged = Judged::Workload(&group.result);
+                let written = format.text(judged);
+                text.push_str(&format.add(judged, written));
             }
             text.push_str(&format.tail(&summary, 0));
             // What machines read goes out byte by byte.
@@ -176,23 +174,6 @@ fn format(format: CheckFormat) -> Option<Box<dyn Format>> {
     })
 }
 
-/// A workload as the formats know a file: one object, without a text to point at.
-fn file(group: Group) -> JudgedFile<'static> {
-    let mut result = group.result;
-    result.pods = Some(group.pods);
-    let nowhere = Place { span: 0..0, line: 1, exact: false };
-    let count = result.findings.len();
-    let mut summary = Summary { objects: 1, ..Summary::default() };
-    summary.count(&result);
-    JudgedFile {
-        name: result.source.file.clone(),
-        documents: Vec::new(),
-        objects: vec![Judged { result, places: vec![nowhere; count], edits: vec![None; count], document: 0 }],
-        problems: Vec::new(),
-        summary,
-    }
-}
-
 /// A workload with findings, for people.
 fn tell(out: &mut String, group: &Group, for_mode: Option<Mode>) {
     let result = &group.result;
@@ -210,12 +191,13 @@ fn tell(out: &mut String, group: &Group, for_mode: Option<Mode>) {
         "{colour}{word}{PLAIN} {BOLD}{} {}/{}{PLAIN} ({pods})",
         result.kind, result.namespace, result.name
     );
-    for finding in &result.findings {
+    for result in &result.findings {
+        let finding = &result.finding;
         let _ = writeln!(out, "  {} [{}]", finding.message, finding.code);
         for line in &finding.detail {
             let _ = writeln!(out, "    {line}");
         }
-        if let Some(fix) = &finding.fix {
+        if let Some(fix) = result.fix() {
             let _ = writeln!(out, "    fix: {fix}");
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::scan::group::Groups;
 use crate::scan::read::Reader;
+use draingate_core::finding::Severity;
 use draingate_core::messages;
 use draingate_core::mode::Mode;
 use draingate_core::objects;
@@ -140,8 +141,9 @@ fn told(groups: Groups, namespaces: &[String]) -> Vec<String> {
             1 => " (and 1 other pod)".to_owned(),
             n => format!(" (and {n} other pods)"),
         };
-        let error = result.findings.iter().find(|finding| finding.severity == "error");
-        let reason = error.map_or(String::new(), |finding| format!(": {} [{}]", finding.message, finding.code));
+        let error = result.findings_of(Severity::Error).next();
+        let reason =
+            error.map_or(String::new(), |error| format!(": {} [{}]", error.finding.message, error.finding.code));
         warnings
             .extend(messages::wrap(&format!("{} {}/{}{others}{reason}", result.kind, result.namespace, result.name)));
     }

@@ -1,8 +1,8 @@
 //! Files through a format, without the command.
 
 use draingate::check::file::Judge;
+use draingate::judged::{Judged, Summary};
 use draingate::report::Format;
-use draingate::report::result::Summary;
 use draingate_core::judge::View;
 use draingate_core::world::World;
 use draingate_testing::case;
@@ -20,8 +20,8 @@ pub(crate) fn written(format: &mut impl Format, world: &World, view: View, files
         let file = judge.file(name, text);
         summary.add(file.summary);
         problems += file.problems.len();
-        let text = format.text(&file);
-        out.push_str(&format.add(&file, text));
+        let text = format.text(Judged::File(&file));
+        out.push_str(&format.add(Judged::File(&file), text));
     }
     out.push_str(&format.tail(&summary, problems));
     out

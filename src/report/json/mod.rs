@@ -3,11 +3,10 @@
 //! The results are written as they come. Only the problems are kept until the end, because JSON wants them
 //! in an array of their own; they are as many as documents are broken.
 
-use serde::Serialize;
+pub(super) mod v1;
 
-use super::result::{Summary, VERSION};
 use super::{Format, json_line};
-use crate::check::file::JudgedFile;
+use crate::judged::{Judged, Summary};
 
 /// The writer.
 #[derive(Debug, Default)]
@@ -16,36 +15,21 @@ pub struct Json {
     problems: Vec<String>,
 }
 
-/// A document that could not be read.
-#[derive(Serialize)]
-struct ProblemLine<'a> {
-    file: &'a str,
-    line: usize,
-    column: usize,
-    message: &'a str,
-}
-
-/// The counts, with what was not read.
-#[derive(Serialize)]
-struct Counts<'a> {
-    #[serde(flatten)]
-    summary: &'a Summary,
-    problems: usize,
-}
-
 impl Format for Json {
     fn head(&mut self) -> String {
-        format!("{{\"version\":{VERSION},\"results\":[")
+        format!("{{\"version\":{},\"results\":[", v1::VERSION)
     }
 
-    fn text(&self, file: &JudgedFile) -> String {
-        file.objects.iter().map(|object| format!("\n{}", json_line(&object.result))).collect::<Vec<_>>().join(",")
+    fn text(&self, judged: Judged) -> String {
+        let line = |object| format!("\n{}", json_line(&v1::Object::from(object)));
+        judged.objects().iter().map(line).collect::<Vec<_>>().join(",")
     }
 
-    fn add(&mut self, file: &JudgedFile, mut text: String) -> String {
-        let problems = file.problems.iter().map(|problem| {
+    fn add(&mut self, judged: Judged, mut text: String) -> String {
+        let file = judged.path();
+        let problems = judged.problems().iter().map(|problem| {
             let (line, column) = (problem.line, problem.column);
-            json_line(&ProblemLine { file: &file.name, line, column, message: &problem.message })
+            json_line(&v1::Problem { file: &file, line, column, message: &problem.message })
         });
         self.problems.extend(problems);
         if self.started && !text.is_empty() {
@@ -58,7 +42,7 @@ impl Format for Json {
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
         let problems = std::mem::take(&mut self.problems);
         let first = if problems.is_empty() { "" } else { "\n" };
-        let counts = json_line(&Counts { summary, problems: input_problems });
+        let counts = json_line(&v1::Summary::new(summary, input_problems));
         format!("\n],\"problems\":[{first}{}],\n\"summary\":{counts}}}\n", problems.join(",\n"))
     }
 }

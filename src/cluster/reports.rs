@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use super::watch::jitter;
 use crate::judged::FindingResult;
 use crate::metrics::{Metrics, Written};
-use crate::scan::group::{Group, Groups};
-use crate::scan::read::Reader;
+use crate::workloads::group::{Group, Groups};
+use crate::workloads::read::Reader;
 use draingate_core::finding::Severity;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
@@ -57,11 +57,9 @@ async fn write(client: &Client, namespace: &str, world: &World) -> anyhow::Resul
     let reader = Reader::new(client.clone(), Some(namespace.to_owned()), None);
     let mut groups = Groups::default();
     reader
-        .each("/api/v1", "pods", true, |pod, _| {
-            if !crate::scan::is_over(pod) {
-                // One that cannot be read is told by `scan`.
-                let _ = groups.add(pod, world, None);
-            }
+        .pods(|pod, _| {
+            // One that cannot be read is told by `scan`.
+            let _ = groups.add(pod, world, None);
             Ok(())
         })
         .await?;

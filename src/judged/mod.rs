@@ -2,6 +2,7 @@
 //! neither has to know the other; words and versions are the formats' business.
 
 mod origin;
+mod problem;
 mod result;
 
 use std::borrow::Cow;
@@ -9,9 +10,10 @@ use std::sync::Arc;
 
 use draingate_core::finding::Severity;
 use draingate_core::judge::Verdict;
-use draingate_core::manifest::{Document, Problem};
+use draingate_core::manifest::Document;
 
 pub use origin::{Location, Origin, Source};
+pub use problem::{Cause, Problem};
 pub use result::{ContainerResult, FindingResult, Hold, ObjectResult, Term, Terms};
 
 /// What is reported as one: a file, or a workload of a cluster.

@@ -22,8 +22,6 @@ pub struct Source {
     pub file: Arc<str>,
     /// The document, counted from 0.
     pub document: usize,
-    /// The object's JSON pointer in the document: not empty for an item of a list.
-    pub at: String,
     /// The line of the object's first key, counted from 1.
     pub line: usize,
 }

@@ -30,7 +30,7 @@ impl Format for Github {
         let path = judged.path();
         for problem in judged.problems() {
             let region = Region::point(problem.line, problem.column);
-            command(&mut out, Severity::Error, &path, &region, "cannot be read", &problem.message);
+            command(&mut out, Severity::Error, &path, &region, "cannot be read", &problem.cause.to_string());
         }
         for severity in [Severity::Error, Severity::Warning] {
             for object in judged.objects() {

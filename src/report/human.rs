@@ -3,10 +3,11 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Format;
-use crate::judged::{Judged, Location, ObjectResult, Summary};
+use crate::judged::{Judged, Location, ObjectResult, Problem, Summary};
+use crate::terminal::count;
 use draingate_core::finding::{Finding, Severity};
 use draingate_core::judge::{Verdict, View};
-use draingate_core::manifest::{Document, Problem};
+use draingate_core::manifest::Document;
 
 /// The format.
 #[derive(Debug)]
@@ -41,9 +42,10 @@ impl Human {
         format!("{}\n\n", self.renderer.render(&[group]))
     }
 
-    fn problem(&self, file: &str, problem: &Problem) -> String {
-        let title = self.renderer.render(&[Group::with_title(Level::ERROR.primary_title(&*problem.message))]);
-        format!("{title}\n  --> {file}:{}:{}\n\n", problem.line, problem.column)
+    fn problem(&self, problem: &Problem) -> String {
+        let Problem { file, line, column, cause } = problem;
+        let title = self.renderer.render(&[Group::with_title(Level::ERROR.primary_title(cause.to_string()))]);
+        format!("{title}\n  --> {file}:{line}:{column}\n\n")
     }
 }
 
@@ -55,7 +57,7 @@ impl Format for Human {
     fn text(&self, judged: Judged) -> String {
         let mut out = String::new();
         for problem in judged.problems() {
-            out.push_str(&self.problem(&judged.path(), problem));
+            out.push_str(&self.problem(problem));
         }
         for object in judged.objects() {
             let Some(document) = judged.document(object) else { continue };
@@ -97,8 +99,4 @@ impl Format for Human {
         }
         format!("{}\n", parts.join(", "))
     }
-}
-
-fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }

@@ -6,9 +6,8 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, X
 
 use super::Format;
 use super::place;
-use crate::judged::{FindingResult, Judged, ObjectResult, Summary};
+use crate::judged::{FindingResult, Judged, ObjectResult, Problem, Summary};
 use draingate_core::finding::Severity;
-use draingate_core::manifest::Problem;
 
 /// The writer.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ impl Format for Junit {
         self.problems += judged.problems().len();
         let path = judged.path();
         let mut suite = TestSuite::new(xml(&path));
-        suite.add_test_cases(judged.problems().iter().map(|problem| unreadable(&path, problem)));
+        suite.add_test_cases(judged.problems().iter().map(unreadable));
         suite.add_test_cases(judged.objects().iter().map(|object| case(&path, object)));
         if suite.tests > 0 {
             self.report.add_test_suite(suite);
@@ -61,9 +60,9 @@ impl Format for Junit {
 }
 
 /// A document that could not be read.
-fn unreadable(file: &str, problem: &Problem) -> TestCase {
-    let Problem { line, column, message } = problem;
-    error(file, &format!("{file}:{line}:{column}"), message, &format!("{file}:{problem}"))
+fn unreadable(problem: &Problem) -> TestCase {
+    let Problem { file, line, column, cause } = problem;
+    error(file, &format!("{file}:{line}:{column}"), &cause.to_string(), &problem.to_string())
 }
 
 /// An error, not a failure: nothing was judged.

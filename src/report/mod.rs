@@ -11,6 +11,11 @@ mod place;
 pub mod sarif;
 pub mod timeline;
 
+use self::github::Github;
+use self::json::Json;
+use self::junit::Junit;
+use self::sarif::Sarif;
+use crate::cli::CheckFormat;
 use crate::judged::{Judged, Summary};
 
 /// A format. The text that the calls return, one after the other, is the output.
@@ -27,6 +32,17 @@ pub trait Format: Sync {
     /// What comes after everything; called once. `input_problems` counts everything that could not be
     /// read, the problems of the files included.
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String;
+}
+
+/// The writer for a machine; `None` for people, whom each command tells in its own way.
+pub(crate) fn for_machines(format: CheckFormat) -> Option<Box<dyn Format>> {
+    Some(match format {
+        CheckFormat::Human => return None,
+        CheckFormat::Json => Box::new(Json::default()),
+        CheckFormat::Sarif => Box::new(Sarif::default()),
+        CheckFormat::Junit => Box::new(Junit::default()),
+        CheckFormat::Github => Box::new(Github::default()),
+    })
 }
 
 /// One value as one line of JSON.

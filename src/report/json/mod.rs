@@ -26,12 +26,7 @@ impl Format for Json {
     }
 
     fn add(&mut self, judged: Judged, mut text: String) -> String {
-        let file = judged.path();
-        let problems = judged.problems().iter().map(|problem| {
-            let (line, column) = (problem.line, problem.column);
-            json_line(&v1::Problem { file: &file, line, column, message: &problem.message })
-        });
-        self.problems.extend(problems);
+        self.problems.extend(judged.problems().iter().map(|problem| json_line(&v1::Problem::from(problem))));
         if self.started && !text.is_empty() {
             text.insert(0, ',');
         }

@@ -189,10 +189,17 @@ fn is_empty(lines: &[String]) -> bool {
 /// A document or object that could not be read.
 #[derive(Serialize)]
 pub(crate) struct Problem<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) message: &'a str,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+impl<'a> From<&'a judged::Problem> for Problem<'a> {
+    fn from(problem: &'a judged::Problem) -> Problem<'a> {
+        let judged::Problem { file, line, column, cause } = problem;
+        Problem { file, line: *line, column: *column, message: cause.to_string() }
+    }
 }
 
 /// The counts, with what was not read.

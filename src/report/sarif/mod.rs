@@ -64,7 +64,7 @@ impl Format for Sarif {
         let path = judged.path();
         for problem in judged.problems() {
             let location = location(&path, &Region::point(problem.line, problem.column), None);
-            let message = Message::plain(words::safe(&problem.message));
+            let message = Message::plain(words::safe(&problem.cause.to_string()));
             let level = Severity::Error.as_str();
             self.notifications.push(json_line(&Notification { level, message, locations: [location] }));
         }

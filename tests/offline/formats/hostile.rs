@@ -1,12 +1,12 @@
 //! Whatever an author writes, every format stays what it is.
 
-use draingate::check::file::Judge;
-use draingate::judged::{Judged, JudgedFile, Origin};
+use draingate::judged::{Cause, Judged, JudgedFile, Origin};
 use draingate::report::Format;
 use draingate::report::github::Github;
 use draingate::report::json::Json;
 use draingate::report::junit::Junit;
 use draingate::report::sarif::Sarif;
+use draingate::walk::Walk;
 use draingate_core::judge::View;
 use draingate_core::world::World;
 use draingate_testing::Validator;
@@ -95,7 +95,7 @@ fn overwrite(file: &mut JudgedFile, text: &str) {
         }
     }
     for problem in &mut file.problems {
-        problem.message = text.to_owned();
+        problem.cause = Cause::Document(text.to_owned());
     }
 }
 
@@ -153,12 +153,12 @@ fn every_format_stays_valid_whatever_is_written() {
     };
     let world = World::default();
     let plain = format!("{}\n---\n{BROKEN}", manifest("a", "x"));
-    let judge = Judge { world: &world, namespace: "default", view: View::AsWritten };
+    let walk = Walk { world: &world, namespace: "default" };
     proptest!(config(), |(name in text(), note in text(), path in text())| {
         let manifest = format!("{}\n---\n{BROKEN}", manifest(&name, &note));
-        hold(&schemas, &judge.file(&path, &manifest), None)?;
+        hold(&schemas, &walk.file(&path, &manifest, View::AsWritten), None)?;
         // And where the reader would have kept it out.
-        let mut file = judge.file(&path, &plain);
+        let mut file = walk.file(&path, &plain, View::AsWritten);
         prop_assert!(file.summary.errors > 0 && file.summary.warnings > 0 && !file.problems.is_empty());
         overwrite(&mut file, &note);
         hold(&schemas, &file, Some(&note))?;

@@ -2,21 +2,22 @@
 //!
 //! It judges as `check` does, and shows what the judgement knows instead of saying it.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
-use crate::check::input::{self, Input};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::files;
-use crate::report::result::{ObjectResult, Source};
+use crate::files::input::{Input, inputs};
+use crate::judged::{Cause, Problem};
 use crate::report::timeline::words::{plain, title};
 use crate::report::timeline::{Explanation, View, Which, html, json, svg, text};
-use draingate_core::judge::{self, View as Pods};
-use draingate_core::manifest::{self, Document, Node};
+use crate::terminal;
+use crate::walk::{Found, Walk, context};
+use draingate_core::judge::View as Pods;
+use draingate_core::manifest;
 use draingate_core::objects;
-use draingate_core::subject::{Kind, Subject};
 use draingate_core::versions;
 use draingate_core::world::World;
 
@@ -30,7 +31,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
     if let Some(filter) = &args.object {
         explanations.retain(|explanation| is_named(explanation, filter));
     }
-    problems.iter().for_each(|problem| tell(problem));
+    problems.iter().for_each(tell);
     match &args.object {
         Some(filter) if explanations.is_empty() => bail!("no object named {filter:?} carries a pod"),
         None if explanations.is_empty() && problems.is_empty() => bail!("no object here carries a pod"),
@@ -46,37 +47,60 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
     }
 }
 
-/// A file and its text.
+/// A file and its text. A pipe can be read only once.
 #[derive(Clone, Debug)]
 pub struct File {
     /// The path as given, `-` for standard input.
-    pub name: String,
+    pub name: Arc<str>,
     /// All of it.
     pub text: String,
 }
 
-/// Every object in the files that carries a pod, in their order, and what could not be read. Policies, Namespaces
-/// and Services in them are added to `world` first; objects that name no namespace are in `namespace`.
-pub fn explanations(files: &[File], mut world: World, namespace: &str) -> (Vec<Explanation>, Vec<String>) {
+/// Every object in the files that carries a pod, in their order, and what could not be read. Policies, Namespaces and
+/// Services among them are added to `world` first; objects that name no namespace are in `namespace`.
+pub fn explanations(files: &[File], mut world: World, namespace: &str) -> (Vec<Explanation>, Vec<Problem>) {
     let (mut explanations, mut problems) = (Vec::new(), Vec::new());
-    for file in files {
-        learn(file, &mut world, namespace, &mut problems);
+    for File { name, text } in files {
+        for object in context::objects(text) {
+            if let Err((title, problem)) = objects::add(&mut world, &object.value, Some(namespace)) {
+                let cause = Cause::Policy { title, problem };
+                problems.push(Problem { file: Arc::clone(name), line: object.line, column: 1, cause });
+            }
+        }
     }
-    for file in files {
-        explain(file, &world, namespace, &mut explanations, &mut problems);
+    let walk = Walk { world: &world, namespace };
+    for File { name, text } in files {
+        for document in manifest::documents(text) {
+            let passed = walk.document(name, &document, |found| explanations.push(explain(found)));
+            // The policies were told about when the world got to know them.
+            let news = |problem: &Problem| !matches!(problem.cause, Cause::Policy { .. });
+            problems.extend(passed.problems.into_iter().filter(news));
+        }
     }
     (explanations, problems)
 }
 
+/// An object as admitted and, where that makes a difference, as written.
+fn explain(found: &Found) -> Explanation {
+    let admitted = found.candidate.judge(Pods::AsAdmitted);
+    let result = found.result(&admitted);
+    let mut views = Vec::new();
+    if admitted.skipped.is_none() {
+        let same = admitted.patch.is_empty();
+        if !same {
+            let written = found.candidate.judge(Pods::AsWritten);
+            views.push(View::of(Which::AsWritten, &written, found.result(&written).findings));
+        }
+        let which = if same { Which::Unchanged } else { Which::AsAdmitted };
+        views.push(View::of(which, &admitted, result.findings.clone()));
+    }
+    Explanation { result, views }
+}
+
 fn read(args: &ExplainArgs) -> Result<Vec<File>> {
-    let inputs = input::inputs(std::slice::from_ref(&args.path))?;
-    let file = |input| {
-        Ok(match input {
-            Input::Stdin(text) => File { name: "-".into(), text },
-            Input::File(path) => File { text: files::read(&path)?, name: path.display().to_string() },
-        })
-    };
-    inputs.into_iter().map(file).collect()
+    let inputs = inputs(std::slice::from_ref(&args.path))?;
+    let file = |input: &Input| Ok(File { name: input.name().into(), text: input.text()?.into_owned() });
+    inputs.iter().map(file).collect()
 }
 
 /// What is known besides the files.
@@ -91,100 +115,6 @@ fn world(args: &ExplainArgs) -> Result<World> {
     Ok(world)
 }
 
-/// Adds a file's policies, Namespaces and Services to the world.
-fn learn(file: &File, world: &mut World, namespace: &str, problems: &mut Vec<String>) {
-    for document in manifest::documents(&file.text) {
-        // One that cannot be parsed is told about when its pods are looked for.
-        let Ok(value) = manifest::parse(&document) else { continue };
-        for object in manifest::objects(&value) {
-            if let Err((title, problem)) = objects::add(world, object, Some(namespace)) {
-                problems.push(format!("{}:{}: {title}: {problem}", file.name, document.first_line()));
-            }
-        }
-    }
-}
-
-/// Adds every object of a file that carries a pod.
-fn explain(
-    file: &File,
-    world: &World,
-    namespace: &str,
-    explanations: &mut Vec<Explanation>,
-    problems: &mut Vec<String>,
-) {
-    for (index, document) in manifest::documents(&file.text).iter().enumerate() {
-        let value = match manifest::parse(document) {
-            Ok(value) => value,
-            Err(problem) => {
-                problems.push(format!("{}:{problem}", file.name));
-                continue;
-            }
-        };
-        let places = manifest::parse_with_places(document).ok();
-        for (at, object) in manifest::objects_at(&value) {
-            let lines = Lines { document, places: places.as_ref(), at: &at };
-            let source = Source { file: file.name.clone(), document: index, line: lines.first() };
-            match one(object, source, &lines, world, namespace) {
-                Ok(Some(explanation)) => explanations.push(explanation),
-                Ok(None) => {}
-                Err(message) => problems.push(format!("{}:{}: {message}", file.name, lines.first())),
-            }
-        }
-    }
-}
-
-/// The lines of one object.
-struct Lines<'d, 't> {
-    document: &'d Document<'t>,
-    places: Option<&'d Node>,
-    at: &'d str,
-}
-
-impl Lines<'_, '_> {
-    fn first(&self) -> usize {
-        if self.at.is_empty() { self.document.first_line() } else { self.line("") }
-    }
-
-    fn line(&self, pointer: &str) -> usize {
-        let place = self.places.map(|node| node.find(&format!("{}{pointer}", self.at)));
-        place.map_or(self.document.first_line(), |place| self.document.line + place.line - 1)
-    }
-}
-
-/// An object that carries a pod, judged as written and as admitted.
-fn one(
-    object: &Value,
-    source: Source,
-    lines: &Lines,
-    world: &World,
-    namespace: &str,
-) -> Result<Option<Explanation>, String> {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let Some(kind) = Kind::of_object(text("/apiVersion"), text("/kind")) else { return Ok(None) };
-    let json = object.to_string();
-    let subject = Subject::parse(kind, &json).map_err(|message| format!("{kind}: {message}"))?;
-    let namespace = subject.namespace.as_deref().unwrap_or(namespace).to_owned();
-    let context = world.context(&namespace);
-    let judged = |pods| {
-        let judgement = judge::judge(&subject, &context, pods);
-        let line = |pointer: &str| lines.line(pointer);
-        let result = ObjectResult::new(source.clone(), &namespace, &subject, &judgement, line);
-        (judgement, result)
-    };
-    let (admitted, result) = judged(Pods::AsAdmitted);
-    let mut views = Vec::new();
-    if admitted.skipped.is_none() {
-        let same = admitted.patch.is_empty();
-        if !same {
-            let (written, before) = judged(Pods::AsWritten);
-            views.push(View::of(Which::AsWritten, &written, before));
-        }
-        let which = if same { Which::Unchanged } else { Which::AsAdmitted };
-        views.push(View::of(which, &admitted, result.clone()));
-    }
-    Ok(Some(Explanation { result, views }))
-}
-
 /// Whether an object is the one that `NAME` or `KIND/NAME` names; the kind in any case.
 fn is_named(explanation: &Explanation, filter: &str) -> bool {
     let result = &explanation.result;
@@ -196,7 +126,7 @@ fn is_named(explanation: &Explanation, filter: &str) -> bool {
 
 fn render(args: &ExplainArgs, explanations: &[Explanation]) -> Result<String> {
     Ok(match args.format {
-        ExplainFormat::Text => text::render(explanations, args.output.is_none() && colours()),
+        ExplainFormat::Text => text::render(explanations, args.output.is_none() && terminal::has_colours()),
         ExplainFormat::Json => json::render(explanations)?,
         ExplainFormat::Html => html::render(explanations),
         ExplainFormat::Svg => match explanations {
@@ -213,13 +143,6 @@ fn render(args: &ExplainArgs, explanations: &[Explanation]) -> Result<String> {
     })
 }
 
-/// On a terminal, unless the environment says otherwise.
-fn colours() -> bool {
-    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    std::io::stdout().is_terminal() && unset("NO_COLOR") && !dumb
-}
-
 fn write(args: &ExplainArgs, text: &str) -> Result<()> {
     match &args.output {
         Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display())),
@@ -227,6 +150,12 @@ fn write(args: &ExplainArgs, text: &str) -> Result<()> {
     }
 }
 
-fn tell(problem: &str) {
-    let _ = writeln!(std::io::stderr(), "draingate: {}", plain(problem));
+fn tell(problem: &Problem) {
+    let Problem { file, line, cause, .. } = problem;
+    let said = match cause {
+        Cause::Document(_) => problem.to_string(),
+        Cause::Policy { .. } => format!("{file}:{line}: {cause}"),
+        Cause::Object { kind, line, unreadable } => format!("{file}:{line}: {kind}: {unreadable}"),
+    };
+    let _ = writeln!(std::io::stderr(), "draingate: {}", plain(&said));
 }

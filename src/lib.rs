@@ -3,6 +3,10 @@
 //! The judgement itself is [`draingate_core`]: a request's way begins and ends there. Around it, here: [`serve`] accepts
 //! connections, [`webhook`] routes their requests, [`cluster`] watches the API server, [`files`] are read instead, [`cli`]
 //! is what can be asked, [`run`] starts the server.
+//!
+//! Without a request, [`walk`] is the way from a document to its judgement, [`judged`] what comes of it, and [`report`] how
+//! it looks; [`check`], [`explain`] and [`scan`] are commands that put them together, `workloads` is what is shared by all
+//! who look at running pods.
 
 mod backoff;
 pub mod check;
@@ -12,6 +16,7 @@ pub mod codes;
 pub mod explain;
 pub mod files;
 pub mod helpers;
+pub mod judged;
 pub mod locks;
 pub mod metrics;
 pub mod observe;
@@ -21,6 +26,9 @@ pub mod run;
 pub mod scan;
 pub mod serve;
 pub mod telemetry;
+mod terminal;
 #[cfg(feature = "traces")]
 pub mod traces;
+pub mod walk;
 pub mod webhook;
+mod workloads;

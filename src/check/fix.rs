@@ -3,17 +3,20 @@
 //! An edit is made only where its outcome is certain: the changed text is parsed again, and must be the old
 //! document with just that value set. What cannot be edited so is left for a person.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::file::Judge;
+use crate::walk::Walk;
 use draingate_core::finding::Edit;
+use draingate_core::judge::View;
 use draingate_core::manifest::{self, Document};
 
 /// The most edits of one file.
 const EDITS: usize = 1_000;
 
-/// A file's text with what could be fixed.
-#[derive(Debug, PartialEq, Eq)]
+/// A text with what could be fixed.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Fixed {
     /// The new text.
     pub text: String,
@@ -25,43 +28,48 @@ pub struct Fixed {
     pub problems: usize,
 }
 
-/// Fixes one finding after the other, judging anew in between, until none is left that can be edited.
-pub fn fix(judge: &Judge, name: &str, text: &str) -> Fixed {
-    let mut fixed = Fixed { text: text.to_owned(), edits: 0, left: 0, problems: 0 };
-    while fixed.edits < EDITS {
-        let file = judge.file(name, &fixed.text);
-        fixed.problems = file.problems.len();
-        let edits: Vec<(usize, Edit)> = file
-            .objects
-            .iter()
-            .flat_map(|judged| judged.edits.iter().flatten().map(|edit| (judged.document, edit.clone())))
-            .collect();
-        let changed = edits.iter().find_map(|(index, edit)| {
-            let document = file.documents.get(*index)?;
-            let changed = set(document, edit)?;
-            Some(splice(&fixed.text, document, &changed))
-        });
-        match changed {
-            Some(text) => {
-                fixed.text = text;
-                fixed.edits += 1;
-            }
-            None => {
-                fixed.left = edits.len();
-                break;
-            }
-        }
+/// Fixes the documents of a file, one after the other.
+pub fn fix(walk: &Walk, view: View, name: &str, text: &str) -> Fixed {
+    let name: Arc<str> = name.into();
+    let mut fixed = Fixed::default();
+    let mut taken = 0;
+    for document in manifest::documents(text) {
+        fixed.text.push_str(text.get(taken..document.start).unwrap_or_default());
+        taken = document.start + document.text.len();
+        let mended = fix_document(walk, view, &name, &document, EDITS - fixed.edits);
+        fixed.text.push_str(&mended.text);
+        fixed.edits += mended.edits;
+        fixed.left += mended.left;
+        fixed.problems += mended.problems;
+    }
+    fixed.text.push_str(text.get(taken..).unwrap_or_default());
+    if fixed.edits == EDITS {
+        // Nobody knows what more could be edited.
+        fixed.left = 0;
     }
     fixed
 }
 
-/// The file with one document's text replaced.
-fn splice(file: &str, document: &Document, changed: &str) -> String {
-    // A document's text is a slice of the file's.
-    let start = document.text.as_ptr() as usize - file.as_ptr() as usize;
-    let (before, rest) = file.split_at_checked(start).unwrap_or((file, ""));
-    let after = rest.get(document.text.len()..).unwrap_or_default();
-    format!("{before}{changed}{after}")
+/// Fixes one finding after the other, judging anew in between, until none is left that can be edited: at most `most`.
+fn fix_document(walk: &Walk, view: View, name: &Arc<str>, document: &Document, most: usize) -> Fixed {
+    let mut fixed = Fixed { text: document.text.to_owned(), ..Fixed::default() };
+    loop {
+        let current = Document { text: &fixed.text, ..*document };
+        let mut edits = Vec::new();
+        let passed = walk.document(name, &current, |found| {
+            let findings = found.candidate.judge(view).findings.into_iter();
+            let absolute = |edit: Edit| Edit { pointer: found.pointer(&edit.pointer), ..edit };
+            edits.extend(findings.filter_map(|finding| finding.edit).map(absolute));
+        });
+        fixed.problems = passed.problems.len();
+        let changed = if fixed.edits < most { edits.iter().find_map(|edit| set(&current, edit)) } else { None };
+        let Some(changed) = changed else {
+            fixed.left = edits.len();
+            return fixed;
+        };
+        fixed.text = changed;
+        fixed.edits += 1;
+    }
 }
 
 /// The document's text with one value set; `None` where that is not certain, or changes nothing.

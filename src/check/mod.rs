@@ -4,7 +4,5 @@
 //! the second judges each file on its own and writes it out at once, so that memory does not grow with the
 //! number of files. Files are judged in parallel and reported in their order.
 
-pub mod file;
 pub mod fix;
-pub mod input;
 pub mod run;

@@ -1,36 +1,30 @@
 //! The `check` command, from its arguments to its exit code.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
-use std::time::Duration;
+use std::borrow::Cow;
+use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 
-use super::file::{Judge, JudgedFile};
 use super::fix;
-use super::input::{Input, inputs};
 use crate::cli::{CheckArgs, CheckFormat, FailOn, FixMode};
-use crate::files;
-use crate::report::Format;
-use crate::report::github::Github;
+use crate::files::input::{Input, inputs};
+use crate::files::{self, FileError};
+use crate::judged::{Judged, JudgedFile, Summary};
+use crate::report;
 use crate::report::human::Human;
-use crate::report::json::Json;
-use crate::report::junit::Junit;
-use crate::report::result::Summary;
-use crate::report::sarif::Sarif;
+use crate::terminal;
+use crate::walk::Walk;
+use crate::walk::context::{self, ContextObject};
 use draingate_core::judge::View;
-use draingate_core::manifest;
 use draingate_core::objects;
 use draingate_core::versions;
 use draingate_core::world::World;
 
 /// Files read, judged and written out together: what bounds memory.
 const BATCH: usize = 256;
-/// A progress bar appears only where the work lasts.
-const PATIENCE: Duration = Duration::from_millis(700);
 
 /// The exit code of a clean run.
 pub const CLEAN: u8 = 0;
@@ -45,37 +39,27 @@ pub const BAD: u8 = 2;
 /// A call that cannot be carried out at all. A document that cannot be read is reported, not an error here.
 pub fn run(args: &CheckArgs) -> Result<u8> {
     let inputs = inputs(&args.paths)?;
-    let mut check = Check { bar: bar(inputs.len()), unreadable: 0 };
-    let world = check.world(args, &inputs)?;
+    let bar = if inputs.len() < BATCH { ProgressBar::hidden() } else { terminal::file_bar(inputs.len()) };
     let view = if args.as_written { View::AsWritten } else { View::AsAdmitted };
-    let judge = Judge { world: &world, namespace: &args.namespace, view };
+    let mut check = Check { view, bar, unreadable: 0 };
+    let world = check.world(args, &inputs)?;
+    let walk = Walk { world: &world, namespace: &args.namespace };
     let code = match args.fix {
-        Some(mode) => check.fix(&judge, &inputs, mode)?,
-        None => check.report(&judge, &inputs, args)?,
+        Some(mode) => check.fix(&walk, &inputs, mode)?,
+        None => check.report(&walk, &inputs, args)?,
     };
     check.bar.finish_and_clear();
     Ok(if check.unreadable > 0 { BAD } else { code })
 }
 
 struct Check {
+    view: View,
     bar: ProgressBar,
     unreadable: usize,
 }
 
-/// What was read of one input, with its name.
-type Text = (String, Result<String, String>);
-
-fn read(input: &Input) -> Text {
-    match input {
-        Input::Stdin(text) => ("-".to_owned(), Ok(text.clone())),
-        Input::File(path) => (name(path), files::read(path).map_err(|error| error.to_string())),
-    }
-}
-
-fn name(path: &Path) -> String {
-    let text = path.display().to_string();
-    text.strip_prefix("./").map(str::to_owned).unwrap_or(text)
-}
+/// An input's name and text.
+type Text<'i> = (String, Result<Cow<'i, str>, FileError>);
 
 impl Check {
     /// Policies, Namespaces and Services: from `--policy`, and from among the inputs.
@@ -85,10 +69,12 @@ impl Check {
             world.sleep = versions::sleep_support(version, [] as [&str; 0], false);
         }
         for batch in inputs.chunks(BATCH) {
-            let found: Vec<Vec<serde_json::Value>> = batch.par_iter().map(|input| worldly(&read(input))).collect();
+            // A file that cannot be read is complained about once its turn comes.
+            let look = |input: &Input| input.text().map(|text| context::objects(&text)).unwrap_or_default();
+            let found: Vec<Vec<ContextObject>> = batch.par_iter().map(look).collect();
             for object in found.into_iter().flatten() {
                 // One that cannot be read is reported where it stands.
-                let _ = objects::add(&mut world, &object, Some(&args.namespace));
+                let _ = objects::add(&mut world, &object.value, Some(&args.namespace));
             }
         }
         for path in &args.policy {
@@ -97,23 +83,24 @@ impl Check {
         Ok(world)
     }
 
-    fn report(&mut self, judge: &Judge, inputs: &[Input], args: &CheckArgs) -> Result<u8> {
+    fn report(&mut self, walk: &Walk, inputs: &[Input], args: &CheckArgs) -> Result<u8> {
         // Only people's output has colours to take away; what machines read goes out byte by byte.
         let stdout = io::stdout().lock();
         let colours =
             if args.format == CheckFormat::Human { AutoStream::choice(&stdout) } else { ColorChoice::AlwaysAnsi };
         let mut out = io::BufWriter::new(AutoStream::new(stdout, colours));
-        let mut format = format(args.format, judge.view);
+        let people = || Box::new(Human::new(self.view)) as Box<dyn report::Format>;
+        let mut format = report::for_machines(args.format).unwrap_or_else(people);
         let mut summary = Summary::default();
         let mut problems = 0;
         out.write_all(format.head().as_bytes())?;
         for batch in inputs.chunks(BATCH) {
-            let texts: Vec<Text> = batch.par_iter().map(read).collect();
+            let texts = read(batch);
             let files: Vec<Option<(JudgedFile, String)>> = texts
                 .par_iter()
                 .map(|(name, text)| {
-                    let file = judge.file(name, text.as_ref().ok()?);
-                    let written = format.text(&file);
+                    let file = walk.file(name, text.as_ref().ok()?, self.view);
+                    let written = format.text(Judged::File(&file));
                     Some((file, written))
                 })
                 .collect();
@@ -127,7 +114,7 @@ impl Check {
                 summary.add(file.summary);
                 problems += file.problems.len();
                 self.unreadable += file.problems.len();
-                let written = format.add(&file, written);
+                let written = format.add(Judged::File(&file), written);
                 self.bar.suspend(|| out.write_all(written.as_bytes()))?;
             }
         }
@@ -142,31 +129,31 @@ impl Check {
     }
 
     /// Writes fixes into the files, or their diff to standard output.
-    fn fix(&mut self, judge: &Judge, inputs: &[Input], mode: FixMode) -> Result<u8> {
+    fn fix(&mut self, walk: &Walk, inputs: &[Input], mode: FixMode) -> Result<u8> {
         let mut out = io::stdout().lock();
         let (mut edited, mut left) = (0, 0);
         for input in inputs {
             self.bar.inc(1);
-            let (name, text) = read(input);
-            let text = match text {
+            let name = name(input);
+            let text = match input.text() {
                 Ok(text) => text,
                 Err(error) => {
                     self.complain(&error);
                     continue;
                 }
             };
-            let fixed = fix::fix(judge, &name, &text);
+            let fixed = fix::fix(walk, self.view, &name, &text);
             self.unreadable += fixed.problems;
             edited += fixed.edits;
             left += fixed.left;
             match (mode, input) {
-                _ if fixed.text == text => {}
+                _ if fixed.text == *text => {}
                 (FixMode::Write, Input::File(path)) => {
                     std::fs::write(path, &fixed.text).with_context(|| path.display().to_string())?;
                 }
                 (FixMode::Write, Input::Stdin(_)) => out.write_all(fixed.text.as_bytes())?,
                 (FixMode::Diff, _) => {
-                    let diff = similar::TextDiff::from_lines(&text, &fixed.text);
+                    let diff = similar::TextDiff::from_lines(&*text, &fixed.text);
                     write!(out, "{}", diff.unified_diff().header(&name, &name))?;
                 }
             }
@@ -179,7 +166,7 @@ impl Check {
         Ok(CLEAN)
     }
 
-    fn complain(&mut self, error: &str) {
+    fn complain(&mut self, error: &FileError) {
         self.unreadable += 1;
         self.bar.suspend(|| {
             let _ = writeln!(io::stderr(), "draingate: {error}");
@@ -187,45 +174,13 @@ impl Check {
     }
 }
 
-/// The objects of a text that are about the world. Most documents are passed over unparsed.
-fn worldly((_, text): &Text) -> Vec<serde_json::Value> {
-    let Ok(text) = text else { return Vec::new() };
-    let mut found = Vec::new();
-    for document in manifest::documents(text) {
-        if ["Namespace", "Service", "DrainPolicy"].iter().any(|kind| document.text.contains(kind)) {
-            let Ok(value) = manifest::parse(&document) else { continue };
-            found.extend(
-                manifest::objects(&value).into_iter().filter(|object| objects::is_context_object(object)).cloned(),
-            );
-        }
-    }
-    found
+/// A batch's inputs with their texts, or why there is none.
+fn read(batch: &[Input]) -> Vec<Text<'_>> {
+    batch.par_iter().map(|input| (name(input), input.text())).collect()
 }
 
-fn format(format: CheckFormat, view: View) -> Box<dyn Format> {
-    match format {
-        CheckFormat::Human => Box::new(Human::new(view)),
-        CheckFormat::Json => Box::new(Json::default()),
-        CheckFormat::Sarif => Box::new(Sarif::default()),
-        CheckFormat::Junit => Box::new(Junit::default()),
-        CheckFormat::Github => Box::new(Github::default()),
-    }
-}
-
-fn bar(files: usize) -> ProgressBar {
-    if !io::stderr().is_terminal() || files < BATCH {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files {elapsed}") {
-        bar.set_style(style);
-    }
-    let late = bar.clone();
-    std::thread::spawn(move || {
-        std::thread::sleep(PATIENCE);
-        if !late.is_finished() {
-            late.set_draw_target(ProgressDrawTarget::stderr());
-        }
-    });
-    bar
+/// As other tools name it.
+fn name(input: &Input) -> String {
+    let name = input.name();
+    name.strip_prefix("./").map(str::to_owned).unwrap_or(name)
 }

@@ -14,9 +14,11 @@ use tracing::{info, warn};
 
 use super::metrics::{ClusterMetrics, WriteResult};
 use crate::backoff::jitter;
+use crate::judged::FindingResult;
 use crate::locks;
-use crate::scan::group::{Group, Groups};
-use crate::scan::read::Reader;
+use crate::workloads::group::{Group, Groups};
+use crate::workloads::read::Reader;
+use draingate_core::finding::Severity;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -56,11 +58,9 @@ async fn write(client: &Client, namespace: &str, world: &World) -> anyhow::Resul
     let reader = Reader::new(client.clone(), Some(namespace.to_owned()), None);
     let mut groups = Groups::default();
     reader
-        .each("/api/v1", "pods", true, |pod, _| {
-            if !crate::scan::is_over(pod) {
-                // One that cannot be read is told by `scan`.
-                let _ = groups.add(pod, world, None);
-            }
+        .pods(|pod, _| {
+            // One that cannot be read is told by `scan`.
+            let _ = groups.add(pod, world, None);
             Ok(())
         })
         .await?;
@@ -84,12 +84,13 @@ fn report(namespace: &str, groups: Vec<Group>) -> Value {
                 "severity": severity, "result": word, "message": message, "resources": about}));
         };
         match (&result.skipped, result.findings.is_empty()) {
-            (Some(reason), _) => add(3, "grace-budget", "info", reason),
+            (Some(skip), _) => add(3, "grace-budget", "info", &skip.reason()),
             (None, true) => add(2, "grace-budget", "info", "its pods stop without dropping work"),
             (None, false) => {
-                for finding in &result.findings {
-                    let (index, severity) = if finding.severity == "error" { (0, "high") } else { (1, "medium") };
-                    add(index, finding.code, severity, &finding.message);
+                for FindingResult { finding, .. } in &result.findings {
+                    let (index, severity) =
+                        if finding.severity == Severity::Error { (0, "high") } else { (1, "medium") };
+                    add(index, finding.code.as_str(), severity, &finding.message);
                 }
             }
         }

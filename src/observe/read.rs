@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::seen::{ContainerSeen, Described, Duty, PodSeen, State, WorkloadKey};
-use crate::scan::group::workload;
+use crate::workloads::owner::workload;
 use draingate_core::admit::Workload;
 use draingate_core::judge::{View, judge};
 use draingate_core::keys;

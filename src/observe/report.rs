@@ -10,7 +10,7 @@ use super::measure::Outcome;
 use super::seen::WorkloadKey;
 use super::tally::{ContainerTally, Tallies, Tally};
 use super::track::Missed;
-use crate::scan::{BOLD, PLAIN, RED, YELLOW, count};
+use crate::terminal::{BOLD, PLAIN, RED, YELLOW, count};
 
 /// The version of the JSON. Fields are only ever added.
 pub const VERSION: u32 = 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::seen::WorkloadKey;
 use super::tally::{ContainerTally, Need, Tally};
-use crate::scan::count;
+use crate::terminal::count;
 use draingate_core::MAX_SECONDS;
 use draingate_core::judge::{Judgement, View, judge};
 use draingate_core::keys;

@@ -21,9 +21,8 @@ use super::tally::Tallies;
 use super::watch::{Observer, Scope};
 use crate::cli::{ObserveArgs, ObserveFormat};
 use crate::locks;
-use crate::scan;
-use crate::scan::count;
-use crate::scan::read::Reader;
+use crate::terminal::{self, count};
+use crate::workloads::read::Reader;
 use draingate_core::selector::LabelSelector;
 use draingate_core::world::World;
 
@@ -49,7 +48,7 @@ pub async fn run(client: Client, args: &ObserveArgs) -> Result<()> {
     let mut observer = Observer::start(&client, scope, Arc::clone(&world), args.suggest);
     let mut tallies = Tallies::default();
     let begun = Instant::now();
-    let bar = scan::bar();
+    let bar = terminal::spinner();
     let end = tokio::time::sleep(args.duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX))));
     let mut end = std::pin::pin!(end);
     let mut refresh = tokio::time::interval(REFRESH);

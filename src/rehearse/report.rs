@@ -5,11 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::recording::{Count, PodLife, Run};
-
-const BOLD: &str = "\u{1b}[1m";
-const RED: &str = "\u{1b}[1;31m";
-const GREEN: &str = "\u{1b}[1;32m";
-const PLAIN: &str = "\u{1b}[0m";
+use crate::terminal::{BOLD, GREEN, PLAIN, RED};
 
 /// The result, and the JSON of `--format json`, version 1.
 #[derive(Debug, Serialize)]

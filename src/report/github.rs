@@ -8,8 +8,7 @@ use std::fmt::Write;
 
 use super::Format;
 use super::place::{Region, relative};
-use super::result::{ObjectResult, Summary};
-use crate::check::file::{Judged, JudgedFile};
+use crate::judged::{Judged, ObjectResult, Summary};
 use draingate_core::finding::Severity;
 
 /// The longest title that GitHub takes, in characters.
@@ -26,22 +25,23 @@ impl Format for Github {
         String::new()
     }
 
-    fn text(&self, file: &JudgedFile) -> String {
+    fn text(&self, judged: Judged) -> String {
         let mut out = String::new();
-        for problem in &file.problems {
+        let path = judged.path();
+        for problem in judged.problems() {
             let region = Region::point(problem.line, problem.column);
-            command(&mut out, Severity::Error.as_str(), &file.name, &region, "cannot be read", &problem.message);
+            command(&mut out, Severity::Error, &path, &region, "cannot be read", &problem.cause.to_string());
         }
         for severity in [Severity::Error, Severity::Warning] {
-            for object in &file.objects {
-                findings(&mut out, file, object, severity.as_str());
+            for object in judged.objects() {
+                findings(&mut out, judged, object, severity);
             }
         }
         out
     }
 
-    fn add(&mut self, file: &JudgedFile, text: String) -> String {
-        self.problems += file.problems.len();
+    fn add(&mut self, judged: Judged, text: String) -> String {
+        self.problems += judged.problems().len();
         text
     }
 
@@ -61,24 +61,24 @@ impl Format for Github {
     }
 }
 
-fn findings(out: &mut String, file: &JudgedFile, object: &Judged, severity: &str) {
-    let ObjectResult { kind, namespace, name, findings, .. } = &object.result;
-    let at = findings.iter().zip(&object.places).filter(|(finding, _)| finding.severity == severity);
-    for (finding, place) in at {
-        let region = Region::of(file, object.document, place);
+fn findings(out: &mut String, judged: Judged, object: &ObjectResult, severity: Severity) {
+    let ObjectResult { kind, namespace, name, .. } = object;
+    for result in object.findings_of(severity) {
+        let finding = &result.finding;
+        let region = Region::of(judged, object, result);
         let title = format!("{}: {kind} {namespace}/{name}", finding.code);
-        let fix = finding.fix.as_ref().map(|fix| format!("fix: {fix}"));
+        let fix = result.fix().map(|fix| format!("fix: {fix}"));
         let message: Vec<_> = std::iter::once(&finding.message)
             .chain(&finding.detail)
             .chain(&fix)
-            .chain(&finding.alternatives)
+            .chain(result.alternatives())
             .map(String::as_str)
             .collect();
-        command(out, severity, &file.name, &region, &title, &message.join("\n"));
+        command(out, severity, &judged.path(), &region, &title, &message.join("\n"));
     }
 }
 
-fn command(out: &mut String, command: &str, file: &str, region: &Region, title: &str, message: &str) {
+fn command(out: &mut String, severity: Severity, file: &str, region: &Region, title: &str, message: &str) {
     let mut properties = String::new();
     if file != "-" {
         // Writing to a String cannot fail.
@@ -96,7 +96,7 @@ fn command(out: &mut String, command: &str, file: &str, region: &Region, title: 
         properties.push(',');
     }
     let title: String = title.chars().take(TITLE_LIMIT).collect();
-    let _ = writeln!(out, "::{command} {properties}title={}::{}", property(&title), data(message));
+    let _ = writeln!(out, "::{} {properties}title={}::{}", severity.as_str(), property(&title), data(message));
 }
 
 /// The text of a command.

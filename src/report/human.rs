@@ -3,10 +3,11 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Format;
-use super::result::{FindingResult, Summary};
-use crate::check::file::{Judged, JudgedFile};
-use draingate_core::judge::View;
-use draingate_core::manifest::{Document, Place, Problem};
+use crate::judged::{Judged, Location, ObjectResult, Problem, Summary};
+use crate::terminal::count;
+use draingate_core::finding::{Finding, Severity};
+use draingate_core::judge::{Verdict, View};
+use draingate_core::manifest::Document;
 
 /// The format.
 #[derive(Debug)]
@@ -23,27 +24,28 @@ impl Human {
         Human { renderer: Renderer::styled(), view, fixed: 0, skipped: 0 }
     }
 
-    fn finding(&self, judged: &Judged, finding: &FindingResult, place: &Place, document: &Document) -> String {
-        let level = if finding.severity == "error" { Level::ERROR } else { Level::WARNING };
-        let result = &judged.result;
-        let label = format!("{} {}/{}", result.kind, result.namespace, result.name);
+    fn finding(&self, object: &ObjectResult, finding: &Finding, location: &Location, document: &Document) -> String {
+        let level = if finding.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
+        let label = format!("{} {}/{}", object.kind, object.namespace, object.name);
+        let path = object.path();
         let snippet = Snippet::source(document.text)
             .line_start(document.line)
-            .path(result.source.file.as_str())
-            .annotation(AnnotationKind::Primary.span(place.span.clone()).label(label));
-        let mut group = level.primary_title(&*finding.message).id(finding.code).element(snippet);
+            .path(&*path)
+            .annotation(AnnotationKind::Primary.span(location.span.clone()).label(label));
+        let mut group = level.primary_title(&*finding.message).id(finding.code.as_str()).element(snippet);
         for detail in &finding.detail {
             group = group.element(Level::NOTE.message(detail));
         }
-        for fix in finding.fix.iter().chain(&finding.alternatives) {
+        for fix in &finding.fixes {
             group = group.element(Level::HELP.message(fix));
         }
         format!("{}\n\n", self.renderer.render(&[group]))
     }
 
-    fn problem(&self, file: &JudgedFile, problem: &Problem) -> String {
-        let title = self.renderer.render(&[Group::with_title(Level::ERROR.primary_title(&*problem.message))]);
-        format!("{title}\n  --> {}:{}:{}\n\n", file.name, problem.line, problem.column)
+    fn problem(&self, problem: &Problem) -> String {
+        let Problem { file, line, column, cause } = problem;
+        let title = self.renderer.render(&[Group::with_title(Level::ERROR.primary_title(cause.to_string()))]);
+        format!("{title}\n  --> {file}:{line}:{column}\n\n")
     }
 }
 
@@ -52,24 +54,25 @@ impl Format for Human {
         String::new()
     }
 
-    fn text(&self, file: &JudgedFile) -> String {
+    fn text(&self, judged: Judged) -> String {
         let mut out = String::new();
-        for problem in &file.problems {
-            out.push_str(&self.problem(file, problem));
+        for problem in judged.problems() {
+            out.push_str(&self.problem(problem));
         }
-        for judged in &file.objects {
-            let Some(document) = file.documents.get(judged.document) else { continue };
-            for (finding, place) in judged.result.findings.iter().zip(&judged.places) {
-                out.push_str(&self.finding(judged, finding, place, document));
+        for object in judged.objects() {
+            let Some(document) = judged.document(object) else { continue };
+            for result in &object.findings {
+                let Some(location) = &result.location else { continue };
+                out.push_str(&self.finding(object, &result.finding, location, document));
             }
         }
         out
     }
 
-    fn add(&mut self, file: &JudgedFile, text: String) -> String {
-        for judged in &file.objects {
-            self.fixed += usize::from(judged.result.verdict == "fixed");
-            self.skipped += usize::from(judged.result.verdict == "skipped");
+    fn add(&mut self, judged: Judged, text: String) -> String {
+        for object in judged.objects() {
+            self.fixed += usize::from(object.verdict == Verdict::Fixed);
+            self.skipped += usize::from(object.verdict == Verdict::Skipped);
         }
         text
     }
@@ -96,8 +99,4 @@ impl Format for Human {
         }
         format!("{}\n", parts.join(", "))
     }
-}
-
-fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }

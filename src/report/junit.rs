@@ -5,11 +5,9 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 use super::Format;
-use super::result::{FindingResult, ObjectResult, Summary};
-use crate::check::file::JudgedFile;
+use super::place;
+use crate::judged::{FindingResult, Judged, ObjectResult, Problem, Summary};
 use draingate_core::finding::Severity;
-use draingate_core::judge::Verdict;
-use draingate_core::manifest::Problem;
 
 /// The writer.
 #[derive(Debug)]
@@ -29,15 +27,16 @@ impl Format for Junit {
         String::new()
     }
 
-    fn text(&self, _: &JudgedFile) -> String {
+    fn text(&self, _: Judged) -> String {
         String::new()
     }
 
-    fn add(&mut self, file: &JudgedFile, text: String) -> String {
-        self.problems += file.problems.len();
-        let mut suite = TestSuite::new(xml(&file.name));
-        suite.add_test_cases(file.problems.iter().map(|problem| unreadable(&file.name, problem)));
-        suite.add_test_cases(file.objects.iter().map(|object| case(&object.result)));
+    fn add(&mut self, judged: Judged, text: String) -> String {
+        self.problems += judged.problems().len();
+        let path = judged.path();
+        let mut suite = TestSuite::new(xml(&path));
+        suite.add_test_cases(judged.problems().iter().map(unreadable));
+        suite.add_test_cases(judged.objects().iter().map(|object| case(&path, object)));
         if suite.tests > 0 {
             self.report.add_test_suite(suite);
         }
@@ -61,9 +60,9 @@ impl Format for Junit {
 }
 
 /// A document that could not be read.
-fn unreadable(file: &str, problem: &Problem) -> TestCase {
-    let Problem { line, column, message } = problem;
-    error(file, &format!("{file}:{line}:{column}"), message, &format!("{file}:{problem}"))
+fn unreadable(problem: &Problem) -> TestCase {
+    let Problem { file, line, column, cause } = problem;
+    error(file, &format!("{file}:{line}:{column}"), &cause.to_string(), &problem.to_string())
 }
 
 /// An error, not a failure: nothing was judged.
@@ -75,25 +74,28 @@ fn error(class: &str, name: &str, message: &str, text: &str) -> TestCase {
     case
 }
 
-fn case(object: &ObjectResult) -> TestCase {
-    let ObjectResult { source, kind, namespace, name, findings, .. } = object;
-    let of = |severity: Severity| findings.iter().filter(move |finding| finding.severity == severity.as_str());
-    let texts = |severity| of(severity).map(|finding| text(&source.file, finding)).collect::<Vec<_>>().join("\n\n");
-    let status = match of(Severity::Error).next() {
-        Some(first) => {
+fn case(path: &str, object: &ObjectResult) -> TestCase {
+    let ObjectResult { kind, namespace, name, .. } = object;
+    let texts =
+        |severity| object.findings_of(severity).map(|result| text(path, result)).collect::<Vec<_>>().join("\n\n");
+    let status = match (object.findings_of(Severity::Error).next(), &object.skipped) {
+        (Some(FindingResult { finding: first, .. }), _) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type(first.code).set_message(xml(&first.message)).set_description(xml(&texts(Severity::Error)));
+            status
+                .set_type(first.code.as_str())
+                .set_message(xml(&first.message))
+                .set_description(xml(&texts(Severity::Error)));
             status
         }
-        None if object.verdict == Verdict::Skipped.as_str() => {
+        (None, Some(skip)) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(xml(object.skipped.as_deref().unwrap_or_default()));
+            status.set_message(xml(&skip.reason()));
             status
         }
-        None => TestCaseStatus::success(),
+        (None, None) => TestCaseStatus::success(),
     };
     let mut case = TestCase::new(xml(&format!("{kind} {namespace}/{name}")), status);
-    case.set_classname(xml(&source.file));
+    case.set_classname(xml(path));
     let warnings = texts(Severity::Warning);
     if !warnings.is_empty() {
         case.set_system_out(xml(&warnings));
@@ -101,11 +103,12 @@ fn case(object: &ObjectResult) -> TestCase {
     case
 }
 
-fn text(file: &str, finding: &FindingResult) -> String {
-    let mut lines = vec![format!("{file}:{}: {} [{}]", finding.line, finding.message, finding.code)];
+fn text(file: &str, result: &FindingResult) -> String {
+    let finding = &result.finding;
+    let mut lines = vec![format!("{file}:{}: {} [{}]", place::line(result), finding.message, finding.code)];
     lines.extend(finding.detail.iter().map(|line| format!("  {line}")));
-    lines.extend(finding.fix.iter().map(|fix| format!("  fix: {fix}")));
-    lines.extend(finding.alternatives.iter().map(|fix| format!("       {fix}")));
+    lines.extend(result.fix().iter().map(|fix| format!("  fix: {fix}")));
+    lines.extend(result.alternatives().iter().map(|fix| format!("       {fix}")));
     lines.join("\n")
 }
 

@@ -8,27 +8,41 @@ pub mod human;
 pub mod json;
 pub mod junit;
 mod place;
-pub mod result;
 pub mod sarif;
 pub mod timeline;
 
-use crate::check::file::JudgedFile;
-use result::Summary;
+use self::github::Github;
+use self::json::Json;
+use self::junit::Junit;
+use self::sarif::Sarif;
+use crate::cli::CheckFormat;
+use crate::judged::{Judged, Summary};
 
 /// A format. The text that the calls return, one after the other, is the output.
 pub trait Format: Sync {
     /// What comes before everything; called once.
     fn head(&mut self) -> String;
 
-    /// One file's text: the work of it, done on any thread and in any order.
-    fn text(&self, file: &JudgedFile) -> String;
+    /// The text of one file or workload: the work of it, done on any thread and in any order.
+    fn text(&self, judged: Judged) -> String;
 
-    /// Puts one file's text into its place; called for each, in their order.
-    fn add(&mut self, file: &JudgedFile, text: String) -> String;
+    /// Puts that text into its place; called for each, in their order.
+    fn add(&mut self, judged: Judged, text: String) -> String;
 
     /// What comes after everything; called once. `input_problems` counts everything that could not be
     /// read, the problems of the files included.
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String;
+}
+
+/// The writer for a machine; `None` for people, whom each command tells in its own way.
+pub(crate) fn for_machines(format: CheckFormat) -> Option<Box<dyn Format>> {
+    Some(match format {
+        CheckFormat::Human => return None,
+        CheckFormat::Json => Box::new(Json::default()),
+        CheckFormat::Sarif => Box::new(Sarif::default()),
+        CheckFormat::Junit => Box::new(Junit::default()),
+        CheckFormat::Github => Box::new(Github::default()),
+    })
 }
 
 /// One value as one line of JSON.

@@ -1,7 +1,14 @@
 //! Where a finding is, in the words of the formats: lines and columns instead of bytes.
 
-use crate::check::file::JudgedFile;
-use draingate_core::manifest::Place;
+use crate::judged::{FindingResult, Judged, ObjectResult};
+
+/// The line of what stands in no file: there are formats that cannot do without one.
+pub(crate) const NOWHERE: usize = 1;
+
+/// The line of a finding.
+pub(crate) fn line(finding: &FindingResult) -> usize {
+    finding.location.as_ref().map_or(NOWHERE, |location| location.line)
+}
 
 /// A part of a file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +28,16 @@ impl Region {
         Region { start_line: line.max(1), end_line: line.max(1), columns: Some((column.max(1), column.max(1) + 1)) }
     }
 
-    /// The region of a place in a document of a file.
+    /// The region of a finding about an object; the first character of nothing where that is in no file.
     ///
-    /// It looks at the lines of the place alone: a document may be large and have many findings.
-    pub(crate) fn of(file: &JudgedFile, document: usize, place: &Place) -> Region {
-        let Some(document) = file.documents.get(document) else { return Region::point(place.line, 1) };
-        let start_line = document.line + place.line.max(1) - 1;
-        let text = document.text.get(place.span.clone()).unwrap_or_default().trim_end();
-        let before = document.text.get(..place.span.start).unwrap_or_default();
+    /// It looks at the lines of the finding alone: a document may be large and have many findings.
+    pub(crate) fn of(judged: Judged, object: &ObjectResult, finding: &FindingResult) -> Region {
+        let (Some(document), Some(location)) = (judged.document(object), &finding.location) else {
+            return Region::point(NOWHERE, 1);
+        };
+        let start_line = location.line;
+        let text = document.text.get(location.span.clone()).unwrap_or_default().trim_end();
+        let before = document.text.get(..location.span.start).unwrap_or_default();
         if text.is_empty() {
             return Region { start_line, end_line: start_line, columns: None };
         }

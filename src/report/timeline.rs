@@ -3,9 +3,9 @@
 
 use serde::{Serialize, Serializer};
 
-use super::result::{FindingResult, ObjectResult};
+use crate::judged::{FindingResult, ObjectResult};
 use draingate_core::budget::{Budget, sum, terms};
-use draingate_core::judge::Judgement;
+use draingate_core::judge::{Judgement, Verdict};
 use draingate_core::pod::{Container, HoldReason, HookSource, Pod, Role};
 
 pub mod axis;
@@ -19,29 +19,25 @@ pub mod words;
 const LEAST_STOP_SECONDS: u64 = 2;
 
 /// One object, before and after admission.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Explanation {
     /// Its judgement as admitted.
-    #[serde(flatten)]
     pub result: ObjectResult,
     /// As written and as admitted; one where they are the same, none for an object that is skipped.
     pub views: Vec<View>,
 }
 
 /// One picture.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct View {
     /// Which pod it shows.
     pub view: Which,
-    /// `pass`, `fixed` or `fail`.
-    pub verdict: &'static str,
+    /// Never [`Verdict::Skipped`].
+    pub verdict: Verdict,
     /// What happens when.
-    #[serde(flatten)]
     pub timeline: Timeline,
     /// The smallest grace that is asked for; more than `needed` where a plan was refused.
-    pub required_grace_period_seconds: Option<u64>,
+    pub required_grace: Option<u64>,
     /// The sum behind `needed`, in words.
     pub arithmetic: String,
     /// What there is to say about this pod.
@@ -61,17 +57,17 @@ pub enum Which {
 }
 
 impl View {
-    /// The picture of a judgement and its result.
-    pub fn of(which: Which, judgement: &Judgement, result: ObjectResult) -> View {
+    /// The picture of a judgement, and what was found with it.
+    pub fn of(which: Which, judgement: &Judgement, findings: Vec<FindingResult>) -> View {
         let Judgement { pod, budget, settings, plan, .. } = judgement;
         let raised = plan.grace.filter(|_| which == Which::AsAdmitted).map(|change| change.from);
         View {
             view: which,
-            verdict: result.verdict,
+            verdict: judgement.verdict(),
             timeline: Timeline::of(pod, budget, settings.waits_by_itself(), raised),
-            required_grace_period_seconds: judgement.required,
+            required_grace: judgement.required,
             arithmetic: sum(&terms(pod, budget, settings)),
-            findings: result.findings,
+            findings,
         }
     }
 }

@@ -2,38 +2,23 @@
 //!
 //! Pods are read page by page and forgotten; what stays is a line for each workload.
 
-pub(crate) mod group;
-pub(crate) mod read;
-
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+use std::io::{self, Write};
 
 use anstream::AutoStream;
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use kube::Client;
 
-use self::group::{Group, Groups};
-use self::read::Reader;
-use crate::check::file::{Judged, JudgedFile};
 use crate::check::run::{CLEAN, FINDINGS};
-use crate::cli::{CheckFormat, FailOn, ScanArgs};
+use crate::cli::{FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
-use crate::report::Format;
-use crate::report::github::Github;
-use crate::report::json::Json;
-use crate::report::junit::Junit;
-use crate::report::result::Summary;
-use crate::report::sarif::Sarif;
-use draingate_core::manifest::Place;
+use crate::judged::{Judged, Summary};
+use crate::report;
+use crate::terminal::{self, BOLD, PLAIN, RED, YELLOW, count};
+use crate::workloads::group::{Group, Groups};
+use crate::workloads::read::Reader;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
-
-pub(crate) const BOLD: &str = "\u{1b}[1m";
-pub(crate) const RED: &str = "\u{1b}[1;31m";
-pub(crate) const YELLOW: &str = "\u{1b}[33m";
-pub(crate) const PLAIN: &str = "\u{1b}[0m";
 
 /// Scans; gives the exit code.
 ///
@@ -41,7 +26,7 @@ pub(crate) const PLAIN: &str = "\u{1b}[0m";
 /// What of the cluster cannot be read, and why.
 pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
     let reader = Reader::new(client.clone(), args.namespace.clone(), args.page_size);
-    let bar = bar();
+    let bar = terminal::spinner();
     bar.set_message("reading namespaces, Services and policies");
     let mut world = reader.world().await?;
     world.own_namespace = Some(args.own_namespace.clone());
@@ -56,10 +41,7 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
     let mut groups = Groups::default();
     let mut problems = Vec::new();
     let known = reader
-        .each("/api/v1", "pods", true, |item, remaining| {
-            if is_over(item) {
-                return Ok(());
-            }
+        .pods(|item, remaining| {
             if let Err(problem) = groups.add(item, &world, args.for_mode) {
                 problems.push(problem);
             }
@@ -75,35 +57,10 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
     for problem in &problems {
         writeln!(io::stderr(), "draingate: a pod cannot be read: {problem}")?;
     }
-    report(groups, &world, args)
+    tell(groups, &world, args)
 }
 
-/// A pod that has ended, or is being ended, has nothing more to lose.
-pub(crate) fn is_over(item: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Pod<'a> {
-        #[serde(borrow)]
-        metadata: Metadata<'a>,
-        #[serde(default, borrow)]
-        status: Status<'a>,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Metadata<'a> {
-        #[serde(borrow)]
-        deletion_timestamp: Option<std::borrow::Cow<'a, str>>,
-    }
-    #[derive(Default, serde::Deserialize)]
-    struct Status<'a> {
-        #[serde(borrow)]
-        phase: Option<std::borrow::Cow<'a, str>>,
-    }
-    serde_json::from_str::<Pod>(item).is_ok_and(|pod| {
-        pod.metadata.deletion_timestamp.is_some() || matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"))
-    })
-}
-
-fn report(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
+fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
     let namespaces = groups.namespaces();
     let (pods, judged) = (groups.pods, groups.judged);
     let groups = groups.worst_first();
@@ -112,13 +69,13 @@ fn report(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
         summary.count(&group.result);
     }
     let mut out = AutoStream::auto(io::stdout().lock());
-    match format(args.format) {
+    match report::for_machines(args.format) {
         Some(mut format) => {
             let mut text = format.head();
-            for group in groups {
-                let file = file(group);
-                let written = format.text(&file);
-                text.push_str(&format.add(&file, written));
+            for group in &groups {
+                let judged = Judged::Workload(&group.result);
+                let written = format.text(judged);
+                text.push_str(&format.add(judged, written));
             }
             text.push_str(&format.tail(&summary, 0));
             // What machines read goes out byte by byte.
@@ -127,7 +84,7 @@ fn report(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
         None => {
             let mut text = String::new();
             for group in &groups {
-                tell(&mut text, group, args.for_mode);
+                write_group(&mut text, group, args.for_mode);
             }
             if args.for_mode.is_none_or(|mode| mode == Mode::Enforce) {
                 text.push_str(&format!("{BOLD}In enforce{PLAIN}\n"));
@@ -166,35 +123,8 @@ fn report(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
     Ok(if failed { FINDINGS } else { CLEAN })
 }
 
-fn format(format: CheckFormat) -> Option<Box<dyn Format>> {
-    Some(match format {
-        CheckFormat::Human => return None,
-        CheckFormat::Json => Box::new(Json::default()),
-        CheckFormat::Sarif => Box::new(Sarif::default()),
-        CheckFormat::Junit => Box::new(Junit::default()),
-        CheckFormat::Github => Box::new(Github::default()),
-    })
-}
-
-/// A workload as the formats know a file: one object, without a text to point at.
-fn file(group: Group) -> JudgedFile<'static> {
-    let mut result = group.result;
-    result.pods = Some(group.pods);
-    let nowhere = Place { span: 0..0, line: 1, exact: false };
-    let count = result.findings.len();
-    let mut summary = Summary { objects: 1, ..Summary::default() };
-    summary.count(&result);
-    JudgedFile {
-        name: result.source.file.clone(),
-        documents: Vec::new(),
-        objects: vec![Judged { result, places: vec![nowhere; count], edits: vec![None; count], document: 0 }],
-        problems: Vec::new(),
-        summary,
-    }
-}
-
 /// A workload with findings, for people.
-fn tell(out: &mut String, group: &Group, for_mode: Option<Mode>) {
+fn write_group(out: &mut String, group: &Group, for_mode: Option<Mode>) {
     let result = &group.result;
     if result.findings.is_empty() {
         return;
@@ -210,30 +140,15 @@ fn tell(out: &mut String, group: &Group, for_mode: Option<Mode>) {
         "{colour}{word}{PLAIN} {BOLD}{} {}/{}{PLAIN} ({pods})",
         result.kind, result.namespace, result.name
     );
-    for finding in &result.findings {
+    for result in &result.findings {
+        let finding = &result.finding;
         let _ = writeln!(out, "  {} [{}]", finding.message, finding.code);
         for line in &finding.detail {
             let _ = writeln!(out, "    {line}");
         }
-        if let Some(fix) = &finding.fix {
+        if let Some(fix) = result.fix() {
             let _ = writeln!(out, "    fix: {fix}");
         }
     }
     out.push('\n');
-}
-
-pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
-pub(crate) fn bar() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::scan::group::Groups;
-use crate::scan::read::Reader;
+use crate::workloads::group::Groups;
+use crate::workloads::read::Reader;
+use draingate_core::finding::Severity;
 use draingate_core::messages;
 use draingate_core::mode::Mode;
 use draingate_core::objects;
@@ -102,8 +103,8 @@ impl Changes {
             let mut reader = Reader::new(self.client.clone(), Some(namespace.clone()), None);
             reader.most = PODS.saturating_sub(groups.pods).max(1);
             reader
-                .each("/api/v1", "pods", true, |pod, _| {
-                    if groups.pods < PODS && !crate::scan::is_over(pod) {
+                .pods(|pod, _| {
+                    if groups.pods < PODS {
                         // One that cannot be read is none of this change's business.
                         let _ = groups.add(pod, &prospect.world, Some(Mode::Enforce));
                     }
@@ -140,8 +141,9 @@ fn told(groups: Groups, namespaces: &[String]) -> Vec<String> {
             1 => " (and 1 other pod)".to_owned(),
             n => format!(" (and {n} other pods)"),
         };
-        let error = result.findings.iter().find(|finding| finding.severity == "error");
-        let reason = error.map_or(String::new(), |finding| format!(": {} [{}]", finding.message, finding.code));
+        let error = result.findings_of(Severity::Error).next();
+        let reason =
+            error.map_or(String::new(), |error| format!(": {} [{}]", error.finding.message, error.finding.code));
         warnings
             .extend(messages::wrap(&format!("{} {}/{}{others}{reason}", result.kind, result.namespace, result.name)));
     }

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use draingate::explain::{File, explanations};
 use draingate::report::timeline::{Explanation, What, html, json, svg, text, words};
+use draingate_core::pod::HookSource;
 use draingate_core::world::World;
 use draingate_testing::{case, root, written};
 use roxmltree::{Document, Node};
@@ -64,10 +65,10 @@ fn all() -> Vec<(String, Explanation)> {
         let text = std::fs::read_to_string(&case.path).unwrap();
         let explanation = explained(&case.name, &text).remove(0);
         let expected = &case.expected;
-        assert_eq!(explanation.result.verdict, expected.verdict, "{}", case.name);
+        assert_eq!(explanation.result.verdict.as_str(), expected.verdict, "{}", case.name);
         assert_eq!(explanation.views.is_empty(), expected.verdict == "skipped", "{}", case.name);
         if let (Some(view), Some(required)) = (explanation.views.last(), expected.required_grace_period_seconds) {
-            assert_eq!(view.required_grace_period_seconds, required, "{}", case.name);
+            assert_eq!(view.required_grace, required, "{}", case.name);
         }
         all.push((case.name, explanation));
     }
@@ -84,9 +85,9 @@ fn segments_follow_one_another_and_end_where_the_budget_says() {
         for (lane, container) in view.timeline.lanes.iter().skip(1).zip(&explanation.result.containers) {
             let own: Vec<_> = lane.segments.iter().filter(|segment| segment.what != What::Margin).collect();
             let end = own.last().map_or(Some(0), |segment| segment.to);
-            assert_eq!((&lane.name, end), (&container.name, container.done_seconds), "{name}");
+            assert_eq!((&lane.name, end), (&container.name, container.done), "{name}");
             let injected = lane.segments.iter().any(|segment| segment.is_injected());
-            let expected = container.hook_source == "injected" && container.hook_seconds != Some(0);
+            let expected = container.hook_source == HookSource::Injected && container.hook != Some(0);
             assert_eq!(injected, expected, "{name}");
         }
         for lane in explanation.views.iter().flat_map(|view| &view.timeline.lanes) {

@@ -8,7 +8,8 @@
 //! Reading order:
 //!
 //! 1. [`review`]: an admission review's bytes in, a response's bytes out; [`admit`] is what lies between.
-//! 2. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON, read by [`json`].
+//! 2. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON, read by [`json`]; or why it is
+//!    [`unreadable`].
 //! 3. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source. [`objects`] fills a
 //!    [`world::World`] with them, out of what [`manifest`] reads.
 //! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks.
@@ -39,6 +40,7 @@ pub mod settings;
 pub mod sleep;
 pub mod subject;
 pub mod text;
+pub mod unreadable;
 pub mod versions;
 pub mod world;
 

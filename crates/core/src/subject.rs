@@ -8,9 +8,11 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 
-use super::text::{Bounded, MOST_PAIRS, Pairs, Text, sentence};
-use super::{json, keys};
+use super::keys;
+use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
+use super::unreadable::{Unreadable, read};
 
 /// The kinds that carry a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -526,39 +528,44 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(des
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Parses `text`; only a failure pays for finding the path of the field.
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
-    if let Some(value) = json::read(text) {
-        return Ok(value);
-    }
-    serde_json::from_str(text).map_err(|plain| {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let problem = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(e) if e.path().iter().next().is_some() => format!("{}: {}", e.path(), e.inner()),
-            _ => plain.to_string(),
-        };
-        sentence(&problem)
-    })
-}
-
 impl<'a> Subject<'a> {
     /// Reads an object of `kind` from its JSON.
     ///
     /// # Errors
-    /// A sentence with the field's path, the line and the column, when a field that the decision needs
-    /// has the wrong type or the text is not JSON.
-    pub fn parse(kind: Kind, text: &'a str) -> Result<Subject<'a>, String> {
-        if kind == Kind::Pod {
-            return Ok(Subject::of_pod(read(text)?));
+    /// The field, the line and the column, when a field that the decision needs has the wrong type or the text is not
+    /// JSON.
+    pub fn parse(kind: Kind, text: &'a str) -> Result<Subject<'a>, Unreadable> {
+        match kind {
+            Kind::Pod => Ok(Subject::of_pod(read(text)?)),
+            _ => Ok(Subject::of_carrier(kind, read(text)?)),
         }
-        let Carrier { metadata, template, spec } = read(text)?;
+    }
+
+    /// Reads an object of `kind` that was parsed before, without writing it down again.
+    ///
+    /// # Errors
+    /// As those of its JSON.
+    pub fn of_value(kind: Kind, object: &'a Value) -> Result<Subject<'a>, Unreadable> {
+        let subject = match kind {
+            Kind::Pod => PodTemplate::deserialize(object).map(Subject::of_pod),
+            _ => Carrier::deserialize(object).map(|carrier| Subject::of_carrier(kind, carrier)),
+        };
+        // Only a failure pays for the path of the field.
+        subject.map_err(|plain| {
+            let again = Subject::parse(kind, &object.to_string()).err();
+            again.unwrap_or_else(|| Unreadable::new(String::new(), &plain))
+        })
+    }
+
+    fn of_carrier(kind: Kind, carrier: Carrier<'a>) -> Subject<'a> {
+        let Carrier { metadata, template, spec } = carrier;
         let pod = match kind {
             Kind::PodTemplate => template,
             Kind::CronJob => spec.job_template.and_then(|job| job.spec.template),
             _ => spec.template,
         };
         let rollout = Rollout { replicas: spec.replicas, strategy: spec.strategy };
-        Ok(Subject::new(kind, metadata, rollout, pod.unwrap_or_default()))
+        Subject::new(kind, metadata, rollout, pod.unwrap_or_default())
     }
 
     /// A pod that has been read already.

@@ -5,11 +5,11 @@ use std::io::Write;
 
 use crate::kubelet;
 use crate::random_pod::{NAMESPACE, grace_seconds, random_pod};
-use draingate::check::file::Judge;
 use draingate::check::fix::fix;
 use draingate::metrics::Registry;
 use draingate::serve::certificate::{Authority, FileCertificate};
 use draingate::serve::metrics::ServeMetrics;
+use draingate::walk::Walk;
 use draingate_core::admit::{Webhook, admit, concerns};
 use draingate_core::finding::Code;
 use draingate_core::judge::{Verdict, View, judge};
@@ -182,10 +182,10 @@ pub fn manifest(bytes: &[u8]) {
         assert_eq!(plain.is_ok(), placed.is_ok(), "{:?} {:?}", plain.err(), placed.err());
     }
     WORLDS.with(|[world, _]| {
-        let judge = Judge { world, namespace: "shop", view: View::AsAdmitted };
-        let fixed = fix(&judge, "fuzz.yaml", text);
+        let walk = Walk { world, namespace: "shop" };
+        let fixed = fix(&walk, View::AsAdmitted, "fuzz.yaml", text);
         assert_eq!(manifest::documents(&fixed.text).len(), documents.len());
-        let again = fix(&judge, "fuzz.yaml", &fixed.text);
+        let again = fix(&walk, View::AsAdmitted, "fuzz.yaml", &fixed.text);
         assert_eq!((again.edits, &again.text), (0, &fixed.text));
     });
 }

@@ -16,10 +16,9 @@ use self::model::{
     RegionObject, ResultObject, Tool,
 };
 use super::place::{Region, relative};
-use super::result::{FindingResult, ObjectResult, Summary};
 use super::{Format, json_line};
-use crate::check::file::{Judged, JudgedFile};
-use draingate_core::finding::{Code, Severity};
+use crate::judged::{FindingResult, Judged, ObjectResult, Summary};
+use draingate_core::finding::{Code, Finding, Severity};
 
 /// The identifier of the schema that the output follows.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -48,22 +47,24 @@ impl Format for Sarif {
         )
     }
 
-    fn text(&self, file: &JudgedFile) -> String {
+    fn text(&self, judged: Judged) -> String {
         let mut results = Vec::new();
         let mut seen = HashMap::new();
-        for object in &file.objects {
-            for (finding, place) in object.result.findings.iter().zip(&object.places) {
-                let region = Region::of(file, object.document, place);
-                results.push(format!("\n{}", json_line(&result(&file.name, object, finding, &region, &mut seen))));
+        let path = judged.path();
+        for object in judged.objects() {
+            for finding in &object.findings {
+                let region = Region::of(judged, object, finding);
+                results.push(format!("\n{}", json_line(&result(&path, object, finding, &region, &mut seen))));
             }
         }
         results.join(",")
     }
 
-    fn add(&mut self, file: &JudgedFile, mut text: String) -> String {
-        for problem in &file.problems {
-            let location = location(&file.name, &Region::point(problem.line, problem.column), None);
-            let message = Message::plain(words::safe(&problem.message));
+    fn add(&mut self, judged: Judged, mut text: String) -> String {
+        let path = judged.path();
+        for problem in judged.problems() {
+            let location = location(&path, &Region::point(problem.line, problem.column), None);
+            let message = Message::plain(words::safe(&problem.cause.to_string()));
             let level = Severity::Error.as_str();
             self.notifications.push(json_line(&Notification { level, message, locations: [location] }));
         }
@@ -87,22 +88,23 @@ impl Format for Sarif {
 
 fn result<'a>(
     file: &str,
-    object: &'a Judged,
-    finding: &'a FindingResult,
+    object: &'a ObjectResult,
+    result: &FindingResult,
     region: &Region,
     seen: &mut HashMap<u64, usize>,
 ) -> ResultObject<'a> {
-    let ObjectResult { kind, namespace, name, .. } = &object.result;
-    let print = fingerprint(&object.result, finding);
+    let ObjectResult { kind, namespace, name, .. } = object;
+    let finding = &result.finding;
+    let print = fingerprint(object, finding);
     let count = seen.entry(print).or_default();
     *count += 1;
     let logical =
         LogicalLocation { name, fully_qualified_name: format!("{namespace}/{kind}/{name}"), kind: "resource" };
     ResultObject {
-        rule_id: finding.code,
-        rule_index: Code::ALL.iter().position(|code| code.as_str() == finding.code),
-        level: finding.severity,
-        message: words::message(&object.result, finding),
+        rule_id: finding.code.as_str(),
+        rule_index: Code::ALL.iter().position(|code| *code == finding.code),
+        level: finding.severity.as_str(),
+        message: words::message(object, result),
         locations: [location(file, region, Some(logical))],
         partial_fingerprints: Fingerprints { own: format!("{print:016x}:{count}") },
     }
@@ -133,12 +135,12 @@ fn uri(file: &str) -> String {
 
 /// What a finding is about, without lines, numbers and indexes: the same after any edit that leaves the
 /// finding itself alone.
-fn fingerprint(object: &ObjectResult, finding: &FindingResult) -> u64 {
+fn fingerprint(object: &ObjectResult, finding: &Finding) -> u64 {
     let ObjectResult { kind, namespace, name, .. } = object;
     let container = finding.container.as_deref().unwrap_or_default();
     let is_index = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
     let pointer = finding.pointer.split('/').filter(|token| !is_index(token));
-    let parts = [finding.code, kind, namespace, name, container].into_iter().chain(pointer);
+    let parts = [finding.code.as_str(), kind, namespace, name, container].into_iter().chain(pointer);
     // FNV-1a: the standard library's hash may change with its version.
     let byte = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     parts.fold(0xcbf2_9ce4_8422_2325, |hash, part| part.bytes().chain([0]).fold(hash, byte))

@@ -1,17 +1,18 @@
 //! The text of a result: as it is, and as Markdown.
 
 use super::model::Message;
-use crate::report::result::{FindingResult, ObjectResult};
+use crate::judged::{FindingResult, ObjectResult};
 
 /// What is said about a finding: the message, the arithmetic, and what to do.
-pub(super) fn message(object: &ObjectResult, finding: &FindingResult) -> Message {
+pub(super) fn message(object: &ObjectResult, result: &FindingResult) -> Message {
     let ObjectResult { kind, namespace, name, .. } = object;
+    let finding = &result.finding;
     let first = format!("{kind} {namespace}/{name}: {}", finding.message);
-    let fixes: Vec<&str> = finding.fix.iter().chain(&finding.alternatives).map(String::as_str).collect();
+    let fixes: Vec<&str> = finding.fixes.iter().map(String::as_str).collect();
     let mut text = vec![first.clone()];
     text.extend(finding.detail.iter().cloned());
-    text.extend(finding.fix.iter().map(|fix| format!("fix: {fix}")));
-    text.extend(finding.alternatives.iter().cloned());
+    text.extend(result.fix().iter().map(|fix| format!("fix: {fix}")));
+    text.extend(result.alternatives().iter().cloned());
     let mut markdown = escaped(&first);
     for (title, lines) in [("", finding.detail.join("\n")), ("Fix:", fixes.join("\n"))] {
         if !lines.is_empty() {

@@ -53,15 +53,15 @@ pub fn render(explanations: &[Explanation]) -> String {
 
 fn object(out: &mut String, explanation: &Explanation, index: usize) {
     let result = &explanation.result;
-    let verdict = result.verdict;
+    let verdict = result.verdict.as_str();
     let _ = writeln!(
         out,
         "<section>\n<h2>{}<span class=\"verdict {verdict}\">{verdict}</span></h2>\n<p class=\"muted\">{}</p>",
         escaped(&words::title(explanation)),
         escaped(&words::place(explanation))
     );
-    if let Some(reason) = &result.skipped {
-        let _ = writeln!(out, "<p>Skipped: {}</p>", escaped(&words::plain(reason)));
+    if let Some(skip) = &result.skipped {
+        let _ = writeln!(out, "<p>Skipped: {}</p>", escaped(&words::plain(&skip.reason())));
     }
     out.push_str("<div class=\"views\">\n");
     for (number, view) in explanation.views.iter().enumerate() {
@@ -85,11 +85,12 @@ fn findings(out: &mut String, view: &View) {
         return;
     }
     out.push_str("<ul>\n");
-    for finding in &view.findings {
-        let (severity, code) = (finding.severity, finding.code);
+    for result in &view.findings {
+        let finding = &result.finding;
+        let (severity, code) = (finding.severity.as_str(), finding.code);
         let message = escaped(&words::plain(&finding.message));
         let _ = write!(out, "<li><span class=\"{severity}\">{severity}</span> <code>{code}</code> {message}");
-        let remedy = words::remedy(view, finding);
+        let remedy = words::remedy(view, result);
         if !remedy.is_empty() {
             let _ = write!(out, "<pre>{}</pre>", escaped(&remedy.join("\n")));
         }

@@ -4,6 +4,7 @@
 use super::axis::Axis;
 use super::words::{self, arithmetic, balance, heading, room, shortened, wrapped};
 use super::{Explanation, Lane, Segment, View};
+use draingate_core::judge::Verdict;
 
 pub(crate) mod canvas;
 mod legend;
@@ -35,15 +36,15 @@ pub fn render(explanation: &Explanation) -> String {
     let most = (WIDTH - 2 * PADDING) * 100 / Type::TITLE.size;
     canvas.text(PADDING, y, Anchor::Start, Type::TITLE, Colour::Text, &shortened(&title, most, room));
     y += 12;
-    if let Some(reason) = &explanation.result.skipped {
-        y = paragraph(&mut canvas, y + 8, &format!("skipped: {reason}"));
+    if let Some(skip) = &explanation.result.skipped {
+        y = paragraph(&mut canvas, y + 8, &format!("skipped: {}", skip.reason()));
     }
     let mut legend = Legend::default();
     for view in &explanation.views {
         y = panel(&mut canvas, y, view, &axis, &mut legend);
         y = paragraph(&mut canvas, y, &arithmetic(view));
-        for finding in &view.findings {
-            y = paragraph(&mut canvas, y, &words::finding(finding));
+        for result in &view.findings {
+            y = paragraph(&mut canvas, y, &words::finding(&result.finding));
         }
         y += 10;
     }
@@ -78,8 +79,8 @@ fn description(explanation: &Explanation, views: &[View]) -> String {
         }
         text.push(format!("{}.", arithmetic(view)));
     }
-    if let Some(reason) = &explanation.result.skipped {
-        text.push(format!("Skipped: {}.", words::plain(reason)));
+    if let Some(skip) = &explanation.result.skipped {
+        text.push(format!("Skipped: {}.", words::plain(&skip.reason())));
     }
     text.join(" ")
 }
@@ -108,7 +109,7 @@ fn panel(canvas: &mut Canvas, y: u64, view: &View, axis: &Axis, legend: &mut Leg
     canvas.text(PADDING, y, Anchor::Start, Type::HEADING, Colour::Text, heading(view.view));
     let colour = match (timeline.fits(), view.verdict) {
         (false, _) => Colour::Bad,
-        (true, "fail") => Colour::Text,
+        (true, Verdict::Fail) => Colour::Text,
         (true, _) => Colour::Good,
     };
     canvas.text(PADDING, y + LINE, Anchor::Start, Type::BODY, colour, &balance(timeline));

@@ -8,6 +8,7 @@ use clap::builder::styling::{AnsiColor, Effects, Style};
 use super::axis::Axis;
 use super::words::{self, CUT, INJECTED, arithmetic, balance, heading, labels, meaning, plain, shortened, wrapped};
 use super::{Explanation, Lane, LaneKind, Segment, View, What, Which};
+use draingate_core::judge::Verdict;
 
 /// The widest line, in columns.
 pub const COLUMNS: usize = 80;
@@ -27,12 +28,12 @@ pub fn render(explanations: &[Explanation], colour: bool) -> String {
 fn object(explanation: &Explanation, paint: &Paint) -> String {
     let mut out = String::new();
     let result = &explanation.result;
-    let title = format!("{} ({}): {}", words::title(explanation), words::place(explanation), result.verdict);
+    let title = format!("{} ({}): {}", words::title(explanation), words::place(explanation), result.verdict.as_str());
     for line in lines(&title, 0) {
         let _ = writeln!(out, "{}", paint.bold(&line));
     }
-    if let Some(reason) = &result.skipped {
-        paragraph(&mut out, &format!("skipped: {reason}"), INDENT);
+    if let Some(skip) = &result.skipped {
+        paragraph(&mut out, &format!("skipped: {}", skip.reason()), INDENT);
         return out;
     }
     let timelines = || explanation.views.iter().map(|view| &view.timeline);
@@ -83,10 +84,10 @@ fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usiz
         let _ = writeln!(out, "{:INDENT$}{label} {}", "", row.print(paint, beyond).trim_end());
     }
     paragraph(out, &arithmetic(view), INDENT);
-    for finding in &view.findings {
-        paragraph(out, &words::finding(finding), INDENT);
+    for result in &view.findings {
+        paragraph(out, &words::finding(&result.finding), INDENT);
         if view.view != Which::AsWritten {
-            words::remedy(view, finding).iter().for_each(|line| paragraph(out, line, 4));
+            words::remedy(view, result).iter().for_each(|line| paragraph(out, line, 4));
         }
     }
 }
@@ -303,7 +304,7 @@ impl Paint {
     fn verdict(&self, text: &str, view: &View) -> String {
         let style = match (view.timeline.fits(), view.verdict) {
             (false, _) => AnsiColor::Red.on_default(),
-            (true, "fail") => Style::new(),
+            (true, Verdict::Fail) => Style::new(),
             (true, _) => AnsiColor::Green.on_default(),
         };
         self.style(text, style)
@@ -366,9 +367,9 @@ mod tests {
             let arithmetic = "y".repeat(300);
             let view = View {
                 view: Which::Unchanged,
-                verdict: "fail",
+                verdict: Verdict::Fail,
                 timeline,
-                required_grace_period_seconds: needed,
+                required_grace: needed,
                 arithmetic,
                 findings: Vec::new(),
             };

@@ -1,7 +1,8 @@
 //! The words of a picture, the same in every format, and how foreign text gets into them.
 
 use super::{Explanation, Segment, Timeline, View, What, Which};
-use crate::report::result::FindingResult;
+use crate::judged::{FindingResult, Origin};
+use draingate_core::finding::Finding;
 use draingate_core::pod::HookSource;
 
 /// An object's title: `Deployment shop/checkout`.
@@ -13,9 +14,12 @@ pub fn title(explanation: &Explanation) -> String {
 
 /// Where it was read: `shop.yaml:3`.
 pub fn place(explanation: &Explanation) -> String {
-    let source = &explanation.result.source;
-    let file = if source.file == "-" { "standard input" } else { &source.file };
-    plain(&format!("{file}:{}", source.line))
+    let place = match &explanation.result.origin {
+        Origin::File(source) if &*source.file == "-" => format!("standard input:{}", source.line),
+        Origin::File(source) => format!("{}:{}", source.file, source.line),
+        Origin::Cluster { .. } => explanation.result.path().into_owned(),
+    };
+    plain(&place)
 }
 
 /// A picture's heading.
@@ -50,24 +54,21 @@ pub fn arithmetic(view: &View) -> String {
         Some(needed) => format!("needs {needed} s = {}", view.arithmetic),
         None => format!("has no end: {}", view.arithmetic),
     };
-    if view.required_grace_period_seconds != view.timeline.needed {
-        text.push_str(&format!(
-            "; with the hooks that would be injected: {}",
-            number(view.required_grace_period_seconds)
-        ));
+    if view.required_grace != view.timeline.needed {
+        text.push_str(&format!("; with the hooks that would be injected: {}", number(view.required_grace)));
     }
     plain(&text)
 }
 
 /// A finding in one line: `error [grace-budget]: …`.
-pub fn finding(finding: &FindingResult) -> String {
-    plain(&format!("{} [{}]: {}", finding.severity, finding.code, finding.message))
+pub fn finding(finding: &Finding) -> String {
+    plain(&format!("{} [{}]: {}", finding.severity.as_str(), finding.code, finding.message))
 }
 
 /// The rest of a finding in lines, the fix last; without the arithmetic, which the picture shows.
-pub fn remedy(view: &View, finding: &FindingResult) -> Vec<String> {
-    let fix = finding.fix.as_deref().map(|fix| format!("fix: {}", fix.strip_prefix("or ").unwrap_or(fix)));
-    let detail = finding.detail.iter().filter(|detail| **detail != view.arithmetic).cloned();
+pub fn remedy(view: &View, result: &FindingResult) -> Vec<String> {
+    let fix = result.fix().map(|fix| format!("fix: {}", fix.strip_prefix("or ").unwrap_or(fix)));
+    let detail = result.finding.detail.iter().filter(|detail| **detail != view.arithmetic).cloned();
     detail.chain(fix).flat_map(|text| text.lines().map(plain).collect::<Vec<_>>()).collect()
 }
 

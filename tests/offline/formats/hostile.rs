@@ -1,11 +1,12 @@
 //! Whatever an author writes, every format stays what it is.
 
-use draingate::check::file::{Judge, JudgedFile};
+use draingate::judged::{Cause, Judged, JudgedFile, Origin};
 use draingate::report::Format;
 use draingate::report::github::Github;
 use draingate::report::json::Json;
 use draingate::report::junit::Junit;
 use draingate::report::sarif::Sarif;
+use draingate::walk::Walk;
 use draingate_core::judge::View;
 use draingate_core::world::World;
 use draingate_testing::Validator;
@@ -81,26 +82,27 @@ fn manifest(name: &str, note: &str) -> String {
 /// The same text at every place of a result that is text, as if a finding had repeated it as it is.
 fn overwrite(file: &mut JudgedFile, text: &str) {
     for object in &mut file.objects {
-        object.result.source.file = text.to_owned();
-        object.result.name = text.to_owned();
-        object.result.namespace = text.to_owned();
-        for finding in &mut object.result.findings {
-            finding.message = text.to_owned();
-            finding.container = Some(text.to_owned());
-            finding.detail = vec![text.to_owned()];
-            finding.fix = Some(text.to_owned());
-            finding.alternatives = vec![text.to_owned()];
+        if let Origin::File(source) = &mut object.origin {
+            source.file = text.into();
+        }
+        object.name = text.to_owned();
+        object.namespace = text.to_owned();
+        for result in &mut object.findings {
+            result.finding.message = text.to_owned();
+            result.finding.container = Some(text.to_owned());
+            result.finding.detail = vec![text.to_owned()];
+            result.finding.fixes = vec![text.to_owned(), text.to_owned()];
         }
     }
     for problem in &mut file.problems {
-        problem.message = text.to_owned();
+        problem.cause = Cause::Document(text.to_owned());
     }
 }
 
 fn written(mut format: impl Format, file: &JudgedFile) -> String {
     let mut out = format.head();
-    let text = format.text(file);
-    out.push_str(&format.add(file, text));
+    let text = format.text(Judged::File(file));
+    out.push_str(&format.add(Judged::File(file), text));
     out.push_str(&format.tail(&file.summary, file.problems.len()));
     out
 }
@@ -122,7 +124,7 @@ fn hold(schemas: &Schemas, file: &JudgedFile, verbatim: Option<&str>) -> Result<
     let cases = xml.descendants().filter(|node| node.has_tag_name("testcase")).count();
     prop_assert_eq!(cases, file.objects.len() + file.problems.len());
     let github = super::github::commands(&written(Github::default(), file));
-    let findings: usize = file.objects.iter().map(|object| object.result.findings.len()).sum();
+    let findings: usize = file.objects.iter().map(|object| object.findings.len()).sum();
     prop_assert_eq!(github.len(), findings + file.problems.len());
     for command in &github {
         prop_assert!(
@@ -151,12 +153,12 @@ fn every_format_stays_valid_whatever_is_written() {
     };
     let world = World::default();
     let plain = format!("{}\n---\n{BROKEN}", manifest("a", "x"));
-    let judge = Judge { world: &world, namespace: "default", view: View::AsWritten };
+    let walk = Walk { world: &world, namespace: "default" };
     proptest!(config(), |(name in text(), note in text(), path in text())| {
         let manifest = format!("{}\n---\n{BROKEN}", manifest(&name, &note));
-        hold(&schemas, &judge.file(&path, &manifest), None)?;
+        hold(&schemas, &walk.file(&path, &manifest, View::AsWritten), None)?;
         // And where the reader would have kept it out.
-        let mut file = judge.file(&path, &plain);
+        let mut file = walk.file(&path, &plain, View::AsWritten);
         prop_assert!(file.summary.errors > 0 && file.summary.warnings > 0 && !file.problems.is_empty());
         overwrite(&mut file, &note);
         hold(&schemas, &file, Some(&note))?;

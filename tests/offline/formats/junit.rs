@@ -1,9 +1,9 @@
 //! `junit` read back by an XML parser.
 
+use draingate::judged::Summary;
 use draingate::report::Format;
 use draingate::report::github::Github;
 use draingate::report::junit::Junit;
-use draingate::report::result::Summary;
 use draingate_core::judge::View;
 use draingate_core::world::World;
 use roxmltree::{Document, Node};

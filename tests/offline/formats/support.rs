@@ -1,8 +1,8 @@
 //! Files through a format, without the command.
 
-use draingate::check::file::Judge;
+use draingate::judged::{Judged, Summary};
 use draingate::report::Format;
-use draingate::report::result::Summary;
+use draingate::walk::Walk;
 use draingate_core::judge::View;
 use draingate_core::world::World;
 use draingate_testing::case;
@@ -13,15 +13,15 @@ pub(crate) const BROKEN: &str = "a: 1\n---\nb: [1\nc: 2\n";
 
 /// What a format writes about some files.
 pub(crate) fn written(format: &mut impl Format, world: &World, view: View, files: &[(&str, &str)]) -> String {
-    let judge = Judge { world, namespace: "default", view };
+    let walk = Walk { world, namespace: "default" };
     let mut out = format.head();
     let (mut summary, mut problems) = (Summary::default(), 0);
     for (name, text) in files {
-        let file = judge.file(name, text);
+        let file = walk.file(name, text, view);
         summary.add(file.summary);
         problems += file.problems.len();
-        let text = format.text(&file);
-        out.push_str(&format.add(&file, text));
+        let text = format.text(Judged::File(&file));
+        out.push_str(&format.add(Judged::File(&file), text));
     }
     out.push_str(&format.tail(&summary, problems));
     out

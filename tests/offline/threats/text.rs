@@ -96,7 +96,7 @@ fn what_cannot_be_read_is_said_in_one_short_line() {
     let at = |pointer: &str, value: Value| {
         let mut object = hostile_object(Kind::Pod);
         *object.pointer_mut(pointer).unwrap() = value;
-        Subject::parse(Kind::Pod, &object.to_string()).unwrap_err()
+        Subject::parse(Kind::Pod, &object.to_string()).unwrap_err().to_string()
     };
     let mut labels = json!({});
     labels[&text] = json!(["no string"]);

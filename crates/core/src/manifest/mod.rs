@@ -17,6 +17,8 @@ pub struct Document<'a> {
     pub index: usize,
     /// The line of the file on which its text begins, counted from 1.
     pub line: usize,
+    /// Where its text begins, in bytes of the file.
+    pub start: usize,
     /// Its text, without the separator.
     pub text: &'a str,
 }
@@ -52,7 +54,7 @@ pub fn documents(text: &str) -> Vec<Document<'_>> {
         };
         if !text.lines().all(blank) {
             let index = documents.len();
-            documents.push(Document { index, line, text });
+            documents.push(Document { index, line, start: from, text });
         }
     };
     for (number, line) in text.split_inclusive('\n').enumerate() {

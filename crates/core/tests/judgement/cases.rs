@@ -76,6 +76,8 @@ fn check(case: &Case) -> Vec<String> {
     let mut report = Report(Vec::new());
     let json = case.json();
     let subject = Subject::parse(case.kind, &json).unwrap();
+    let parsed = Subject::of_value(case.kind, &case.subject).unwrap();
+    report.compare("the subject, as it was parsed", &format!("{subject:?}"), &format!("{parsed:?}"));
     let context = case.world.context(&case.namespace);
     let wanted = &case.expected;
 

@@ -634,7 +634,7 @@ fn namespaces_are_known_by_their_mode_and_copied_with_all_that_concerns_them() {
 
 #[test]
 fn a_wrong_type_is_said_with_what_was_expected() {
-    let problem = |spec: Value| Subject::parse(Kind::Pod, &spec.to_string()).unwrap_err();
+    let problem = |spec: Value| Subject::parse(Kind::Pod, &spec.to_string()).unwrap_err().to_string();
     let container = |field: &str, value: Value| {
         let mut container = json!({"name": "app"});
         container[field] = value;
@@ -719,7 +719,7 @@ fn a_subject_is_read_out_of_what_carries_it() {
         pod["spec"]["restartPolicy"] = policy;
         assert_eq!(parse(Kind::Pod, &pod, |s| s.restarts_always().to_string()), always.to_string());
     }
-    let problem = Subject::parse(Kind::Pod, "nonsense").unwrap_err();
+    let problem = Subject::parse(Kind::Pod, "nonsense").unwrap_err().to_string();
     assert!(problem.starts_with("expected ident"), "{problem}");
 }
 

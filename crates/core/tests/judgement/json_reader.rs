@@ -207,9 +207,26 @@ fn what_is_no_json_is_not_read() {
 #[test]
 fn an_error_is_told_as_before() {
     let text = r#"{"metadata": {"name": "web"}, "spec": {"terminationGracePeriodSeconds": "soon"}}"#;
-    let problem = Subject::parse(Kind::Pod, text).unwrap_err();
+    let problem = Subject::parse(Kind::Pod, text).unwrap_err().to_string();
     assert!(
         problem.starts_with("spec.terminationGracePeriodSeconds: invalid type: string \"soon\", expected i64"),
         "{problem}"
     );
+}
+
+/// Its parts are known; nobody has to cut them out of the sentence, whatever stands in a key.
+#[test]
+fn an_error_knows_its_field_and_its_place() {
+    let text = r#"{"metadata": {"labels": {"a: b at line 9": []}}, "spec": {}}"#;
+    let unreadable = Subject::parse(Kind::Pod, text).unwrap_err();
+    assert_eq!(unreadable.field, "metadata.labels.a: b at line 9");
+    assert_eq!(unreadable.problem, "invalid type: sequence, expected a string");
+    let (line, column) = unreadable.place.unwrap();
+    let said = format!("{}: {}", unreadable.field, unreadable.problem);
+    assert_eq!(unreadable.without_place(), said);
+    assert_eq!(unreadable.to_string(), format!("{said} at line {line} column {column}"));
+    let pod = json!({"spec": {"containers": [{"name": "a", "ports": 1}]}});
+    let unreadable = Subject::of_value(Kind::Pod, &pod).unwrap_err();
+    assert_eq!(unreadable.pointer(), "/spec/containers/0/ports");
+    assert_eq!(Subject::parse(Kind::Pod, "nonsense").unwrap_err().pointer(), "");
 }

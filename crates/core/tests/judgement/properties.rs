@@ -11,6 +11,7 @@ use draingate_core::pod::Role as JudgedRole;
 use draingate_core::policy::{Policy, PolicyKind};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::text::Pairs;
+use draingate_core::unreadable::Unreadable;
 use draingate_core::world::World;
 use draingate_testing::kubelet;
 use draingate_testing::random_pod::{Hook, NAMESPACE, RECORD, RandomPod, Role, grace_seconds, random_pod};
@@ -533,6 +534,9 @@ proptest! {
         let mut json = carried(kind, &pod.json());
         to_pod.iter().for_each(|damage| damage.to(&mut json));
         let text = json.to_string();
+        // What was parsed before is read as its text is, also where it cannot be.
+        let as_said = |subject: Result<Subject, Unreadable>| format!("{subject:?}");
+        prop_assert_eq!(as_said(Subject::of_value(kind, &json)), as_said(Subject::parse(kind, &text)));
         let Ok(subject) = Subject::parse(kind, &text) else { return Ok(()) };
         let decodes = |json: &Value| kind != Kind::Pod || serde_json::from_value::<Pod>(json.clone()).is_ok();
         for view in [View::AsWritten, View::Final, View::AsAdmitted] {

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::result::{ObjectResult, Source};
-use draingate_core::judge::{self, Judgement, View};
+use super::owner::workload;
+use crate::judged::{ObjectResult, Origin};
+use crate::walk::candidate::Candidate;
+use draingate_core::finding::Severity;
+use draingate_core::judge::{self, Judgement, Verdict, View};
 use draingate_core::mode::Mode;
 use draingate_core::subject::{Kind, Subject};
+use draingate_core::unreadable::Unreadable;
 use draingate_core::world::World;
 
 /// A workload's pods.
@@ -39,8 +43,7 @@ pub(crate) struct Groups {
 
 /// How bad a result is: errors before warnings.
 fn weight(result: &ObjectResult) -> (usize, usize) {
-    let of = |severity| result.findings.iter().filter(|finding| finding.severity == severity).count();
-    (of("error"), of("warning"))
+    (result.count(Severity::Error), result.count(Severity::Warning))
 }
 
 impl Groups {
@@ -49,17 +52,16 @@ impl Groups {
     ///
     /// # Errors
     /// Why the pod cannot be read.
-    pub(crate) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), String> {
+    pub(crate) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), Unreadable> {
         let subject = Subject::parse(Kind::Pod, json)?;
-        let namespace = subject.namespace.as_deref().unwrap_or("default").to_owned();
-        let context = world.context(&namespace);
-        let admitted = judge::judge(&subject, &context, View::AsAdmitted);
+        let candidate = Candidate::new(&subject, world, "default");
+        let admitted = candidate.judge(View::AsAdmitted);
         let rejected = judge::rejects(Mode::Enforce, &subject, &admitted);
         let standing;
         let shown = match for_mode {
             Some(mode) if mode.injects() => &admitted,
             _ => {
-                standing = judge::judge(&subject, &context, View::AsWritten);
+                standing = candidate.judge(View::AsWritten);
                 &standing
             }
         };
@@ -67,8 +69,8 @@ impl Groups {
         self.judged += usize::from(shown.skipped.is_none());
         let (kind, name) = workload(&subject);
         let bad = if for_mode == Some(Mode::Enforce) { rejected } else { shown.errors().next().is_some() };
-        let result = result(&subject, shown, &namespace, &kind, &name);
-        let key = (namespace, kind, name);
+        let result = result(&candidate, shown, &kind, &name);
+        let key = (result.namespace.clone(), kind, name);
         match self.workloads.get_mut(&key) {
             Some((group, any_rejected)) => {
                 group.pods += 1;
@@ -89,7 +91,7 @@ impl Groups {
     pub(crate) fn namespaces(&self) -> BTreeMap<String, Tally> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         for ((namespace, ..), (group, rejected)) in &self.workloads {
-            if group.result.verdict != "skipped" {
+            if group.result.verdict != Verdict::Skipped {
                 let tally = tallies.entry(namespace.clone()).or_default();
                 tally.workloads += 1;
                 tally.rejected += usize::from(*rejected);
@@ -100,7 +102,11 @@ impl Groups {
 
     /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
     pub(crate) fn worst_first(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self.workloads.into_values().map(|(group, _)| group).collect();
+        let counted = |(mut group, _): (Group, bool)| {
+            group.result.origin = Origin::Cluster { pods: group.pods };
+            group
+        };
+        let mut groups: Vec<Group> = self.workloads.into_values().map(counted).collect();
         groups.sort_by_cached_key(|group| {
             let (errors, warnings) = weight(&group.result);
             std::cmp::Reverse((group.bad > 0, errors.min(1), group.bad, errors, warnings, group.pods))
@@ -109,20 +115,7 @@ impl Groups {
     }
 }
 
-/// Kind and name of what a person would edit.
-pub(crate) fn workload(subject: &Subject) -> (String, String) {
-    match (&subject.controller, subject.deployment()) {
-        (_, Some(deployment)) => ("Deployment".to_owned(), deployment.to_owned()),
-        (Some(owner), None) => (owner.kind.to_string(), owner.name.to_string()),
-        (None, None) => ("Pod".to_owned(), subject.name.to_string()),
-    }
-}
-
-fn result(subject: &Subject, judgement: &Judgement, namespace: &str, kind: &str, name: &str) -> ObjectResult {
-    let file = format!("cluster/{namespace}/{kind}/{name}");
-    let source = Source { file, document: 0, line: 1 };
-    let mut result = ObjectResult::new(source, namespace, subject, judgement, |_| 1);
-    result.kind = kind.to_owned().into();
-    result.name = name.to_owned();
-    result
+fn result(candidate: &Candidate, judgement: &Judgement, kind: &str, name: &str) -> ObjectResult {
+    let result = candidate.result(Origin::Cluster { pods: 1 }, judgement, |_| None);
+    ObjectResult { kind: kind.to_owned().into(), name: name.to_owned(), ..result }
 }

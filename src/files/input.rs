@@ -1,9 +1,12 @@
 //! The files that a call names: files, folders (recursive, `.gitignore` respected), standard input.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ignore::WalkBuilder;
+
+use super::FileError;
 
 /// What a folder is searched for.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -15,6 +18,27 @@ pub enum Input {
     Stdin(String),
     /// A file.
     File(PathBuf),
+}
+
+impl Input {
+    /// The path as given, `-` for standard input.
+    pub fn name(&self) -> String {
+        match self {
+            Input::Stdin(_) => "-".to_owned(),
+            Input::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Its text; a file is read each time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn text(&self) -> Result<Cow<'_, str>, FileError> {
+        match self {
+            Input::Stdin(text) => Ok(Cow::Borrowed(text)),
+            Input::File(path) => super::read(path).map(Cow::Owned),
+        }
+    }
 }
 
 /// Everything that `paths` name, in their order; the files of a folder sorted.

@@ -1,4 +1,7 @@
-//! Files: the text of one, and a world out of one, for `--standalone` and the commands that need no cluster.
+//! Files: those that a call names, the text of one, and a world out of one, for `--standalone` and the commands that need
+//! no cluster.
+
+pub mod input;
 
 use std::path::{Path, PathBuf};
 

@@ -86,6 +86,12 @@ impl Reader {
         }
     }
 
+    /// Every pod that has not ended and is not being ended, as [`Reader::each`] gives it.
+    pub(crate) async fn pods(&self, mut each: impl FnMut(&str, usize) -> Result<()>) -> Result<bool> {
+        self.each("/api/v1", "pods", true, |pod, remaining| if is_over(pod) { Ok(()) } else { each(pod, remaining) })
+            .await
+    }
+
     async fn get(&self, path: &str) -> kube::Result<String> {
         let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
         self.client.request_text(request).await
@@ -125,6 +131,31 @@ fn add(world: &mut World, item: &str, api_version: &str, kind: &str) -> Result<(
     }
     let _ = objects::add(world, &object, None);
     Ok(())
+}
+
+/// A pod that has ended, or is being ended, has nothing more to lose.
+fn is_over(item: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Pod<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
+        #[serde(default, borrow)]
+        status: Status<'a>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        #[serde(borrow)]
+        deletion_timestamp: Option<std::borrow::Cow<'a, str>>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    struct Status<'a> {
+        #[serde(borrow)]
+        phase: Option<std::borrow::Cow<'a, str>>,
+    }
+    serde_json::from_str::<Pod>(item).is_ok_and(|pod| {
+        pod.metadata.deletion_timestamp.is_some() || matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    })
 }
 
 fn encoded(token: &str) -> String {

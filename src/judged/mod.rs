@@ -1,0 +1,105 @@
+//! What came out of judging, with the core's own types. It stands below whoever judges and whoever reports, so that
+//! neither has to know the other; words and versions are the formats' business.
+
+mod origin;
+mod problem;
+mod result;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use draingate_core::finding::Severity;
+use draingate_core::judge::Verdict;
+use draingate_core::manifest::Document;
+
+pub use origin::{Location, Origin, Source};
+pub use problem::{Cause, Problem};
+pub use result::{ContainerResult, FindingResult, Hold, ObjectResult, Term, Terms};
+
+/// What is reported as one: a file, or a workload of a cluster.
+#[derive(Clone, Copy, Debug)]
+pub enum Judged<'a> {
+    /// A file.
+    File(&'a JudgedFile<'a>),
+    /// A workload that runs.
+    Workload(&'a ObjectResult),
+}
+
+impl<'a> Judged<'a> {
+    /// The file's path, or what stands for one: `cluster/NAMESPACE/KIND/NAME`.
+    pub fn path(self) -> Cow<'a, str> {
+        match self {
+            Judged::File(file) => Cow::Borrowed(&file.name),
+            Judged::Workload(object) => object.path(),
+        }
+    }
+
+    /// The objects that carry a pod.
+    pub fn objects(self) -> &'a [ObjectResult] {
+        match self {
+            Judged::File(file) => &file.objects,
+            Judged::Workload(object) => std::slice::from_ref(object),
+        }
+    }
+
+    /// What could not be read.
+    pub fn problems(self) -> &'a [Problem] {
+        match self {
+            Judged::File(file) => &file.problems,
+            Judged::Workload(_) => &[],
+        }
+    }
+
+    /// The document in which an object of it is written.
+    pub fn document(self, object: &ObjectResult) -> Option<&'a Document<'a>> {
+        match (self, &object.origin) {
+            (Judged::File(file), Origin::File(source)) => file.documents.get(source.document),
+            _ => None,
+        }
+    }
+}
+
+/// Everything about one file.
+#[derive(Debug)]
+pub struct JudgedFile<'t> {
+    /// The path as given, `-` for standard input.
+    pub name: Arc<str>,
+    /// Its documents.
+    pub documents: Vec<Document<'t>>,
+    /// The objects that carry a pod.
+    pub objects: Vec<ObjectResult>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// Counts.
+    pub summary: Summary,
+}
+
+/// How many objects came out how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Objects of any kind.
+    pub objects: usize,
+    /// Those that carry a pod and were not skipped.
+    pub judged: usize,
+    /// Findings of severity error.
+    pub errors: usize,
+    /// Findings of severity warning.
+    pub warnings: usize,
+}
+
+impl Summary {
+    /// Adds another's counts.
+    pub fn add(&mut self, other: Summary) {
+        self.objects += other.objects;
+        self.judged += other.judged;
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+    }
+
+    /// Counts one result.
+    pub fn count(&mut self, result: &ObjectResult) {
+        self.judged += usize::from(result.verdict != Verdict::Skipped);
+        self.errors += result.count(Severity::Error);
+        self.warnings += result.count(Severity::Warning);
+    }
+}

@@ -1,0 +1,36 @@
+//! Where a judged object comes from, and where in it a finding is.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where an object was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From a file.
+    File(Source),
+    /// From a cluster, where it is a workload.
+    Cluster {
+        /// How many of its pods run.
+        pods: usize,
+    },
+}
+
+/// An object's place among the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path as given, `-` for standard input.
+    pub file: Arc<str>,
+    /// The document, counted from 0.
+    pub document: usize,
+    /// The line of the object's first key, counted from 1.
+    pub line: usize,
+}
+
+/// Where in a file a finding is: of what its pointer names, or of the nearest parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The line of the file, counted from 1.
+    pub line: usize,
+    /// Bytes of the document's text.
+    pub span: Range<usize>,
+}

@@ -1,0 +1,54 @@
+//! What could not be judged, and why.
+
+use std::fmt;
+use std::sync::Arc;
+
+use draingate_core::subject::Kind;
+use draingate_core::unreadable::Unreadable;
+
+/// Something in a file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {cause}")]
+pub struct Problem {
+    /// The path as given, `-` for standard input.
+    pub file: Arc<str>,
+    /// The line of the file, counted from 1.
+    pub line: usize,
+    /// The column, counted from 1.
+    pub column: usize,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why it could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The document is not YAML.
+    Document(String),
+    /// It is a policy that breaks the rules of its kind. The world knows that too.
+    Policy {
+        /// `DrainPolicy shop/default`
+        title: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It carries a pod that cannot be read.
+    Object {
+        /// Its kind.
+        kind: Kind,
+        /// The line of the object's first key, counted from 1.
+        line: usize,
+        /// The field, and what is wrong with it.
+        unreadable: Unreadable,
+    },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Document(message) => f.write_str(message),
+            Cause::Policy { title, problem } => write!(f, "{title}: {problem}"),
+            Cause::Object { kind, unreadable, .. } => write!(f, "{kind}: {}", unreadable.without_place()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `--format json`: version 1 of the contract, one result a line.
+//!
+//! The results are written as they come. Only the problems are kept until the end, because JSON wants them
+//! in an array of their own; they are as many as documents are broken.
+
+pub(super) mod v1;
+
+use super::{Format, json_line};
+use crate::judged::{Judged, Summary};
+
+/// The writer.
+#[derive(Debug, Default)]
+pub struct Json {
+    started: bool,
+    problems: Vec<String>,
+}
+
+impl Format for Json {
+    fn head(&mut self) -> String {
+        format!("{{\"version\":{},\"results\":[", v1::VERSION)
+    }
+
+    fn text(&self, judged: Judged) -> String {
+        let line = |object| format!("\n{}", json_line(&v1::Object::from(object)));
+        judged.objects().iter().map(line).collect::<Vec<_>>().join(",")
+    }
+
+    fn add(&mut self, judged: Judged, mut text: String) -> String {
+        self.problems.extend(judged.problems().iter().map(|problem| json_line(&v1::Problem::from(problem))));
+        if self.started && !text.is_empty() {
+            text.insert(0, ',');
+        }
+        self.started |= !text.is_empty();
+        text
+    }
+
+    fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
+        let problems = std::mem::take(&mut self.problems);
+        let first = if problems.is_empty() { "" } else { "\n" };
+        let counts = json_line(&v1::Summary::new(summary, input_problems));
+        format!("\n],\"problems\":[{first}{}],\n\"summary\":{counts}}}\n", problems.join(",\n"))
+    }
+}

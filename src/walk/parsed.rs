@@ -1,0 +1,96 @@
+//! A document and the objects in it, each with the place of everything in it.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::judged::{Cause, Location, Origin, Problem, Source};
+use draingate_core::manifest::{self, Document, Node, Place};
+use draingate_core::objects;
+use draingate_core::subject::{Kind, Subject};
+use draingate_core::world::World;
+
+/// A document that was parsed. Where things are in it is worked out only once somebody asks.
+pub(super) struct Parsed<'d> {
+    file: &'d Arc<str>,
+    document: &'d Document<'d>,
+    value: Value,
+    places: OnceCell<Option<Node>>,
+}
+
+impl<'d> Parsed<'d> {
+    pub(super) fn read(file: &'d Arc<str>, document: &'d Document<'d>) -> Result<Parsed<'d>, Problem> {
+        match manifest::parse(document) {
+            Ok(value) => Ok(Parsed { file, document, value, places: OnceCell::new() }),
+            Err(manifest::Problem { line, column, message }) => {
+                Err(Problem { file: Arc::clone(file), line, column, cause: Cause::Document(message) })
+            }
+        }
+    }
+
+    /// Itself, or the items of a `List`.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Object<'_>> {
+        manifest::objects_at(&self.value).into_iter().map(|(at, value)| Object { parsed: self, at, value })
+    }
+
+    fn place(&self, pointer: &str) -> Place {
+        match self.places.get_or_init(|| manifest::parse_with_places(self.document).ok()) {
+            Some(node) => node.find(pointer),
+            None => Place { span: 0..0, line: 1, exact: false },
+        }
+    }
+}
+
+/// One object of a document.
+pub(super) struct Object<'d> {
+    parsed: &'d Parsed<'d>,
+    /// Its JSON pointer there.
+    at: String,
+    value: &'d Value,
+}
+
+impl<'d> Object<'d> {
+    /// What is to be judged; `None` where it carries no pod. Objects that name no namespace are in `namespace`.
+    pub(super) fn subject(&self, namespace: &str) -> Result<Option<Subject<'d>>, Problem> {
+        let text = |key| self.value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let Some(kind) = Kind::of_object(text("apiVersion"), text("kind")) else {
+            // It is in the world already; here it is only looked at where it stands.
+            return match objects::add(&mut World::default(), self.value, Some(namespace)) {
+                Ok(_) => Ok(None),
+                Err((title, problem)) => Err(self.problem("", Cause::Policy { title, problem })),
+            };
+        };
+        Subject::of_value(kind, self.value).map(Some).map_err(|unreadable| {
+            let pointer = unreadable.pointer();
+            self.problem(&pointer, Cause::Object { kind, line: self.line(), unreadable })
+        })
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        let Parsed { file, document, .. } = self.parsed;
+        Origin::File(Source { file: Arc::clone(file), document: document.index, line: self.line() })
+    }
+
+    /// A pointer into the object as one into the document.
+    pub(super) fn pointer(&self, pointer: &str) -> String {
+        format!("{}{pointer}", self.at)
+    }
+
+    pub(super) fn location(&self, pointer: &str) -> Location {
+        let place = self.parsed.place(&self.pointer(pointer));
+        Location { line: self.parsed.document.line + place.line - 1, span: place.span }
+    }
+
+    /// Of its first key.
+    fn line(&self) -> usize {
+        if self.at.is_empty() { self.parsed.document.first_line() } else { self.location("").line }
+    }
+
+    fn problem(&self, pointer: &str, cause: Cause) -> Problem {
+        let Location { line, span } = self.location(pointer);
+        let before = self.parsed.document.text.get(..span.start).unwrap_or_default();
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        Problem { file: Arc::clone(self.parsed.file), line, column, cause }
+    }
+}

@@ -8,7 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::webhooks::FailurePolicy;
-use crate::rehearse::rollout::WorkloadName;
+use crate::report::CheckFormat;
+use crate::workloads::name::WorkloadName;
 use draingate_core::finding::Code;
 use draingate_core::mode::Mode;
 
@@ -24,6 +25,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// The exit code of a run that found nothing at or above `--fail-on`.
+pub const CLEAN: u8 = 0;
+/// The exit code where there are findings at or above `--fail-on`.
+pub const FINDINGS: u8 = 1;
+/// The exit code where the input or the call is bad.
+pub const BAD: u8 = 2;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -406,21 +414,6 @@ pub enum ObserveFormat {
     Human,
     /// For programs: version 1, docs/observe.schema.json
     Json,
-}
-
-/// What `check` writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
-    /// For people
-    Human,
-    /// For programs: version 1, docs/check.schema.json
-    Json,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-    /// JUnit XML, for test reports
-    Junit,
-    /// Annotations of a GitHub workflow
-    Github,
 }
 
 /// What makes `check` fail.

@@ -31,4 +31,4 @@ mod terminal;
 pub mod traces;
 pub mod walk;
 pub mod webhook;
-mod workloads;
+pub mod workloads;

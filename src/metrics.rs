@@ -1,6 +1,6 @@
 //! The registry of what Draingate counts about itself, and its text at `/metrics`.
 //!
-//! It knows no measure. Each part declares its own in a `metrics.rs` beside it, and [`crate::run::metrics`] puts the parts
+//! It knows no measure. Each part declares its own in a `metrics.rs` beside it, and `run/metrics.rs` puts the parts
 //! together. To add a measure: one field and one registration there, and change it where the thing happens.
 
 use std::fmt;

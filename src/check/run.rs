@@ -9,11 +9,12 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use super::fix;
-use crate::cli::{CheckArgs, CheckFormat, FailOn, FixMode};
+use crate::cli::{BAD, CLEAN, CheckArgs, FINDINGS, FailOn, FixMode};
 use crate::files::input::{Input, inputs};
 use crate::files::{self, FileError};
 use crate::judged::{Judged, JudgedFile, Summary};
 use crate::report;
+use crate::report::CheckFormat;
 use crate::report::human::Human;
 use crate::terminal;
 use crate::walk::Walk;
@@ -25,13 +26,6 @@ use draingate_core::world::World;
 
 /// Files read, judged and written out together: what bounds memory.
 const BATCH: usize = 256;
-
-/// The exit code of a clean run.
-pub const CLEAN: u8 = 0;
-/// The exit code where there are findings at or above `--fail-on`.
-pub const FINDINGS: u8 = 1;
-/// The exit code where the input or the call is bad.
-pub const BAD: u8 = 2;
 
 /// Checks what the arguments name; gives the exit code.
 ///

@@ -11,12 +11,28 @@ mod place;
 pub mod sarif;
 pub mod timeline;
 
+use clap::ValueEnum;
+
 use self::github::Github;
 use self::json::Json;
 use self::junit::Junit;
 use self::sarif::Sarif;
-use crate::cli::CheckFormat;
 use crate::judged::{Judged, Summary};
+
+/// What can be written: the names of the formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Human,
+    /// For programs: version 1, docs/check.schema.json
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
+}
 
 /// A format. The text that the calls return, one after the other, is the output.
 pub trait Format: Sync {

@@ -9,8 +9,7 @@ use anstream::AutoStream;
 use anyhow::{Result, bail};
 use kube::Client;
 
-use crate::check::run::{CLEAN, FINDINGS};
-use crate::cli::{FailOn, ScanArgs};
+use crate::cli::{CLEAN, FINDINGS, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
 use crate::judged::{Judged, Summary};
 use crate::report;

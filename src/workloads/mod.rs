@@ -4,5 +4,6 @@
 //! shares the reading and the names.
 
 pub(crate) mod group;
+pub mod name;
 pub(crate) mod owner;
 pub(crate) mod read;

@@ -1,7 +1,7 @@
 //! The certificate in use, which may be exchanged while connections are open.
 //!
 //! [`FileCertificate`] keeps it in step with two files; [`ephemeral`](fn@ephemeral) makes one in memory; an
-//! [`Authority`] issues those of a cluster, which [`crate::cluster::certificates`] keeps.
+//! [`Authority`] issues those of a cluster, which the cluster's side keeps.
 //! A handshake takes whatever is current, so an exchange touches no open connection.
 
 mod authority;

@@ -133,6 +133,7 @@ fn render(out: &mut String, key: &str, value: &Value, indent: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use draingate_core::world::World;
     use serde_json::json;
 
     fn set_in(text: &str, pointer: &str, value: Value) -> Option<String> {
@@ -165,6 +166,23 @@ mod tests {
                 .unwrap()
                 .contains("\n  terminationGracePeriodSeconds: 42\n  containers:")
         );
+    }
+
+    #[test]
+    fn each_document_is_fixed_and_what_is_between_them_stays() {
+        let pod = |name: &str, grace: u64| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  terminationGracePeriodSeconds: {grace} # s\n  \
+                containers: [{{name: app, ports: [{{containerPort: 1}}], lifecycle: {{preStop: {{sleep: {{seconds: 25}}}}}}}}]\n"
+            )
+        };
+        let file = |grace: u64| {
+            let (first, second) = (pod("a", grace), pod("b", grace).replace('\n', "\n  ").replace("apiV", "- apiV"));
+            format!("# head\n---\n{first}--- # ü\nbroken: [\n---\nkind: List\nitems:\n{second}\n---\n# tail\n")
+        };
+        let walk = Walk { world: &World::default(), namespace: "default" };
+        let fixed = fix(&walk, View::AsWritten, "a.yaml", &file(30));
+        assert_eq!(fixed, Fixed { text: file(45), edits: 2, left: 0, problems: 1 });
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The one way from a document to its judgement. `check`, its fixer and `explain` go all of it, `scan` and who else looks
 //! at running pods the last part; what is said where it fails is the same for all.
 //!
-//! 1. [`context`]: what the texts say about the world. It is known before anything is judged.
+//! 1. `context`: what the texts say about the world. It is known before anything is judged.
 //! 2. `parsed`: a document, the objects in it, and where each of their fields is written.
-//! 3. [`candidate`]: a subject in its namespace, judged in the view that is asked for.
+//! 3. `candidate`: a subject in its namespace, judged in the view that is asked for.
 
 pub(crate) mod candidate;
 pub(crate) mod context;

@@ -1,6 +1,6 @@
 //! The subject of a judgement: a pod, or one of the eight other kinds that carry a pod template.
 //!
-//! Parsing takes what the decision needs, borrowed from the bytes, and passes over everything else ([`json`]), so
+//! Parsing takes what the decision needs, borrowed from the bytes, and passes over everything else ([`json`](super::json)), so
 //! fields that Draingate has never heard of cannot disturb it.
 
 use std::borrow::Cow;

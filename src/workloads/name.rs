@@ -57,3 +57,18 @@ impl FromStr for WorkloadName {
         Ok(WorkloadName { kind, name: name.to_owned() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_named_as_kubectl_names_it() {
+        let parse = |text: &str| text.parse::<WorkloadName>().map(|name| name.to_string());
+        assert_eq!(parse("deployment/web"), Ok("deployment/web".to_owned()));
+        assert_eq!(parse("web"), Ok("deployment/web".to_owned()));
+        assert_eq!(parse("sts/db"), Ok("statefulset/db".to_owned()));
+        assert!(parse("job/x").unwrap_err().contains("none of deployment"));
+        assert!(parse("deployment/").is_err());
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! The judgement itself is [`draingate_core`]: a request's way begins and ends there. Around it, here: [`serve`] accepts
 //! connections, [`webhook`] routes their requests, [`cluster`] watches the API server, [`files`] are read instead, [`cli`]
-//! is what can be asked, [`run`] starts the server.
+//! is what can be asked, [`run`] starts the server. Whoever watches the API server does it over the one `stream`.
 
 mod backoff;
 pub mod check;
@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod scan;
 pub mod serve;
+mod stream;
 pub mod telemetry;
 #[cfg(feature = "traces")]
 pub mod traces;

@@ -2,7 +2,7 @@
 //!
 //! The judgement itself is [`draingate_core`]: a request's way begins and ends there. Around it, here: [`serve`] accepts
 //! connections, [`webhook`] routes their requests, [`cluster`] watches the API server, [`files`] are read instead, [`cli`]
-//! is what can be asked, [`run`] starts the server.
+//! is what can be asked, [`run`] starts the server. Whoever watches the API server does it over the one `stream`.
 //!
 //! Without a request, [`walk`] is the way from a document to its judgement, [`judged`] what comes of it, and [`report`] how
 //! it looks; [`check`], [`explain`] and [`scan`] are commands that put them together, `workloads` is what is shared by all
@@ -25,6 +25,7 @@ pub mod report;
 pub mod run;
 pub mod scan;
 pub mod serve;
+mod stream;
 pub mod telemetry;
 mod terminal;
 #[cfg(feature = "traces")]

@@ -4,7 +4,7 @@
 //!
 //! 1. [`crd`]: the two policy kinds, as the API server learns them.
 //! 2. [`webhooks`]: the two webhook configurations.
-//! 3. [`watch`]: namespaces, Services and policies into the world, and the live read of one namespace.
+//! 3. [`watch`]: namespaces, Services, policies and versions into the world, and the live read of one namespace.
 //! 4. [`draingate_core::versions`]: whether the API server and the nodes know the native sleep.
 //! 5. [`status`]: conditions on the policies, from what [`watch`] puts into [`policies`].
 //! 6. [`events`]: Events on the workloads whose pods were injected, rejected or killed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cluster::watch::Trouble;
+use crate::stream::Failure;
 
 /// A watch works again when it has not failed for so long: a list may work where a watch is refused.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -45,6 +45,20 @@ pub enum News {
     },
     /// It works again.
     Works(Kind),
+}
+
+/// Why nothing is heard of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    problem: String,
+    /// We lack the right.
+    refused: bool,
+}
+
+impl From<&Failure> for Trouble {
+    fn from(failure: &Failure) -> Trouble {
+        Trouble { problem: failure.to_string(), refused: matches!(failure.code(), Some(401 | 403)) }
+    }
 }
 
 /// The watches.

@@ -10,14 +10,14 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, Client, Resource};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Interval;
+use tokio::time::{Interval, sleep};
 
 use super::health::{Health, Kind};
 use super::measure::Stop;
 use super::read;
 use super::track::Tracker;
-use crate::cluster::watch::{Change, Trouble, Which, follow};
 use crate::locks;
+use crate::stream::{Change, ChangeStream, Failure, MISSING_RETRY, Object, Selection};
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -84,16 +84,16 @@ impl Observer {
         let deleted = |change: Change<Pod>| {
             let matters = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
             let kept = match &change {
-                Change::Listed(pod) | Change::Set(pod) => matters(pod),
-                Change::Gone(_) | Change::Complete | Change::Interrupted(_) => true,
+                Change::Listed(pod) | Change::Applied(pod) => matters(pod),
+                Change::Deleted(_) | Change::Complete | Change::Heard | Change::Interrupted(_) => true,
             };
             kept.then(|| Heard::Pod(Box::new(change)))
         };
-        tasks.spawn(follow(api(client, &scope), Which::default(), deleted, to.clone()));
+        tasks.spawn(forward(api(client, &scope), Selection::default(), deleted, to.clone()));
         let slices = |change| Some(Heard::Slice(Box::new(change)));
-        tasks.spawn(follow(api(client, &scope), Which::default(), slices, to.clone()));
-        let failed = Which { fields: Some(FAILED_HOOKS), new_only: true };
-        tasks.spawn(follow(api(client, &scope), failed, |change| Some(Heard::Event(Box::new(change))), to));
+        tasks.spawn(forward(api(client, &scope), Selection::default(), slices, to.clone()));
+        let failed = Selection { fields: Some(FAILED_HOOKS), new_only: true, ..Selection::default() };
+        tasks.spawn(forward(api(client, &scope), failed, |change| Some(Heard::Event(Box::new(change))), to));
         Observer {
             heard,
             _tasks: tasks,
@@ -154,12 +154,12 @@ impl Observer {
                     tracker.pod(now, seen, false, || describe(&pod));
                 }
             }
-            Change::Set(pod) => {
+            Change::Applied(pod) => {
                 if let Some(seen) = read::pod(&pod) {
                     tracker.pod(now, seen, at_once, || describe(&pod));
                 }
             }
-            Change::Gone(pod) => {
+            Change::Deleted(pod) => {
                 if let Some(seen) = read::pod(&pod) {
                     tracker.pod_gone(now, seen, || describe(&pod));
                 }
@@ -169,7 +169,8 @@ impl Observer {
                 tracker.pods_listed(now, &there);
                 self.health.works_since(Kind::Pods, now);
             }
-            Change::Interrupted(trouble) => self.interrupted(Kind::Pods, trouble),
+            Change::Interrupted(failure) => self.interrupted(Kind::Pods, &failure),
+            Change::Heard => {}
         }
     }
 
@@ -181,34 +182,65 @@ impl Observer {
                 self.tracker.slice(now, &key, read::slice_ready(slice));
                 self.listed.entry(Kind::Slices).or_default().push(key);
             }
-            Change::Set(slice) => self.tracker.slice(now, &read::slice_key(&slice), read::slice_ready(slice)),
-            Change::Gone(slice) => self.tracker.slice(now, &read::slice_key(&slice), []),
+            Change::Applied(slice) => self.tracker.slice(now, &read::slice_key(&slice), read::slice_ready(slice)),
+            Change::Deleted(slice) => self.tracker.slice(now, &read::slice_key(&slice), []),
             Change::Complete => {
                 let there = self.listed.remove(&Kind::Slices).unwrap_or_default();
                 self.tracker.slices_listed(now, &there);
                 self.health.works_since(Kind::Slices, now);
             }
-            Change::Interrupted(trouble) => self.interrupted(Kind::Slices, trouble),
+            Change::Interrupted(failure) => self.interrupted(Kind::Slices, &failure),
+            Change::Heard => {}
         }
     }
 
     fn event(&mut self, change: &Change<Event>) {
         match change {
-            Change::Set(event) => {
+            Change::Applied(event) => {
                 if let Some((uid, at)) = read::event(event) {
                     self.tracker.hook_failed(self.begun.elapsed(), uid, at);
                 }
             }
             Change::Complete => self.health.works_since(Kind::Events, self.begun.elapsed()),
-            Change::Interrupted(trouble) => self.health.fails(Kind::Events, trouble.clone()),
-            Change::Listed(_) | Change::Gone(_) => {}
+            Change::Interrupted(failure) => self.health.fails(Kind::Events, failure.into()),
+            Change::Listed(_) | Change::Deleted(_) | Change::Heard => {}
         }
     }
 
-    fn interrupted(&mut self, kind: Kind, trouble: Trouble) {
+    fn interrupted(&mut self, kind: Kind, failure: &Failure) {
         self.tracker.interrupted();
         self.listed.remove(&kind);
-        self.health.fails(kind, trouble);
+        self.health.fails(kind, failure.into());
+    }
+}
+
+/// Sends on what is heard of one kind, as far as `wrap` wants it, until nobody listens.
+async fn forward<K: Object>(
+    api: Api<K>,
+    selection: Selection,
+    wrap: impl Fn(Change<K>) -> Option<Heard>,
+    to: mpsc::Sender<Heard>,
+) {
+    let mut changes = ChangeStream::new(api, selection);
+    while !to.is_closed() {
+        let change = changes.next().await;
+        let mut is_missing = false;
+        match &change {
+            Change::Heard => continue,
+            Change::Interrupted(failure) => {
+                // Even where the watch could go on: what happened meanwhile was not heard as it happened.
+                changes.relist();
+                is_missing = failure.is_missing();
+            }
+            _ => {}
+        }
+        if let Some(heard) = wrap(change) {
+            // Where nobody listens any more, the loop ends.
+            let _ = to.send(heard).await;
+        }
+        if is_missing {
+            sleep(MISSING_RETRY).await;
+        }
     }
 }
 

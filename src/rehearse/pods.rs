@@ -1,19 +1,18 @@
 //! Pods as they come and go, by this machine's clock: what the API server tells, at the moment it tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
 
 use super::recording::PodLife;
 use crate::locks;
+use crate::stream::{Change, ChangeStream, Selection};
 
-/// Between two attempts to list, where the API server is away.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries, where the API server is away: short, because what is told late is noted late.
+const RETRY: Duration = Duration::from_secs(1);
 /// Remembered at most; more pods than that are not followed.
 const MOST: usize = 10_000;
 
@@ -27,36 +26,34 @@ pub fn now() -> f64 {
 
 /// Follows the pods that a label selector finds, until it is dropped.
 pub async fn follow(pods: Api<Pod>, selector: String, lives: Lives) {
+    let mut changes = ChangeStream::new(pods, Selection { labels: Some(selector), ..Selection::default() });
+    let mut listed = HashSet::new();
     loop {
-        // Whether the API server has ended a watch in order does not matter: a list tells what was missed.
-        let _ = follow_once(&pods, &selector, &lives).await;
-        tokio::time::sleep(PAUSE).await;
+        match changes.next().await {
+            Change::Listed(pod) => {
+                note(&pod, &lives, false);
+                listed.insert(pod.name_any());
+            }
+            Change::Complete => note_absent(&std::mem::take(&mut listed), &lives),
+            Change::Applied(pod) => note(&pod, &lives, false),
+            Change::Deleted(pod) => note(&pod, &lives, true),
+            Change::Heard => {}
+            Change::Interrupted(_) => {
+                listed.clear();
+                changes.retry_in(RETRY);
+            }
+        }
     }
 }
 
-async fn follow_once(pods: &Api<Pod>, selector: &str, lives: &Lives) -> kube::Result<()> {
-    let list = pods.list(&ListParams::default().labels(selector)).await?;
-    {
-        let there: Vec<String> = list.items.iter().map(ResourceExt::name_any).collect();
-        let mut lives = locks::lock(lives);
-        let at = Some(now());
-        for life in lives.values_mut().filter(|life| !there.contains(&life.name)) {
-            life.deleted = life.deleted.or(at);
-            life.gone = life.gone.or(at);
-        }
+/// A list tells what was missed.
+fn note_absent(listed: &HashSet<String>, lives: &Lives) {
+    let at = Some(now());
+    let mut lives = locks::lock(lives);
+    for life in lives.values_mut().filter(|life| !listed.contains(&life.name)) {
+        life.deleted = life.deleted.or(at);
+        life.gone = life.gone.or(at);
     }
-    list.items.iter().for_each(|pod| note(pod, lives, false));
-    let version = list.metadata.resource_version.unwrap_or_default();
-    let mut events = pods.watch(&WatchParams::default().labels(selector).timeout(290), &version).await?.boxed();
-    while let Some(event) = events.try_next().await? {
-        match event {
-            WatchEvent::Added(pod) | WatchEvent::Modified(pod) => note(&pod, lives, false),
-            WatchEvent::Deleted(pod) => note(&pod, lives, true),
-            WatchEvent::Bookmark(_) => {}
-            WatchEvent::Error(error) => return Err(kube::Error::Api(error)),
-        }
-    }
-    Ok(())
 }
 
 fn note(pod: &Pod, lives: &Lives, gone: bool) {
@@ -76,4 +73,44 @@ fn note(pod: &Pod, lives: &Lives, gone: bool) {
 fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::stream::scripted::{Server, events, page, status};
+
+    #[tokio::test]
+    async fn what_was_missed_is_told_by_a_list() {
+        let pod = |name: &str, ready: &str| {
+            let status = json!({"conditions": [{"type": "Ready", "status": ready}]});
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "status": status})
+        };
+        let server = Server::answers([
+            page(&[pod("old", "True"), pod("lost", "True")], "1", ""),
+            events(&[("ADDED", pod("new", "False")), ("DELETED", pod("old", "True")), ("ERROR", status(410))]),
+            page(&[pod("new", "True")], "9", ""),
+        ]);
+        let lives = Lives::default();
+        let follow = tokio::spawn(follow(Api::all(server.client()), "app=web".to_owned(), Arc::clone(&lives)));
+        let seen = || {
+            let known = |life: &PodLife| {
+                let PodLife { name, ready, deleted, gone, .. } = life;
+                (name.clone(), ready.is_some(), deleted.is_some(), gone.is_some())
+            };
+            lives.lock().unwrap().values().map(known).collect::<Vec<_>>()
+        };
+        let expected = [("lost", true, true, true), ("new", true, false, false), ("old", true, true, true)]
+            .map(|(name, ready, deleted, gone)| (name.to_owned(), ready, deleted, gone));
+        for _ in 0..200 {
+            if seen() == expected {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(seen(), expected);
+        follow.abort();
+    }
 }

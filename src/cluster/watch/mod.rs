@@ -3,7 +3,6 @@
 //! Each watch runs in a task of its own and writes into the same world. When the API server is gone, what is
 //! known stays known, and [`Cluster::health`] says how old it is.
 
-mod follow;
 mod health;
 mod kinds;
 mod live;
@@ -20,8 +19,6 @@ use tokio::task::JoinSet;
 pub use self::health::{Watch, WatchHealth};
 pub use self::live::LiveReadError;
 
-pub(crate) use self::follow::{Change, Trouble, Which, follow};
-
 use self::health::Health;
 use self::live::LiveReads;
 use super::policies::{self, Table};
@@ -33,9 +30,7 @@ use draingate_core::world::{SleepSupport, World};
 /// # Errors
 /// Why the versions cannot be read.
 pub async fn read_sleep_support(client: &Client) -> Result<SleepSupport, String> {
-    nodes::ask(client, false)
-        .await
-        .map_err(|trouble| format!("the versions of the nodes cannot be read: {}", trouble.problem))
+    nodes::ask(client, false).await.map_err(|failure| format!("the versions of the nodes cannot be read: {failure}"))
 }
 
 /// What the installation decides about the watches.

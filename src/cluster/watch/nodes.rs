@@ -12,13 +12,12 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::locks::write;
+use crate::stream::{ANSWER_LIMIT, Failure, Pages};
 use draingate_core::versions::{sleep_support, without_sleep};
 use draingate_core::world::{SleepSupport, World};
 
 const REFRESH: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-const PAGE: u32 = 500;
 /// How long a reading outlives an API server that does not answer.
 const TRUSTED: Duration = Duration::from_secs(300);
 
@@ -36,27 +35,6 @@ struct NodeInfo {
     kubelet_version: String,
 }
 
-pub(super) struct Trouble {
-    pub(super) problem: String,
-    /// We lack the right, which no waiting mends; a token that is not taken (401) is soon another.
-    refused: bool,
-}
-
-impl From<kube::Error> for Trouble {
-    fn from(error: kube::Error) -> Trouble {
-        match error {
-            kube::Error::Api(status) => Trouble { problem: status.message, refused: status.code == 403 },
-            error => Trouble { problem: error.to_string(), refused: false },
-        }
-    }
-}
-
-impl From<tokio::time::error::Elapsed> for Trouble {
-    fn from(_: tokio::time::error::Elapsed) -> Trouble {
-        Trouble { problem: "no answer in time".into(), refused: false }
-    }
-}
-
 /// Keeps the world's answer current. `read` becomes true when there is a first one.
 pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback_exec: bool, read: Arc<AtomicBool>) {
     let mut last_read: Option<Instant> = None;
@@ -69,18 +47,18 @@ pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback
                 last_read = Some(Instant::now());
                 support
             }
-            Err(trouble) if !trouble.refused && last_read.is_some_and(|at| at.elapsed() < TRUSTED) => {
-                tracing::debug!(problem = trouble.problem, "the versions could not be read, the last ones are kept");
+            Err(failure) if !is_forbidden(&failure) && last_read.is_some_and(|at| at.elapsed() < TRUSTED) => {
+                tracing::debug!(problem = %failure, "the versions could not be read, the last ones are kept");
                 tokio::time::sleep(wait).await;
                 continue;
             }
-            Err(trouble) => {
-                let because = format!("the versions of the nodes cannot be read: {}", trouble.problem);
+            Err(failure) => {
+                let because = format!("the versions of the nodes cannot be read: {failure}");
                 without_sleep(because, hook_fallback_exec)
             }
         };
         if told.as_ref() != Some(&support) {
-            tell(&support);
+            log(&support);
             write(&world).sleep = support.clone();
             told = Some(support);
         }
@@ -89,7 +67,7 @@ pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback
     }
 }
 
-fn tell(support: &SleepSupport) {
+fn log(support: &SleepSupport) {
     match support {
         SleepSupport::Native => tracing::info!("hooks use the native sleep"),
         SleepSupport::Exec { because } => tracing::warn!(because, "hooks use exec sleep instead of the native one"),
@@ -99,31 +77,31 @@ fn tell(support: &SleepSupport) {
     }
 }
 
-pub(super) async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<SleepSupport, Trouble> {
+/// We lack the right, which no waiting mends; a token that is not taken (401) is soon another.
+fn is_forbidden(failure: &Failure) -> bool {
+    failure.code() == Some(403)
+}
+
+pub(super) async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<SleepSupport, Failure> {
     let server = timeout(ANSWER_LIMIT, client.apiserver_version()).await??.git_version;
     let api: Api<Object<NotUsed, NodeStatus>> = Api::all_with(client.clone(), &ApiResource::erase::<Node>(&()));
-    let mut params = ListParams::default().limit(PAGE);
+    let mut pages = Pages::new(api, ListParams::default());
     let mut kubelets = Vec::new();
-    loop {
-        let page = timeout(ANSWER_LIMIT, api.list(&params)).await??;
-        kubelets.extend(page.items.into_iter().map(|node| node.status.unwrap_or_default().node_info.kubelet_version));
+    while let Some(nodes) = pages.next().await? {
+        kubelets.extend(nodes.into_iter().map(|node| node.status.unwrap_or_default().node_info.kubelet_version));
         kubelets.sort_unstable();
         kubelets.dedup();
-        params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
-        if params.continue_token.is_none() {
-            return Ok(sleep_support(&server, &kubelets, hook_fallback_exec));
-        }
     }
+    Ok(sleep_support(&server, &kubelets, hook_fallback_exec))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Trouble;
-    use kube::core::Status;
+    use super::{Failure, is_forbidden};
 
     #[test]
     fn only_a_missing_right_ends_the_trust_in_the_last_reading() {
-        let refused = |code| Trouble::from(kube::Error::Api(Status::failure("no", "").with_code(code).boxed())).refused;
-        assert_eq!([401, 403, 429, 500].map(refused), [false, true, false, false]);
+        let forbidden = |code| is_forbidden(&Failure::Refused { code, message: "no".into() });
+        assert_eq!([401, 403, 429, 500].map(forbidden), [false, true, false, false]);
     }
 }

@@ -57,16 +57,17 @@ fn sources(path: &Path) -> Vec<String> {
 /// Each module of `src` with those that it imports. `main.rs` and `lib.rs` tie all together.
 fn graph() -> BTreeMap<String, BTreeSet<String>> {
     let entries = std::fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path());
-    let mut graph = BTreeMap::new();
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for path in entries {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         if ["lib", "main"].contains(&name.as_str()) {
             continue;
         }
-        let mut imports: BTreeSet<String> = sources(&path).iter().flat_map(|source| named(source)).collect();
-        imports.remove(&name);
-        graph.insert(name, imports);
+        let imports: BTreeSet<String> = sources(&path).iter().flat_map(|source| named(source)).collect();
+        // `run.rs` and `run/` are one module.
+        graph.entry(name).or_default().extend(imports);
     }
+    graph.iter_mut().for_each(|(name, imports)| imports.retain(|other| other != name));
     let modules: BTreeSet<String> = graph.keys().cloned().collect();
     // An item at the top of the crate is none.
     graph.values_mut().for_each(|imports| imports.retain(|name| modules.contains(name)));

@@ -12,7 +12,7 @@
 //!    [`unreadable`].
 //! 3. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source. [`objects`] fills a
 //!    [`world::World`] with them, out of what [`manifest`] reads.
-//! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks.
+//! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks, which [`hooks`] reads.
 //! 5. [`budget`]: the grace-budget inequality.
 //! 6. [`plan`]: the hooks and the grace to inject, all or nothing; [`patch`] writes them down.
 //! 7. [`rules`]: the findings, a file for each. **The line that decides a denial is in `rules/grace_budget.rs`.**
@@ -22,6 +22,7 @@ pub mod admit;
 pub mod budget;
 pub mod finding;
 pub mod helpers;
+pub mod hooks;
 pub mod json;
 pub mod judge;
 pub mod keys;
@@ -37,7 +38,6 @@ pub mod review;
 pub mod rules;
 pub mod selector;
 pub mod settings;
-pub mod sleep;
 pub mod subject;
 pub mod text;
 pub mod unreadable;

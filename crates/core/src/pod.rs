@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
 use super::MAX_SECONDS;
+use super::hooks::{self, ExecSleep};
 use super::keys;
 use super::policy::{AppliesTo, HelperRole, Hook};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Sourced, container_annotation, seconds};
-use super::sleep::{self, ExecSleep};
 use super::subject::{self, Handler, IntOrString, Subject};
 use super::world::Context;
 
@@ -307,7 +307,7 @@ fn read_hook<'a>(
         .exec
         .as_ref()
         .filter(|exec| !exec.command.has_more())
-        .and_then(|exec| sleep::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
+        .and_then(|exec| hooks::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
     match (declared, exec_sleep) {
         (Some((_, seconds)), exec_sleep) => (Some(seconds), HookSource::Declared, exec_sleep),
         (None, Some(sleep)) => (sleep.seconds, HookSource::Written, exec_sleep),

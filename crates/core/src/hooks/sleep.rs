@@ -1,6 +1,6 @@
-//! How long is an exec hook? Only one that is plainly a sleep has a length that can be read.
+//! A command that is plainly a sleep, by itself or as the line of a shell.
 
-use super::MAX_SECONDS;
+use crate::MAX_SECONDS;
 
 /// What an exec hook's command says about its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +14,13 @@ pub struct ExecSleep {
 /// Reads `sleep N`, directly or as the line of a shell; `None` when the command is anything else.
 ///
 /// `sleep N && other` and `sleep N; other` last at least N and count as N.
-pub fn read<S: AsRef<str>>(command: &[S]) -> Option<ExecSleep> {
+pub(super) fn read(command: &[&str]) -> Option<ExecSleep> {
     match command {
-        [program, duration] if is_sleep(program.as_ref()) => {
-            Some(ExecSleep { seconds: parse_duration(duration.as_ref())?, only: true })
-        }
-        [program, flags @ .., line] if is_shell(program.as_ref()) => {
+        [program, duration] if is_sleep(program) => Some(ExecSleep { seconds: parse_duration(duration)?, only: true }),
+        [program, flags @ .., line] if is_shell(program) => {
             let (last, others) = flags.split_last()?;
-            let plain = others.iter().all(|flag| flag.as_ref().starts_with('-'));
-            (plain && is_command_flag(last.as_ref())).then(|| read_line(line.as_ref()))?
+            let plain = others.iter().all(|flag| flag.starts_with('-'));
+            (plain && is_command_flag(last)).then(|| read_line(line))?
         }
         _ => None,
     }

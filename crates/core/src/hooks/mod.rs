@@ -6,8 +6,11 @@ mod sleep;
 
 pub use sleep::ExecSleep;
 
+/// From a command's words to what it says of its length.
+type Reader = fn(&[&str]) -> Option<ExecSleep>;
+
 /// The readers, in the order in which they are asked.
-const READERS: [fn(&[&str]) -> Option<ExecSleep>; 1] = [sleep::read];
+const READERS: [Reader; 1] = [sleep::read];
 
 /// What the first reader says that knows the command; `None` where its length cannot be read.
 pub fn read(command: &[&str]) -> Option<ExecSleep> {

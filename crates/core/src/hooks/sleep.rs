@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(read(&["echo", "5"]), None);
         assert_eq!(read(&["python", "-c", "sleep 5"]), None);
         assert_eq!(read(&["sleep", "5", "6"]), None);
-        assert_eq!(read::<&str>(&[]), None);
+        assert_eq!(read(&[]), None);
     }
 
     #[test]

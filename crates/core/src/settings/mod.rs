@@ -1,151 +1,23 @@
 //! The policy layers, merged: built-in < ClusterDrainPolicy < the namespace's profile label < DrainPolicy
 //! < the pod's annotations. Each value remembers where it came from; locks hold.
 
+mod problem;
+mod source;
+mod times;
+
 use std::fmt;
 
+pub use self::problem::SettingProblem;
+pub use self::source::{Source, Sourced};
+use self::times::{ENDPOINT_PROPAGATION, Stricter, TIMES, Time, TimeSetting};
 use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
-use super::policy::{
-    Adjust, AppliesTo, BudgetSpec, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile,
-};
+use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile};
 use super::subject::Subject;
-use super::text::{name, quote};
+use super::text::quote;
 use super::world::Context;
-
-/// Where a value came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source<'a> {
-    /// Draingate's own default: a guess.
-    BuiltIn,
-    /// A policy, by its title, and the profile in it where that gave the value.
-    Policy(&'a str, Option<Profile>),
-    /// The namespace's profile label.
-    ProfileLabel(&'a str, Profile),
-    /// A pod annotation, by its key.
-    Annotation(&'a str),
-}
-
-impl fmt::Display for Source<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::BuiltIn => f.write_str("built-in"),
-            Source::Policy(title, None) => f.write_str(title),
-            Source::Policy(title, Some(profile)) => write!(f, "{title}, profile {}", profile.as_str()),
-            Source::ProfileLabel(namespace, profile) => {
-                write!(f, "profile {} of namespace {namespace}", profile.as_str())
-            }
-            Source::Annotation(key) => write!(f, "annotation {key}"),
-        }
-    }
-}
-
-/// A value and where it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sourced<'a, T> {
-    /// The value.
-    pub value: T,
-    /// Its source.
-    pub source: Source<'a>,
-}
-
-impl<T> Sourced<'_, T> {
-    fn built_in(value: T) -> Self {
-        Sourced { value, source: Source::BuiltIn }
-    }
-}
-
-/// A setting that was not taken, or taken with a problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingProblem<'a> {
-    /// [`Code::InvalidSetting`] or [`Code::LockedSetting`].
-    pub code: Code,
-    /// The most that this problem may weigh; a bad label or policy never rejects a pod.
-    pub at_most: Severity,
-    /// What it weighs where no policy says otherwise.
-    pub default: Severity,
-    /// The annotation's key; `None` for a label or a policy.
-    pub annotation: Option<&'a str>,
-    /// The container that the annotation names.
-    pub container: Option<&'a str>,
-    /// One line.
-    pub message: String,
-    /// What to do.
-    pub fix: Option<String>,
-}
-
-impl<'a> SettingProblem<'a> {
-    /// An annotation that cannot be read.
-    pub fn bad_annotation(key: &'a str, value: &str, expected: &str) -> SettingProblem<'a> {
-        SettingProblem {
-            code: Code::InvalidSetting,
-            at_most: Severity::Error,
-            default: Severity::Error,
-            annotation: Some(key),
-            container: None,
-            message: format!("annotation {}: {} is not {expected}; it counts as absent", name(key), quote(value)),
-            fix: None,
-        }
-    }
-
-    /// The same, as a warning: readable, but without effect here.
-    pub fn idle_annotation(key: &'a str, container: Option<&'a str>, why: &str) -> SettingProblem<'a> {
-        SettingProblem {
-            code: Code::InvalidSetting,
-            at_most: Severity::Error,
-            default: Severity::Warning,
-            annotation: Some(key),
-            container,
-            message: format!("annotation {}: {why}", name(key)),
-            fix: None,
-        }
-    }
-
-    /// A pod with more in it than is judged. Nothing is injected into it.
-    pub fn excess(what: &str) -> SettingProblem<'a> {
-        SettingProblem {
-            code: Code::InvalidSetting,
-            at_most: Severity::Error,
-            default: Severity::Error,
-            annotation: None,
-            container: None,
-            message: format!("the pod has more than {what}: what is beyond is not judged, and nothing is injected"),
-            fix: None,
-        }
-    }
-
-    fn bad_elsewhere(message: String, fix: Option<String>) -> SettingProblem<'a> {
-        SettingProblem {
-            code: Code::InvalidSetting,
-            at_most: Severity::Warning,
-            default: Severity::Warning,
-            annotation: None,
-            container: None,
-            message,
-            fix,
-        }
-    }
-
-    fn locked(
-        setting: impl fmt::Display,
-        weaker: impl fmt::Display,
-        source: Source<'a>,
-        kept: impl fmt::Display,
-        by: &str,
-    ) -> SettingProblem<'a> {
-        let by_author = matches!(source, Source::Annotation(_));
-        SettingProblem {
-            code: Code::LockedSetting,
-            at_most: if by_author { Severity::Error } else { Severity::Warning },
-            default: Severity::Warning,
-            annotation: if let Source::Annotation(key) = source { Some(key) } else { None },
-            container: None,
-            message: format!("{setting} {weaker} ({source}) is ignored: {by} keeps it at {kept}"),
-            fix: None,
-        }
-    }
-}
 
 /// One entry of the merged list of helpers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,64 +64,6 @@ struct Locks<'a> {
     title: &'a str,
     request: u64,
 }
-
-/// Which of two numbers is stricter.
-#[derive(Clone, Copy)]
-enum Stricter {
-    Larger,
-    Lower,
-}
-
-/// The four times of the inequality.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Time {
-    EndpointPropagation,
-    DrainDelay,
-    WorstCaseRequest,
-    SafetyMargin,
-}
-
-/// How the layers write a time, and what a lock makes of it.
-struct TimeSetting {
-    time: Time,
-    annotation: &'static str,
-    in_policy: fn(&BudgetSpec) -> Option<u64>,
-    lock: Lock,
-    stricter: Stricter,
-}
-
-const ENDPOINT_PROPAGATION: TimeSetting = TimeSetting {
-    time: Time::EndpointPropagation,
-    annotation: keys::ENDPOINT_PROPAGATION,
-    in_policy: |budget| budget.endpoint_propagation_seconds,
-    lock: Lock::EndpointPropagation,
-    stricter: Stricter::Larger,
-};
-
-const TIMES: [TimeSetting; 4] = [
-    ENDPOINT_PROPAGATION,
-    TimeSetting {
-        time: Time::DrainDelay,
-        annotation: keys::DRAIN_DELAY,
-        in_policy: |budget| budget.drain_delay_seconds,
-        lock: Lock::DrainDelay,
-        stricter: Stricter::Larger,
-    },
-    TimeSetting {
-        time: Time::WorstCaseRequest,
-        annotation: keys::WORST_CASE_REQUEST,
-        in_policy: |budget| budget.worst_case_request_seconds,
-        lock: Lock::WorstCaseRequest,
-        stricter: Stricter::Larger,
-    },
-    TimeSetting {
-        time: Time::SafetyMargin,
-        annotation: keys::SAFETY_MARGIN,
-        in_policy: |budget| budget.safety_margin_seconds,
-        lock: Lock::SafetyMargin,
-        stricter: Stricter::Larger,
-    },
-];
 
 impl<'a> Settings<'a> {
     /// Draingate's own defaults: with them a pod that says nothing just fits in the default G of 30.

@@ -1,0 +1,47 @@
+//! Where a value came from: every one remembers it, and every message says it.
+
+use std::fmt;
+
+use crate::policy::Profile;
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// Draingate's own default: a guess.
+    BuiltIn,
+    /// A policy, by its title, and the profile in it where that gave the value.
+    Policy(&'a str, Option<Profile>),
+    /// The namespace's profile label.
+    ProfileLabel(&'a str, Profile),
+    /// A pod annotation, by its key.
+    Annotation(&'a str),
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::BuiltIn => f.write_str("built-in"),
+            Source::Policy(title, None) => f.write_str(title),
+            Source::Policy(title, Some(profile)) => write!(f, "{title}, profile {}", profile.as_str()),
+            Source::ProfileLabel(namespace, profile) => {
+                write!(f, "profile {} of namespace {namespace}", profile.as_str())
+            }
+            Source::Annotation(key) => write!(f, "annotation {key}"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sourced<'a, T> {
+    /// The value.
+    pub value: T,
+    /// Its source.
+    pub source: Source<'a>,
+}
+
+impl<T> Sourced<'_, T> {
+    pub(super) fn built_in(value: T) -> Self {
+        Sourced { value, source: Source::BuiltIn }
+    }
+}

@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Many tests wait more than they work. TESTS=NAME runs those whose names contain it.
 THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
-LAB = $(CARGO) run $(ALL) --quiet --bin draingate-lab --
+LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
 .PHONY: help demo test lint offline apiserver node lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
 

@@ -113,7 +113,7 @@ fn no_tier_outlives_its_bound_or_the_budget() {
     // Known to be quick, and not today.
     let state = if root().join("target").is_dir() { "warm" } else { "cold" };
     std::fs::write(folder.path().join("tier-times"), format!("late {state} 1\n")).unwrap();
-    let output = tiers(folder.path(), &["late 30m sleep 600"], Some("0.05"), &[]);
+    let output = tiers(folder.path(), &["late 30m sleep 600"], Some("0.1"), &[]);
     assert_eq!((output.status.code(), summary(&output).0), (Some(1), rows(&[("late", "FAILED")])));
     assert!(begun.elapsed() < Duration::from_secs(300), "{:?}", begun.elapsed());
 }

@@ -62,13 +62,13 @@ fn a_budget_of_a_minute_skips_aloud_what_it_does_not_hold() {
     assert_eq!(last, "tests: 6 passed, 0 failed");
     let said = said(&output);
     assert!(!said.contains("\nnever"), "{said}");
-    for loud in [
-        "==== SKIPPED, NOT RUN: unknown: 60 s of the budget of 60 s are left, and it may take 41 s on this machine",
-        "==== SKIPPED, NOT RUN: long: 60 s of the budget of 60 s are left, and it took 50 s here last time",
-        "2 of 4 tiers were SKIPPED: this run says nothing of them",
+    for (begins, ends) in [
+        ("==== SKIPPED, NOT RUN: unknown: ", " s of the budget of 60 s are left, and it may take 41 s on this machine"),
+        ("==== SKIPPED, NOT RUN: long: ", " s of the budget of 60 s are left, and it took 50 s here last time"),
+        ("2 of 4 tiers were SKIPPED: this run says nothing of them", ""),
     ] {
-        let seconds_may_have_gone_by = loud.replace("60 s of the budget", "59 s of the budget");
-        assert!(said.contains(loud) || said.contains(&seconds_may_have_gone_by), "{loud:?} is not in\n{said}");
+        let loud = said.lines().any(|line| line.starts_with(begins) && line.ends_with(ends));
+        assert!(loud, "{begins}...{ends} is not in\n{said}");
     }
     let kept = std::fs::read_to_string(folder.path().join("tier-times")).unwrap();
     let names: Vec<_> = kept.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect();

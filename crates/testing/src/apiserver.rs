@@ -1,8 +1,7 @@
 //! A real API server for a test: `tests/cluster/apiserver` in a guard.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running API server with its etcd.
@@ -48,22 +47,14 @@ impl ApiServer {
         kube::Client::try_from(config).unwrap()
     }
 
+    /// Runs kubectl with `input`.
+    pub fn run_kubectl(&self, args: &[&str], input: &str) -> Output {
+        crate::run(Command::new(&self.kubectl).arg("--kubeconfig").arg(self.kubeconfig()).args(args), input)
+    }
+
     /// Runs kubectl with `input`; `Err` with what it says where it fails.
     pub fn try_kubectl(&self, args: &[&str], input: &str) -> Result<String, String> {
-        let mut child = Command::new(&self.kubectl)
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_owned();
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        let _ = writer.join();
+        let output = self.run_kubectl(args, input);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }

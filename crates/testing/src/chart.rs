@@ -1,7 +1,7 @@
 //! The chart, rendered by a real Helm.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -18,18 +18,8 @@ pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-pub fn run(command: &mut Command, input: &str) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let _ = writer.join();
-    output
-}
-
 pub fn draingate(arguments: &[&str], input: &str) -> Output {
-    run(Command::new(crate::binary()).args(arguments), input)
+    crate::run(Command::new(crate::binary()).args(arguments), input)
 }
 
 /// What `draingate` prints, which must succeed.
@@ -62,7 +52,7 @@ pub fn helm(arguments: &[&str], kubeconfig: &Path) -> Output {
     for name in ["HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"] {
         command.env(name, home.path().join(name));
     }
-    run(command.env("KUBECONFIG", kubeconfig).args(arguments), "")
+    crate::run(command.env("KUBECONFIG", kubeconfig).args(arguments), "")
 }
 
 pub fn helm_ok(arguments: &[&str], kubeconfig: &Path) -> String {

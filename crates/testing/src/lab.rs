@@ -82,7 +82,6 @@ pub struct Lab {
     files: PathBuf,
     /// Draingate's own.
     kubeconfig: PathBuf,
-    kubectl: PathBuf,
     client: Client,
     port: u16,
     admin_port: u16,
@@ -107,9 +106,8 @@ impl Lab {
         let kubeconfig =
             if setup.lag.is_zero() { api.kubeconfig() } else { lagging(&api.kubeconfig(), &files, setup.lag) };
         let (port, admin_port) = (free_port(), free_port());
-        let (kubectl, gate) = (kubectl_path(), Mutex::new(None));
-        let lab =
-            Lab { server: api, files, kubeconfig, kubectl, client, port, admin_port, arguments: setup.serve, gate };
+        let gate = Mutex::new(None);
+        let lab = Lab { server: api, files, kubeconfig, client, port, admin_port, arguments: setup.serve, gate };
 
         lab.kubectl_ok(&["apply", "-f", "-"], &draingate(&["crd"]));
         lab.api().wait_for_crds();
@@ -238,20 +236,7 @@ impl Lab {
 
     /// Runs kubectl with `input`.
     pub fn kubectl(&self, args: &[&str], input: &str) -> Said {
-        let mut child = Command::new(&self.kubectl)
-            .arg("--kubeconfig")
-            .arg(self.api().kubeconfig())
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_owned();
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        let _ = writer.join();
+        let output = self.api().run_kubectl(args, input);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { succeeded: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
     }
@@ -628,13 +613,6 @@ pub fn free_port() -> u16 {
     use std::hash::{BuildHasher, RandomState};
     let mut ports = std::iter::repeat_with(|| 10_000 + (RandomState::new().hash_one(0) % 20_000) as u16);
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
-}
-
-fn kubectl_path() -> PathBuf {
-    let script = crate::root().join("tests/cluster/parts");
-    let output = Command::new(script).args(["--quiet", "kubectl"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Path::new(String::from_utf8(output.stdout).unwrap().trim()).join("kubectl")
 }
 
 pub fn get(port: u16, path: &str) -> Option<(u16, String)> {

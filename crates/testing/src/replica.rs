@@ -100,9 +100,7 @@ impl Replica {
 
     /// The most memory that it ever held, in MiB.
     pub fn peak_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+        crate::peak_mib(self.child.id())
     }
 
     pub fn log(&self) -> String {

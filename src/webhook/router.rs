@@ -133,8 +133,7 @@ async fn newer_labels(
     let Some(read) = &app.read_namespace else { return Ok(None) };
     let known = {
         let world = locks::read(&app.world);
-        let mode = world.namespace(namespace).map(|n| n.mode(world.default_mode).unwrap_or(Mode::Warn));
-        mode.is_some_and(|mode| webhook.acts_in(mode))
+        webhook.acts_in(world.context(namespace).mode().unwrap_or(Mode::Warn))
     };
     if known {
         return Ok(None);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use draingate::cli::ListFormat;
-use draingate::{codes, helpers};
+use draingate::{codes, helpers, hooks};
 use draingate_core::finding::{Code, Finding, Severity};
 use draingate_core::judge::{View, judge};
 use draingate_core::subject::{Kind, Subject};
@@ -164,13 +164,19 @@ fn a_row_is_of_its_own_rule() {
     }
 }
 
-/// A page holds exactly what a command prints.
-fn holds(page: &str, table: &str) {
+/// A page holds exactly what a command prints: each table where its heading stands.
+fn holds(page: &str, tables: &str) {
     let path = docs().join(page);
-    let text = fs::read_to_string(&path).unwrap();
-    let quoted: String = text.split_inclusive('\n').filter(|line| line.starts_with('|')).collect();
-    assert!(!quoted.is_empty(), "docs/{page} has no table");
-    written::same(&path, &text.replacen(&quoted, table, 1));
+    let mut text = fs::read_to_string(&path).unwrap();
+    for table in tables.split("\n\n") {
+        let table = format!("{}\n", table.trim_end());
+        let heading = table.split_inclusive('\n').next().unwrap();
+        let start = text.find(heading).unwrap_or_else(|| panic!("docs/{page} has no table {heading}"));
+        let rows = text[start..].split_inclusive('\n').take_while(|line| line.starts_with('|'));
+        let end = start + rows.map(str::len).sum::<usize>();
+        text.replace_range(start..end, &table);
+    }
+    written::same(&path, &text);
 }
 
 #[test]
@@ -185,6 +191,11 @@ fn the_index_has_a_row_for_every_code() {
 #[test]
 fn the_page_of_helpers_is_the_table() {
     holds("helpers.md", &helpers::list(ListFormat::Markdown).unwrap());
+}
+
+#[test]
+fn the_page_of_hooks_is_its_tables() {
+    holds("hooks.md", &hooks::list(ListFormat::Markdown).unwrap());
 }
 
 fn draingate(args: &[&str]) -> Output {

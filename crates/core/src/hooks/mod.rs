@@ -5,6 +5,7 @@
 //! a server to stop. Nothing is ever run.
 
 mod duration;
+mod forms;
 mod programs;
 mod reading;
 mod scripts;
@@ -13,6 +14,7 @@ mod span;
 mod stops;
 mod windows;
 
+pub use forms::{FORMS, Form};
 pub use reading::{Length, Reading, Step, StepKind, Stop, Variable};
 pub use stops::{COMMANDS, REQUESTS, StopCommand, StopRequest};
 

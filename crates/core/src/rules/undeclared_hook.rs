@@ -27,7 +27,7 @@ pub(super) fn check(report: &mut Report) {
             Length::AtLeast(least) if least < pod.hold => {
                 format!("it takes at least {least} s, how long cannot be read")
             }
-            Length::Between(least, most) if most > pod.hold => format!("it takes {least} to {most} s"),
+            Length::Between(_, most) if most > pod.hold => format!("it takes {}", reading.length),
             Length::Unknown => match reading.may_be {
                 Some(seconds) => format!("its length cannot be read, it may be {seconds} s"),
                 None => "its length cannot be read".to_owned(),

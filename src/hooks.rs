@@ -9,7 +9,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::ListFormat;
-use draingate_core::hooks::{COMMANDS, FORMS, Form, REQUESTS, Reading, StopCommand, Variable, read_command};
+use draingate_core::MAX_SECONDS;
+use draingate_core::hooks::{
+    COMMANDS, FORMS, Form, KNOWN, KnownHook, REQUESTS, Reading, StopCommand, Variable, read_command,
+};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,10 +33,19 @@ struct Stop {
 }
 
 #[derive(Debug, Serialize)]
+struct Known {
+    hook: String,
+    seconds: String,
+    effect: &'static str,
+    source: &'static str,
+}
+
+#[derive(Debug, Serialize)]
 struct List {
     version: u32,
     forms: Vec<Entry>,
     stops: Vec<Stop>,
+    known: Vec<Known>,
 }
 
 /// The tables.
@@ -43,12 +55,12 @@ struct List {
 pub fn list(format: ListFormat) -> Result<String> {
     Ok(match format {
         ListFormat::Text => text(),
-        ListFormat::Markdown => forms_markdown() + "\n" + &stops_markdown(),
+        ListFormat::Markdown => [forms_markdown(), stops_markdown(), known_markdown()].join("\n"),
         ListFormat::Json => {
             let entry =
                 |form: &Form| Entry { what: form.what, command: form.command, reading: said(&read(form.command)) };
             let forms = FORMS.iter().map(entry).collect();
-            serde_json::to_string_pretty(&List { version: 1, forms, stops: stops() })? + "\n"
+            serde_json::to_string_pretty(&List { version: 1, forms, stops: stops(), known: known_hooks() })? + "\n"
         }
     })
 }
@@ -92,6 +104,31 @@ fn stops() -> Vec<Stop> {
     COMMANDS.iter().map(command).chain(requests).collect()
 }
 
+fn known_hooks() -> Vec<Known> {
+    let known = |row: &KnownHook| Known {
+        hook: match row.program {
+            "" => format!("httpGet {}", row.words.concat()),
+            program => std::iter::once(&program).chain(row.words).copied().collect::<Vec<_>>().join(" "),
+        },
+        seconds: match row.seconds {
+            (least, most) if least == most => format!("{least} s"),
+            (0, most) if most >= MAX_SECONDS => "as long as it takes".to_owned(),
+            (least, most) => format!("{least} to {most} s"),
+        },
+        effect: row.effect,
+        source: row.source,
+    };
+    KNOWN.iter().map(known).collect()
+}
+
+fn known_markdown() -> String {
+    let mut table = String::from("| hook | length | what it does | source |\n| --- | --- | --- | --- |\n");
+    for Known { hook, seconds, effect, source } in known_hooks() {
+        let _ = writeln!(table, "| `{hook}` | {seconds} | {effect} | {source} |");
+    }
+    table
+}
+
 fn spelled(command: &[&str]) -> String {
     serde_json::to_string(command).unwrap_or_default().replace("\",\"", "\", \"")
 }
@@ -104,6 +141,10 @@ fn text() -> String {
     table.push_str("\nSTOPS A CONTAINER                      SERVER, SOURCE\n");
     for stop in stops() {
         let _ = writeln!(table, "{:<38} {}; {}", stop.command, stop.server, stop.source);
+    }
+    table.push_str("\nKNOWN HOOKS                            LENGTH, EFFECT\n");
+    for known in known_hooks() {
+        let _ = writeln!(table, "{:<38} {}; {}", known.hook, known.seconds, known.effect);
     }
     table
 }
@@ -119,15 +160,11 @@ fn forms_markdown() -> String {
 }
 
 fn stops_markdown() -> String {
-    let mut table = String::from("| command | waits before | limit | server | source |\n| --- | --- | --- | --- | --- |\n");
+    let mut table =
+        String::from("| command | waits before | limit | server | source |\n| --- | --- | --- | --- | --- |\n");
     for Stop { command, wait_flag, limit_flag, server, source } in stops() {
         let flag = |flag: Option<&str>| flag.map(|flag| format!("`{flag}`")).unwrap_or_default();
-        let _ = writeln!(
-            table,
-            "| `{command}` | {} | {} | {server} | {source} |",
-            flag(wait_flag),
-            flag(limit_flag)
-        );
+        let _ = writeln!(table, "| `{command}` | {} | {} | {server} | {source} |", flag(wait_flag), flag(limit_flag));
     }
     table
 }

@@ -132,7 +132,11 @@ fn hook_term(container: &Container) -> Term {
     };
     let story = container.reading.as_ref().and_then(|reading| reading.story());
     let story = story.map(|story| format!(": {story}")).unwrap_or_default();
-    Term { what: "hold".into(), seconds: container.hook, note: format!("{kind} of {:?}{known}{story}", container.name()) }
+    Term {
+        what: "hold".into(),
+        seconds: container.hook,
+        note: format!("{kind} of {:?}{known}{story}", container.name()),
+    }
 }
 
 fn hold_term(pod: &Pod, settings: &Settings) -> Term {

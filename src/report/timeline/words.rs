@@ -68,7 +68,8 @@ pub fn finding(finding: &Finding) -> String {
 /// What the hooks do, part by part, where the arithmetic does not say it.
 pub fn stories(view: &View) -> Vec<String> {
     let said = |lane: &&Lane| lane.story.as_ref().is_some_and(|story| !view.arithmetic.contains(story.as_str()));
-    let told = |lane: &Lane| format!("hook of {}: {}", plain(&lane.name), plain(lane.story.as_deref().unwrap_or_default()));
+    let told =
+        |lane: &Lane| format!("hook of {}: {}", plain(&lane.name), plain(lane.story.as_deref().unwrap_or_default()));
     view.timeline.lanes.iter().filter(said).map(told).collect()
 }
 

@@ -72,6 +72,8 @@ pub struct Reading {
     pub fails: Option<&'static str>,
     /// It does nothing but sleep, so the native `sleep` would do the same.
     pub only_sleep: bool,
+    /// Somebody's controller writes it, and the table of those says how long it takes: nobody has to declare it.
+    pub known: bool,
     /// A number of seconds among the words of a program that nobody knows: what it may take.
     pub may_be: Option<u64>,
     /// What gave what.

@@ -19,7 +19,8 @@ pub(super) const RULE: Rule = Rule {
 pub(super) fn check(report: &mut Report) {
     let pod = report.pod();
     for container in &pod.containers {
-        let Some(reading) = container.reading.as_ref().filter(|_| container.hook_source != HookSource::Declared) else {
+        let undeclared = container.hook_source != HookSource::Declared;
+        let Some(reading) = container.reading.as_ref().filter(|reading| undeclared && !reading.known) else {
             continue;
         };
         let counted = container.hook.unwrap_or_default();

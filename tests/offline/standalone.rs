@@ -266,11 +266,11 @@ fn a_policy_file_that_cannot_be_read_names_the_place() {
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stderr).unwrap()
     };
-    let policy = "---\napiVersion: draingate.dev/v1alpha1\nkind: DrainPolicy\nmetadata: {name: a}\nspec: {budget: {drainDelaySeconds: 90000}}\n";
+    let policy = "---\napiVersion: draingate.dev/v1alpha1\nkind: DrainPolicy\nmetadata: {name: a}\nspec: {budget: {drainDelaySeconds: 2600000}}\n";
     let message = run(policy);
     assert!(
         message
-            .contains("policy.yaml:2: DrainPolicy default/a: spec.budget.drainDelaySeconds: 90000 is more than 86400"),
+            .contains("policy.yaml:2: DrainPolicy default/a: spec.budget.drainDelaySeconds: 2600000 is more than 2592000"),
         "{message}"
     );
     let message = run("a: [1\n");

@@ -44,5 +44,5 @@ pub mod unreadable;
 pub mod versions;
 pub mod world;
 
-/// The longest setting or hook that is believed, in seconds: one day.
-pub const MAX_SECONDS: u64 = 86_400;
+/// The longest setting or hook that is believed, in seconds: 30 days, since RabbitMQ's own operator writes a week.
+pub const MAX_SECONDS: u64 = 2_592_000;

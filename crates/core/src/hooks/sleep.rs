@@ -88,7 +88,7 @@ fn parse_duration(text: &str) -> Option<Option<u64>> {
         return None;
     }
     let whole = whole.trim_start_matches('0');
-    if whole.len() > 6 {
+    if whole.len() > 7 {
         return Some(None);
     }
     let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(seconds(&["sleep", "0.00000000000000000001"]), Some(Some(1)));
         assert_eq!(seconds(&["sleep", "0"]), Some(Some(0)));
         assert_eq!(seconds(&["sleep", "1.0000000000000000000"]), Some(Some(1)));
-        assert_eq!(seconds(&["sleep", "86400"]), Some(Some(86_400)));
+        assert_eq!(seconds(&["sleep", "2592000"]), Some(Some(2_592_000)));
     }
 
     #[test]
@@ -174,9 +174,9 @@ mod tests {
     fn a_sleep_without_an_end_is_a_sleep_of_no_believable_length() {
         assert_eq!(seconds(&["sleep", "infinity"]), Some(None));
         assert_eq!(seconds(&["sh", "-c", "sleep inf"]), Some(None));
-        assert_eq!(seconds(&["sleep", "86401"]), Some(None));
+        assert_eq!(seconds(&["sleep", "2592001"]), Some(None));
         assert_eq!(seconds(&["sleep", "99999999999999999999999999"]), Some(None));
-        assert_eq!(seconds(&["sleep", "2d"]), Some(None));
+        assert_eq!(seconds(&["sleep", "31d"]), Some(None));
         assert_eq!(seconds(&["sleep", &"9".repeat(40)]), Some(None));
     }
 }

@@ -469,11 +469,11 @@ pub fn container_annotation<'a>(subject: &'a Subject<'a>, prefix: &str, containe
 const MOST_HELPERS: usize = 64;
 
 /// What a number in an annotation must look like.
-pub const SECONDS_EXPECTED: &str = "whole seconds from 0 to 86400";
+pub const SECONDS_EXPECTED: &str = "whole seconds from 0 to 2592000";
 
-/// A number in an annotation: one to five digits, at most [`MAX_SECONDS`].
+/// A number in an annotation: one to seven digits, at most [`MAX_SECONDS`].
 pub fn seconds(text: &str) -> Option<u64> {
-    let plain = (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = (1..=7).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok())?.filter(|s| *s <= MAX_SECONDS)
 }
 

@@ -11,6 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::keys;
+use super::nodes::{self, Affinity, NodeSelector, TakenAway};
 use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
 use super::unreadable::{Unreadable, read};
 
@@ -282,12 +283,22 @@ pub struct PodSpec<'a> {
     priority_class_name: Option<Text<'a>>,
     #[serde(borrow)]
     os: Option<Os<'a>>,
+    node_selector: Option<NodeSelector>,
+    #[serde(borrow)]
+    affinity: Option<Affinity<'a>>,
     /// Regular containers.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub containers: Bounded<Container<'a>, MOST_CONTAINERS>,
     /// Init containers; those with `restartPolicy: Always` are native sidecars.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub init_containers: Bounded<Container<'a>, MOST_CONTAINERS>,
+}
+
+impl PodSpec<'_> {
+    /// The nodes that can be taken away at short notice, where the pod asks for such.
+    pub fn taken_away(&self) -> Option<&'static TakenAway> {
+        nodes::bound_to(self.node_selector, self.affinity.as_ref())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -524,7 +535,9 @@ struct JobSpec<'a> {
     template: Option<PodTemplate<'a>>,
 }
 
-fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 

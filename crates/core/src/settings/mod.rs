@@ -90,6 +90,7 @@ impl<'a> Settings<'a> {
     pub fn resolve(subject: &'a Subject<'a>, context: &Context<'a>) -> (Settings<'a>, Vec<SettingProblem<'a>>) {
         let mut problems = Vec::new();
         let mut settings = Settings::built_in();
+        settings.node_limit = subject.pod.spec.taken_away().map(Sourced::of_nodes);
         let (cluster, own) = context.policies(&subject.pod.metadata.labels);
         if let Some(policy) = cluster {
             let built_in = settings.clone();

@@ -58,7 +58,7 @@ fn findings(code: Code, yaml: &str, world: &mut World) -> Vec<Finding> {
     for document in manifest::documents(yaml) {
         let object: Value = manifest::parse(&document).unwrap_or_else(|problem| panic!("{code}: {problem}\n{yaml}"));
         let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
-        match Kind::of_object(&text("apiVersion"), &text("kind")) {
+        match Kind::of_value(&object) {
             Some(kind) => subjects.push((kind, object)),
             None => assert_eq!(objects::add(world, &object, None), Ok(true), "{code}: {}", text("kind")),
         }

@@ -53,7 +53,7 @@ spec:
 
 fn explained(name: &str, text: &str) -> Vec<Explanation> {
     let file = File { name: name.into(), text: text.into() };
-    let (explanations, _) = explanations(&[file], World::default(), "default");
+    let (explanations, ..) = explanations(&[file], World::default(), "default");
     assert!(!explanations.is_empty(), "{name}");
     explanations
 }

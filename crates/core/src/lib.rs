@@ -26,6 +26,7 @@ pub mod hooks;
 pub mod json;
 pub mod judge;
 pub mod keys;
+mod kind;
 pub mod manifest;
 pub mod messages;
 pub mod mode;

@@ -206,6 +206,11 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         self.findings.last_mut()
     }
 
+    /// The pod's grace as a field of it: `/spec/terminationGracePeriodSeconds`.
+    fn grace_field(&self) -> String {
+        format!("/spec/{}", self.facts.subject.kind.grace_field())
+    }
+
     fn pod(&self) -> &'j Pod<'a> {
         self.facts.pod
     }

@@ -28,7 +28,7 @@ pub(super) fn check(report: &mut Report) {
     let fix =
         format!("run it on nodes that grant {needed} s, or accept the loss there: rules: {{node-limit: \"Off\"}}");
     let left = left(report, limit.value);
-    if let Some(finding) = report.say(None, "/spec/terminationGracePeriodSeconds", message, vec![fix]) {
+    if let Some(finding) = report.say(None, &report.grace_field(), message, vec![fix]) {
         finding.detail.extend(left);
     }
 }

@@ -109,6 +109,9 @@ impl<'a> Settings<'a> {
             settings.merge(policy, &base, &mut problems);
         }
         settings.annotations(subject, &base, &mut problems);
+        if subject.kind.is_knative() {
+            settings.hook = Sourced::built_in(&Hook::None);
+        }
         for policy in context.unreadable() {
             let problem = quote(&policy.problem);
             problems.push(SettingProblem::bad_elsewhere(

@@ -392,3 +392,23 @@ fn a_template_of_a_custom_resource_that_cannot_be_read_is_told_by_its_kind() {
     assert_eq!(ran.code, 2);
     assert!(ran.out.contains("Fleet: spec.template.spec.containers[0]"), "{}", ran.out);
 }
+
+#[test]
+fn a_misplaced_grace_is_written_where_it_counts() {
+    let deployment = |before: &str, inside: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n{before}  template:\n    spec:\n{inside}      \
+             containers:\n        - name: app\n          ports: [{{containerPort: 1}}]\n          lifecycle: {{preStop: {{sleep: {{seconds: 10}}}}}}\n"
+        )
+    };
+    let ignored = deployment("  terminationGracePeriodSeconds: 60\n", "");
+    let ran = run(Path::new("."), &["check", "--fail-on", "warning", "-"], &ignored);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let fixed = run(Path::new("."), &["check", "--fix", "-"], &ignored).out;
+    let both = deployment("  terminationGracePeriodSeconds: 60\n", "      terminationGracePeriodSeconds: 60\n");
+    assert_eq!(fixed, both);
+    assert_eq!(run(Path::new("."), &["check", "--fail-on", "warning", "-"], &both).code, 0);
+    // Less than the pod has now is not taken for granted.
+    let less = deployment("  terminationGracePeriodSeconds: 5\n", "");
+    assert_eq!(run(Path::new("."), &["check", "--fix", "-"], &less).out, "");
+}

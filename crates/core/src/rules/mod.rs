@@ -25,6 +25,7 @@ mod early_helper;
 mod grace_budget;
 mod invalid_setting;
 mod locked_setting;
+mod misplaced_grace;
 mod no_readiness;
 mod node_limit;
 mod plain_helper;
@@ -70,6 +71,7 @@ table! {
     InvalidSetting => invalid_setting,
     ShortHold => short_hold,
     UndeclaredHook => undeclared_hook,
+    MisplacedGrace => misplaced_grace,
     ShellHook => shell_hook,
     LockedSetting => locked_setting,
     NodeLimit => node_limit,

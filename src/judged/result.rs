@@ -157,7 +157,7 @@ impl ObjectResult {
         let containers = pod.containers.iter().zip(&budget.done);
         ObjectResult {
             origin,
-            kind: subject.kind.as_str().into(),
+            kind: subject.kind_name.clone().into_owned().into(),
             namespace: namespace.to_owned(),
             name: subject.name.to_string(),
             verdict: judgement.verdict(),

@@ -14,7 +14,7 @@ use draingate_core::finding::{Code, Finding, Severity};
 use draingate_core::judge::{View, judge};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::World;
-use draingate_core::{manifest, objects};
+use draingate_core::{manifest, nodes, objects};
 use draingate_testing::written;
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ fn findings(code: Code, yaml: &str, world: &mut World) -> Vec<Finding> {
     for document in manifest::documents(yaml) {
         let object: Value = manifest::parse(&document).unwrap_or_else(|problem| panic!("{code}: {problem}\n{yaml}"));
         let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
-        match Kind::of_object(&text("apiVersion"), &text("kind")) {
+        match Kind::of_value(&object) {
             Some(kind) => subjects.push((kind, object)),
             None => assert_eq!(objects::add(world, &object, None), Ok(true), "{code}: {}", text("kind")),
         }
@@ -186,6 +186,20 @@ fn the_index_has_a_row_for_every_code() {
         assert!(table.contains(&format!("| [{code}]({code}.md) | {:?} | ", code.default_severity())), "{code}");
     }
     holds("codes/README.md", &table);
+}
+
+#[test]
+fn the_page_of_node_limits_has_the_table_and_its_sources() {
+    let row = |nodes: &nodes::TakenAway| {
+        let nodes::TakenAway { name, label, value, seconds, .. } = nodes;
+        format!("| {name} | `{label}: {value}` | {seconds} s |\n")
+    };
+    let rows: String = nodes::KNOWN.iter().map(row).collect();
+    holds("codes/node-limit.md", &format!("| nodes | label | at most |\n| --- | --- | --- |\n{rows}"));
+    let page = page(Code::NodeLimit);
+    for nodes in &nodes::KNOWN {
+        assert!(page.contains(&format!("<{}>", nodes.source)), "{}", nodes.name);
+    }
 }
 
 #[test]

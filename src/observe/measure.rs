@@ -181,7 +181,7 @@ impl Stop {
 fn told_to_stop(duty: &Duty, others_gone: u64) -> Option<u64> {
     Some(match duty.role {
         Role::App => duty.hook?.max(duty.hold),
-        Role::Helper => duty.hook?,
+        Role::Helper | Role::Auxiliary => duty.hook?,
         Role::NativeSidecar => duty.hook?.max(others_gone),
     })
 }

@@ -71,7 +71,7 @@ impl Requirements {
             let now = match container.role {
                 Role::App => container.request,
                 // Where S comes from is not kept; an annotation that wins is found when the policy is tried.
-                Role::Helper | Role::NativeSidecar => Sourced { value: container.stop, source: Source::BuiltIn },
+                Role::Helper | Role::Auxiliary | Role::NativeSidecar => Sourced { value: container.stop, source: Source::BuiltIn },
             };
             match seen.need.filter(|need| proves(need, now.value)) {
                 Some(need) => requirements.container(&title, container.name(), container.role, seen, need, now),
@@ -113,7 +113,7 @@ impl Requirements {
     fn container(&mut self, title: &str, name: &str, role: Role, seen: &ContainerTally, need: Need, now: Sourced<u64>) {
         let after = match role {
             Role::App => "after its hold",
-            Role::Helper | Role::NativeSidecar => "after SIGTERM",
+            Role::Helper | Role::Auxiliary | Role::NativeSidecar => "after SIGTERM",
         };
         let needed = if need.cut {
             format!(
@@ -139,6 +139,8 @@ impl Requirements {
             (Role::Helper | Role::NativeSidecar, _) => {
                 self.stops.insert(name.to_owned(), required);
             }
+            // Nobody loses anything by its end.
+            (Role::Auxiliary, _) => {}
         }
     }
 }

@@ -233,7 +233,7 @@ impl Draft {
             let judgement = judge(&subject, &world.context(namespace), View::AsAdmitted);
             let taken = judgement.pod.containers.iter().all(|container| match container.role {
                 Role::App => self.spec.budget.worst_case_request_seconds.is_none_or(|r| container.request.value >= r),
-                Role::Helper | Role::NativeSidecar => {
+                Role::Helper | Role::Auxiliary | Role::NativeSidecar => {
                     let asked = self.spec.helpers.iter().find(|entry| entry.name == container.name());
                     asked.and_then(|entry| entry.stop_seconds).is_none_or(|s| container.stop >= s)
                 }

@@ -126,6 +126,8 @@ pub enum LaneKind {
     App,
     /// A helper.
     Helper,
+    /// An auxiliary.
+    Auxiliary,
     /// A native sidecar.
     NativeSidecar,
 }
@@ -137,6 +139,7 @@ impl LaneKind {
             LaneKind::Traffic => "new work",
             LaneKind::App => "app",
             LaneKind::Helper => "helper",
+            LaneKind::Auxiliary => "auxiliary",
             LaneKind::NativeSidecar => "native sidecar",
         }
     }
@@ -203,6 +206,7 @@ impl Timeline {
             let told = match container.role {
                 Role::App => container.stops_at(),
                 Role::Helper if is_early(container, budget) => container.leaves_at(),
+                Role::Auxiliary => container.stops_at(),
                 Role::Helper | Role::NativeSidecar => done.and_then(|done| done.checked_sub(container.stop)),
             };
             let mut draft = Draft { grace: pod.grace, at: Some(0), segments: Vec::new() };
@@ -212,7 +216,7 @@ impl Timeline {
                     draft.until(Some(pod.hold), if waits_by_itself { What::Serving } else { What::Refusing }, None);
                     draft.until(*done, What::Request, None);
                 }
-                Role::Helper | Role::NativeSidecar => {
+                Role::Helper | Role::Auxiliary | Role::NativeSidecar => {
                     let early = container.role == Role::Helper && is_early(container, budget);
                     let stops = done.and_then(|done| done.checked_sub(container.stop));
                     draft.until(stops, if early { What::Leaving } else { What::Serving }, None);
@@ -225,6 +229,7 @@ impl Timeline {
                 kind: match container.role {
                     Role::App => LaneKind::App,
                     Role::Helper => LaneKind::Helper,
+                    Role::Auxiliary => LaneKind::Auxiliary,
                     Role::NativeSidecar => LaneKind::NativeSidecar,
                 },
                 name: container.name().to_owned(),
@@ -256,7 +261,8 @@ fn traffic(pod: &Pod) -> Lane {
     draft.until(Some(pod.hold), What::Traffic, None);
     let note = match pod.hold_reason {
         _ if pod.hold > 0 => None,
-        HoldReason::NotServing => Some("none: the pod does not serve"),
+        HoldReason::NoSender => Some("none: no Service sends to it"),
+        HoldReason::NoWork => Some("none: it has no port that carries work"),
         _ => Some("none after the deletion"),
     };
     Lane {

@@ -35,7 +35,8 @@ impl Budget {
         let apps_done =
             each(Role::App, &mut |c| later(c.hook, later(c.stops_at(), Some(pod.hold))?.checked_add(c.request.value)));
         let helpers_gone = each(Role::Helper, &mut |c| later(c.hook, apps_done)?.checked_add(c.stop));
-        let mut others_gone = later(apps_done, helpers_gone);
+        let auxiliaries_gone = each(Role::Auxiliary, &mut |c| c.hook?.checked_add(c.stop));
+        let mut others_gone = later(later(apps_done, helpers_gone), auxiliaries_gone);
         each(Role::NativeSidecar, &mut |c| {
             others_gone = later(c.hook, others_gone).and_then(|told| told.checked_add(c.stop));
             others_gone
@@ -81,7 +82,9 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
         pod.containers.iter().zip(&budget.done).map(|(c, done)| (c, moment(*done))).collect();
     let last_of = |role| ends.iter().filter(move |(c, _)| c.role == role).max_by_key(|(_, end)| *end);
     let apps_done = moment(budget.apps_done);
-    let mains_gone = last_of(Role::Helper).map_or(apps_done, |(_, gone)| apps_done.max(*gone));
+    let later_than = |role, others: u64| last_of(role).map_or(others, |(_, gone)| others.max(*gone));
+    let served = later_than(Role::Helper, apps_done);
+    let mains_gone = later_than(Role::Auxiliary, served);
     let sidecars: Vec<_> = ends.iter().filter(|(c, _)| c.role == Role::NativeSidecar).collect();
     for (index, (sidecar, _)) in sidecars.iter().enumerate() {
         terms.push(stop(sidecar));
@@ -90,6 +93,10 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
             terms.push(hook_term(sidecar));
             return in_order(terms);
         }
+    }
+    if let Some((auxiliary, _)) = last_of(Role::Auxiliary).filter(|(_, gone)| *gone > served) {
+        terms.extend([stop(auxiliary), hook_term(auxiliary)]);
+        return in_order(terms);
     }
     if let Some((helper, _)) = last_of(Role::Helper).filter(|(_, gone)| *gone > apps_done) {
         terms.push(stop(helper));

@@ -163,10 +163,10 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn new(subject: &'a Subject<'a>, context: &Context<'a>) -> Case<'a> {
+    fn new(subject: &'a Subject<'a>, context: &Context<'a>, as_written: bool) -> Case<'a> {
         let (settings, mut problems) = Settings::resolve(subject, context);
         let record = Record::read(subject, &mut problems);
-        let standing = Pod::read(subject, &settings, context, record.as_ref(), &mut problems);
+        let standing = Pod::read(subject, &settings, context, as_written, record.as_ref(), &mut problems);
         let told_only = settings.controllers.value == Controllers::BuiltIn && has_foreign_controller(subject);
         let excess = subject.excess();
         problems.extend(excess.as_deref().map(SettingProblem::excess));
@@ -192,7 +192,7 @@ impl<'a> Case<'a> {
 
 /// Judges a subject in its context.
 pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) -> Judgement<'a> {
-    let mut case = Case::new(subject, context);
+    let mut case = Case::new(subject, context, view == View::AsWritten);
     if let Some(skip) = skip(subject, context, &case.settings) {
         return skipped(case, skip);
     }
@@ -227,7 +227,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
 
 /// Only the patch, for the mutating webhook: it says nothing, so nothing else is worked out.
 pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> Patch {
-    let case = Case::new(subject, context);
+    let case = Case::new(subject, context, false);
     match skip(subject, context, &case.settings) {
         Some(_) => Patch::default(),
         None => case.plan(subject, context).1,
@@ -293,7 +293,7 @@ pub fn difference(from: &Pod, to: &Pod) -> Option<String> {
             let name = new.name();
             parts.push(match new.hook.filter(|_| new.has_hook()) {
                 Some(seconds) if new.role == Role::App => format!("a preStop hook of {seconds} s in {name:?}"),
-                Some(seconds) => format!("a preStop hook of {seconds} s in helper {name:?}"),
+                Some(seconds) => format!("a preStop hook of {seconds} s in {} {name:?}", new.role.as_str()),
                 None => format!("no preStop hook in {name:?}"),
             });
         }

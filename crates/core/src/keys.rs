@@ -28,6 +28,8 @@ pub const REQUEST_PREFIX: &str = "worst-case-request-seconds.draingate.dev/";
 
 /// What all of our annotation keys have in common.
 pub const DOMAIN: &str = "draingate.dev/";
+/// Where Prometheus is told to read a pod's metrics.
+pub const SCRAPED_PORT: &str = "prometheus.io/port";
 /// Kubernetes' mark of a static pod's mirror.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 /// The label that a Deployment gives to its ReplicaSets and pods.

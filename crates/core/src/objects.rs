@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::keys;
 use crate::policy::{Policy, PolicyKind};
-use crate::world::World;
+use crate::world::{Service, World};
 
 /// Whether an object is a policy, a Namespace or a Service.
 pub fn is_context_object(object: &Value) -> bool {
@@ -36,9 +36,8 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
             world.set_namespace(name, labels);
         }
         ("v1", "Service") => {
-            let external = text("/spec/type") == Some("ExternalName");
-            let selector = if external { BTreeMap::new() } else { pairs(object.pointer("/spec/selector")) };
-            world.set_service(namespace, name, selector);
+            let service = object.get("spec").map(Service::of_spec).unwrap_or_default();
+            world.set_service(namespace, name, service);
         }
         (version, kind @ ("DrainPolicy" | "ClusterDrainPolicy")) if version.starts_with("draingate.dev/") => {
             let (kind, namespace) = match kind {

@@ -3,7 +3,7 @@
 //! A hook without the grace for it would harm, so where G would still be too small nothing is injected.
 
 use super::budget::Budget;
-use super::pod::{GraceChange, HoldReason, HookSource, Pod, Record, Role};
+use super::pod::{GraceChange, HookSource, Pod, Record, Role};
 use super::policy::{Adjust, Hook};
 use super::settings::Settings;
 use super::world::SleepSupport;
@@ -108,7 +108,7 @@ fn hooks<'a>(
         SleepSupport::Unsupported { because } => Err(because.clone()),
     };
     let for_apps = match settings.hook.value {
-        _ if pod.hold_reason == HoldReason::NotServing => None,
+        _ if !pod.hold_reason.holds() => None,
         Hook::Sleep => (pod.hold > 0).then(|| (pod.hold, wait.clone())),
         Hook::HttpGet(_, seconds) | Hook::Exec(_, seconds) => Some((*seconds, Ok(PlannedHandler::Policy))),
         Hook::None => None,

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use super::MAX_SECONDS;
 use super::hooks::{self, Length, Reading};
 use super::keys;
-use super::policy::{AppliesTo, HelperRole, Hook};
-use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Sourced, container_annotation, seconds};
+use super::policy::Hook;
+pub use super::serving::HoldReason;
+use super::serving::{Part, Serving};
+use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Source, Sourced, container_annotation, seconds};
 use super::subject::{self, Handler, IntOrString, Kind, Subject};
 use super::world::Context;
 
@@ -19,6 +21,8 @@ pub enum Role {
     App,
     /// Apps need it until they are done.
     Helper,
+    /// It is sent no work, and no app needs it while it stops.
+    Auxiliary,
     /// An init container with `restartPolicy: Always`.
     NativeSidecar,
 }
@@ -29,6 +33,7 @@ impl Role {
         match self {
             Role::App => "app",
             Role::Helper => "helper",
+            Role::Auxiliary => "auxiliary",
             Role::NativeSidecar => "native-sidecar",
         }
     }
@@ -115,31 +120,6 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Why a pod owes a hold, or does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoldReason {
-    /// An app declares a port or a readiness probe, or a Service selects the pod.
-    Serves,
-    /// A known Service selects the pod.
-    ServiceBacked,
-    /// The policy covers every pod.
-    All,
-    /// It does not serve, or no Service selects it: H is 0.
-    NotServing,
-}
-
-impl HoldReason {
-    /// As machines read it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            HoldReason::Serves => "serves",
-            HoldReason::ServiceBacked => "service-backed",
-            HoldReason::All => "all",
-            HoldReason::NotServing => "does not serve",
-        }
-    }
-}
-
 /// A pod, ready for the inequality.
 #[derive(Clone, Debug)]
 pub struct Pod<'a> {
@@ -149,8 +129,10 @@ pub struct Pod<'a> {
     pub hold: u64,
     /// Why.
     pub hold_reason: HoldReason,
-    /// The known Service that selects it.
-    pub service: Option<&'a str>,
+    /// The known Service that sends to it.
+    pub sender: Option<&'a str>,
+    /// A known Service that goes on sending to it until it is gone.
+    pub never_withdrawn: Option<&'a str>,
     /// M in seconds.
     pub margin: u64,
     /// Regular containers in their order, then native sidecars in theirs.
@@ -208,36 +190,26 @@ impl<'a> Pod<'a> {
         subject: &'a Subject<'a>,
         settings: &Settings<'a>,
         context: &Context<'a>,
+        as_written: bool,
         record: Option<&Record>,
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Pod<'a> {
         let spec = &subject.pod.spec;
-        // Knative gives each container of a pod the same hook: none leaves before the others.
-        let all_helpers = subject.kind.is_knative()
-            || spec.containers.iter().all(|c| settings.role_of(&c.name) == HelperRole::Helper);
-        let role = |c: &subject::Container| match settings.role_of(&c.name) {
-            HelperRole::Helper if !all_helpers => Role::Helper,
-            _ => Role::App,
+        let serving = Serving::of(subject, settings, context, as_written);
+        let role = |part: &Part| match part {
+            Part::App => Role::App,
+            Part::Helper => Role::Helper,
+            Part::Auxiliary => Role::Auxiliary,
         };
-        let regular = spec.containers.iter().enumerate().map(|(i, c)| (role(c), "containers", i, c));
+        let regular = spec.containers.iter().zip(&serving.parts).enumerate();
+        let regular = regular.map(|(i, (c, part))| (role(part), "containers", i, c));
         let sidecars = spec.init_containers.iter().enumerate().filter(|(_, c)| c.is_native_sidecar());
         let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c));
-        let roles: Vec<_> = regular.chain(sidecars).collect();
-
-        let service = context.service(&subject.pod.metadata.labels);
-        let mut apps = roles.iter().filter(|(role, ..)| *role == Role::App).map(|(.., c)| c);
-        let declares = apps.any(|c| c.has_port() || c.readiness_probe.is_some());
-        let hold_reason = match settings.applies_to.value {
-            AppliesTo::Serving if declares || service.is_some() => HoldReason::Serves,
-            AppliesTo::ServiceBacked if service.is_some() => HoldReason::ServiceBacked,
-            AppliesTo::All => HoldReason::All,
-            _ => HoldReason::NotServing,
-        };
-        let hold = if hold_reason == HoldReason::NotServing { 0 } else { settings.hold_seconds() };
+        let hold = if serving.reason.holds() { settings.hold_seconds() } else { 0 };
 
         let mut bytes_left = hooks::MOST_BYTES;
-        let containers = roles
-            .into_iter()
+        let mut containers: Vec<Container> = regular
+            .chain(sidecars)
             .map(|(role, list, index, raw)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
@@ -251,7 +223,7 @@ impl<'a> Pod<'a> {
                             let why = format!("{name:?} is a {}, which has no request of its own", role.as_str());
                             problems.push(SettingProblem::idle_annotation(key, Some(name), &why));
                         }
-                        (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(name))
+                        (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(raw))
                     }
                 };
                 let pointer = format!("/spec/{list}/{index}");
@@ -260,12 +232,24 @@ impl<'a> Pod<'a> {
             })
             .collect();
         lone_annotations(subject, problems);
+        let mut margin = settings.safety_margin.value;
+        // Who is sent nothing owes no guess: what nobody stated is nothing there, unless others wait for it.
+        let waited_for = |c: &Container| c.role == Role::Helper || (c.role == Role::NativeSidecar && c.stop > 0);
+        if !serving.reason.holds() && !containers.iter().any(waited_for) {
+            for container in containers.iter_mut().filter(|c| c.request.source == Source::BuiltIn) {
+                container.request.value = 0;
+            }
+            if settings.safety_margin.source == Source::BuiltIn {
+                margin = 0;
+            }
+        }
         Pod {
             grace: grace(spec.termination_grace_period_seconds, subject.kind),
             hold,
-            hold_reason,
-            service,
-            margin: settings.safety_margin.value,
+            hold_reason: serving.reason,
+            sender: serving.sender,
+            never_withdrawn: serving.never_withdrawn,
+            margin,
             containers,
         }
     }

@@ -127,6 +127,8 @@ pub enum HelperRole {
     Helper,
     /// It serves or does the pod's work.
     App,
+    /// It is sent no work, and no app needs it while it stops.
+    Auxiliary,
 }
 
 /// The hook as written; [`HookSpec::read`] makes it a [`Hook`].

@@ -148,6 +148,8 @@ pub const MOST_CONTAINERS: usize = 500;
 pub struct Annotations<'a> {
     /// Ours.
     pub ours: Pairs<'a>,
+    /// `prometheus.io/port`.
+    pub scraped_port: Option<Text<'a>>,
     /// Whether the mirror mark of a static pod is among them.
     pub mirror: bool,
     /// How many there are in all.
@@ -180,7 +182,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                         }
                     } else {
                         out.mirror |= key.as_str() == keys::MIRROR;
-                        map.next_value::<Option<Text<'de>>>()?;
+                        let value = map.next_value::<Option<Text<'de>>>()?;
+                        if key.as_str() == keys::SCRAPED_PORT {
+                            out.scraped_port = value;
+                        }
                     }
                 }
                 out.ours = ours.into_iter().collect();
@@ -203,6 +208,12 @@ pub struct PodSpec<'a> {
     priority_class_name: Option<Text<'a>>,
     #[serde(borrow)]
     os: Option<Os<'a>>,
+    /// Its ports are the node's own.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub host_network: bool,
+    /// Of a StatefulSet's pod, the Service that the StatefulSet names.
+    #[serde(borrow)]
+    pub subdomain: Option<Text<'a>>,
     /// Knative's own word for the grace.
     timeout_seconds: Option<i64>,
     node_selector: Option<NodeSelector>,
@@ -238,8 +249,18 @@ pub struct Container<'a> {
     pub name: Text<'a>,
     #[serde(borrow)]
     restart_policy: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    ports: Vec<IgnoredAny>,
+    /// The image, as written.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub image: Text<'a>,
+    /// What it runs instead of the image's entry point.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub command: Bounded<Text<'a>, 200>,
+    /// Its arguments.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub args: Bounded<Text<'a>, 200>,
+    /// The ports that it declares.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub ports: Bounded<Port<'a>, 200>,
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     env: Bounded<EnvVar<'a>, 1000>,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -248,19 +269,35 @@ pub struct Container<'a> {
     #[serde(borrow)]
     pub lifecycle: Option<Lifecycle<'a>>,
     /// Readiness probe.
-    pub readiness_probe: Option<Probe>,
+    #[serde(borrow)]
+    pub readiness_probe: Option<Probe<'a>>,
     /// Liveness probe.
-    pub liveness_probe: Option<Probe>,
+    #[serde(borrow)]
+    pub liveness_probe: Option<Probe<'a>>,
     /// Startup probe.
-    pub startup_probe: Option<Probe>,
+    #[serde(borrow)]
+    pub startup_probe: Option<Probe<'a>>,
     #[serde(rename = "terminationGracePeriodSeconds")]
     stray_grace: Option<StrayGrace>,
 }
 
 impl<'a> Container<'a> {
-    /// Whether it declares a port.
-    pub fn has_port(&self) -> bool {
-        !self.ports.is_empty()
+    /// The last part of its image's path, without tag and digest.
+    pub fn image_name(&self) -> &str {
+        let path = self.image.split('@').next().unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        name.split(':').next().unwrap_or_default()
+    }
+
+    /// The names and literal values of its own `env`.
+    pub fn literals(&self) -> impl Iterator<Item = (&str, &str)> {
+        let literal = self.env.iter().filter(|variable| variable.value_from.is_none());
+        literal.map(|variable| (variable.name.as_str(), variable.value.as_str()))
+    }
+
+    /// Its probes.
+    pub fn probes(&self) -> impl Iterator<Item = &Probe<'a>> {
+        [&self.readiness_probe, &self.liveness_probe, &self.startup_probe].into_iter().flatten()
     }
 
     /// Whether, as an init container, it is a native sidecar.
@@ -281,6 +318,31 @@ impl<'a> Container<'a> {
     /// Its preStop hook.
     pub fn pre_stop(&self) -> Option<&Handler<'a>> {
         self.lifecycle.as_ref()?.pre_stop.as_ref()
+    }
+}
+
+/// A port of a container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Port<'a> {
+    /// Its number.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub container_port: i64,
+    /// Its name, by which Services and probes may mean it.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub name: Text<'a>,
+    /// The node's port that leads to it; 0 for none.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub host_port: i64,
+}
+
+impl Port<'_> {
+    /// Whether a number or a name means this port.
+    pub fn is(&self, target: &IntOrString) -> bool {
+        match target {
+            IntOrString::Int(number) => *number == self.container_port,
+            IntOrString::String(name) => !name.is_empty() && name.as_str() == self.name.as_str(),
+        }
     }
 }
 
@@ -411,15 +473,43 @@ pub struct SleepAction {
 }
 
 /// What of a probe matters here.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Probe {
+pub struct Probe<'a> {
+    #[serde(borrow)]
+    http_get: Option<HttpGetAction<'a>>,
+    #[serde(borrow)]
+    tcp_socket: Option<PortOnly<'a>>,
+    #[serde(borrow)]
+    grpc: Option<PortOnly<'a>>,
     /// Seconds between two probes; 10 where absent.
     pub period_seconds: Option<i64>,
     /// Failures in a row until it counts; 3 where absent.
     pub failure_threshold: Option<i64>,
     /// The grace of a restart that this probe causes; the pod's own where absent.
     pub termination_grace_period_seconds: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct PortOnly<'a> {
+    #[serde(borrow)]
+    port: Option<IntOrString<'a>>,
+}
+
+impl<'a> Probe<'a> {
+    /// The port that it asks; none for a command.
+    pub fn port(&self) -> Option<&IntOrString<'a>> {
+        match (&self.http_get, &self.tcp_socket, &self.grpc) {
+            (Some(get), ..) => get.port.as_ref(),
+            (None, Some(asks), _) | (None, None, Some(asks)) => asks.port.as_ref(),
+            (None, None, None) => None,
+        }
+    }
+
+    /// The path that it asks for.
+    pub fn path(&self) -> Option<&str> {
+        self.http_get.as_ref()?.path.as_deref()
+    }
 }
 
 /// How a workload replaces its pods.
@@ -429,6 +519,8 @@ pub struct Rollout<'a> {
     pub replicas: Option<i64>,
     /// `strategy` of a Deployment, `updateStrategy` of the others.
     pub strategy: Option<Strategy<'a>>,
+    /// `serviceName` of a StatefulSet.
+    pub service_name: Option<Text<'a>>,
 }
 
 /// A rollout strategy.
@@ -479,6 +571,8 @@ struct CarrierSpec<'a> {
     replicas: Option<i64>,
     #[serde(borrow, alias = "updateStrategy")]
     strategy: Option<Strategy<'a>>,
+    #[serde(borrow)]
+    service_name: Option<Text<'a>>,
     #[serde(rename = "terminationGracePeriodSeconds")]
     stray_grace: Option<StrayGrace>,
 }
@@ -560,7 +654,7 @@ impl<'a> Subject<'a> {
             Kind::CronJob => spec.job_template.and_then(|job| job.spec.template),
             _ => spec.template,
         };
-        let rollout = Rollout { replicas: spec.replicas, strategy: spec.strategy };
+        let rollout = Rollout { replicas: spec.replicas, strategy: spec.strategy, service_name: spec.service_name };
         let subject = Subject::new(kind, metadata, rollout, pod.unwrap_or_default());
         Subject { stray_beside: stray_grace, stray_own: spec.stray_grace, ..subject }
     }

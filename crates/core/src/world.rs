@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::Value;
+
 use super::keys;
 use super::mode::Mode;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
@@ -35,7 +37,7 @@ pub struct World {
     namespaces: HashMap<String, Namespace>,
     cluster_policies: PolicySet,
     policies: HashMap<String, PolicySet>,
-    services: HashMap<String, BTreeMap<String, Selector>>,
+    services: HashMap<String, BTreeMap<String, Service>>,
     /// How waits can be written.
     pub sleep: SleepSupport,
     /// The release's own namespace, which is never touched.
@@ -44,7 +46,51 @@ pub struct World {
     pub default_mode: Mode,
 }
 
-type Selector = BTreeMap<String, String>;
+/// What of a Service decides whether it sends work to a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// The labels of the pods that it selects; one without any selects none.
+    pub selector: BTreeMap<String, String>,
+    /// The ports of the pods that it sends to.
+    pub targets: Vec<Target>,
+    /// It has no cluster IP: its clients ask for the pods' own addresses.
+    pub headless: bool,
+    /// `publishNotReadyAddresses`: it goes on sending to a pod that is not ready, or that stops.
+    pub sends_to_unready: bool,
+}
+
+impl Service {
+    /// What a Service's `spec` says; what cannot be read there is absent. One of type ExternalName selects nothing,
+    /// whatever it says.
+    pub fn of_spec(spec: &Value) -> Service {
+        let text = |key: &str| spec.get(key).and_then(Value::as_str);
+        if text("type") == Some("ExternalName") {
+            return Service::default();
+        }
+        let labels = spec.get("selector").and_then(Value::as_object).into_iter().flatten();
+        let ports = spec.get("ports").and_then(Value::as_array).into_iter().flatten();
+        // Without `targetPort` it is the same number.
+        let target = |port: &Value| match port.get("targetPort").or_else(|| port.get("port"))? {
+            Value::String(name) => Some(Target::Name(name.clone())),
+            number => number.as_i64().map(Target::Number),
+        };
+        Service {
+            selector: labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
+            targets: ports.filter_map(target).collect(),
+            headless: text("clusterIP") == Some("None"),
+            sends_to_unready: spec.get("publishNotReadyAddresses").and_then(Value::as_bool) == Some(true),
+        }
+    }
+}
+
+/// A port that a Service sends to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// By number.
+    Number(i64),
+    /// By the name that a container gives it.
+    Name(String),
+}
 
 /// A namespace's labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -194,11 +240,11 @@ impl World {
     }
 
     /// Adds or replaces a Service. One without a selector selects nothing.
-    pub fn set_service(&mut self, namespace: &str, name: &str, selector: BTreeMap<String, String>) {
-        if selector.is_empty() {
+    pub fn set_service(&mut self, namespace: &str, name: &str, service: Service) {
+        if service.selector.is_empty() {
             return self.remove_service(namespace, name);
         }
-        self.services.entry(namespace.to_owned()).or_default().insert(name.to_owned(), selector);
+        self.services.entry(namespace.to_owned()).or_default().insert(name.to_owned(), service);
     }
 
     /// Forgets a Service.
@@ -304,11 +350,16 @@ impl<'a> Context<'a> {
         self.world.cluster_policies.unreadable.iter().chain(own)
     }
 
-    /// The name of a known Service that selects a pod with these labels.
-    pub fn service(&self, pod: &Pairs) -> Option<&'a str> {
-        let services = self.world.services.get(self.namespace)?;
-        let selects = |selector: &Selector| selector.iter().all(|(key, value)| pod.get(key) == Some(value));
-        services.iter().find(|(_, selector)| selects(selector)).map(|(name, _)| name.as_str())
+    /// The known Services that select a pod with these labels, by name.
+    pub fn services<'p>(&self, pod: &'p Pairs) -> impl Iterator<Item = (&'a str, &'a Service)> + use<'a, 'p> {
+        let selects = |service: &Service| service.selector.iter().all(|(key, value)| pod.get(key) == Some(value));
+        let known = self.world.services.get(self.namespace).into_iter().flatten();
+        known.filter(move |(_, service)| selects(service)).map(|(name, service)| (name.as_str(), service))
+    }
+
+    /// Whether any Service is known here.
+    pub fn knows_services(&self) -> bool {
+        self.world.services.contains_key(self.namespace)
     }
 
     /// How a wait can be written.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use draingate_core::manifest;
 use draingate_core::policy::{Policy, PolicyKind};
 use draingate_core::subject::Kind;
-use draingate_core::world::World;
+use draingate_core::world::{Service, World};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -174,7 +174,7 @@ fn add(world: &mut World, document: &Value) -> Result<(), String> {
     };
     match (document["apiVersion"].as_str(), document["kind"].as_str()) {
         (Some("v1"), Some("Namespace")) => world.set_namespace(name, pairs(&metadata["labels"])),
-        (Some("v1"), Some("Service")) => world.set_service(&namespace, name, pairs(&document["spec"]["selector"])),
+        (Some("v1"), Some("Service")) => world.set_service(&namespace, name, Service::of_spec(&document["spec"])),
         (Some("draingate.dev/v1alpha1"), Some("DrainPolicy")) => policy(PolicyKind::DrainPolicy, &namespace),
         (Some("draingate.dev/v1alpha1"), Some("ClusterDrainPolicy")) => policy(PolicyKind::ClusterDrainPolicy, ""),
         (version, kind) => return Err(format!("{version:?} {kind:?} has no place in a case")),

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{NotUsed, Object, PartialObjectMeta};
 use kube::{Api, Client, Resource};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::reflect::Kind;
 use crate::cluster::key::Key;
 use crate::cluster::policies::{Record, Table};
 use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
-use draingate_core::world::World;
+use draingate_core::world::{Service, World};
 
 type Labels = BTreeMap<String, String>;
 
@@ -40,40 +39,21 @@ impl Kind for Namespaces {
     }
 }
 
-pub(super) fn services(client: Client) -> Api<Object<ServiceSpec, NotUsed>> {
-    Api::all_with(client, &ApiResource::erase::<Service>(&()))
-}
-
-/// What of a Service matters here.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct ServiceSpec {
-    #[serde(default)]
-    selector: Option<Labels>,
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-}
-
-impl ServiceSpec {
-    /// A Service of type ExternalName selects nothing, whatever it says.
-    fn into_selector(self) -> Labels {
-        match self.kind.as_deref() {
-            Some("ExternalName") => Labels::new(),
-            _ => self.selector.unwrap_or_default(),
-        }
-    }
+pub(super) fn services(client: Client) -> Api<Object<Value, NotUsed>> {
+    Api::all_with(client, &ApiResource::erase::<k8s_openapi::api::core::v1::Service>(&()))
 }
 
 pub(super) struct Services;
 
 impl Kind for Services {
-    type Object = Object<ServiceSpec, NotUsed>;
-    type Item = Labels;
+    type Object = Object<Value, NotUsed>;
+    type Item = Service;
 
-    fn read(&self, _: &Key, object: Self::Object) -> Labels {
-        object.spec.into_selector()
+    fn read(&self, _: &Key, object: Self::Object) -> Service {
+        Service::of_spec(&object.spec)
     }
-    fn set(&self, world: &mut World, key: &Key, selector: Labels) {
-        world.set_service(&key.namespace, &key.name, selector);
+    fn set(&self, world: &mut World, key: &Key, service: Service) {
+        world.set_service(&key.namespace, &key.name, service);
     }
     fn remove(&self, world: &mut World, key: &Key) {
         world.remove_service(&key.namespace, &key.name);

@@ -114,7 +114,11 @@ fn name(lane: &Lane) -> String {
     match lane.kind {
         LaneKind::Traffic | LaneKind::App => plain(&lane.name),
         kind => {
-            let tag = if kind == LaneKind::Helper { " (helper)" } else { " (sidecar)" };
+            let tag = match kind {
+                LaneKind::Helper => " (helper)",
+                LaneKind::Auxiliary => " (auxiliary)",
+                _ => " (sidecar)",
+            };
             shortened(&plain(&lane.name), (MOST_NAME - tag.len()) as u64, words::columns) + tag
         }
     }

@@ -95,7 +95,7 @@ fn grace_fixes(report: &Report) -> Vec<String> {
         let wait = match container.role {
             Role::App => Some(pod.hold),
             Role::Helper => budget.apps_done.map(|done| done + 1),
-            Role::NativeSidecar => Some(0),
+            Role::NativeSidecar | Role::Auxiliary => Some(0),
         };
         let Some(wait) = wait.filter(|wait| container.has_hook() && container.hook.is_none_or(|hook| hook > *wait))
         else {

@@ -242,13 +242,13 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
 }
 
 /// The probes that restart a container, with their fields.
-fn restarting_probes<'a>(container: &Container<'a>) -> impl Iterator<Item = (&'static str, Probe)> + use<'a> {
+fn restarting_probes<'a>(container: &Container<'a>) -> impl Iterator<Item = (&'static str, &'a Probe<'a>)> + use<'a> {
     let raw = container.raw;
-    [("livenessProbe", raw.liveness_probe), ("startupProbe", raw.startup_probe)]
+    [("livenessProbe", raw.liveness_probe.as_ref()), ("startupProbe", raw.startup_probe.as_ref())]
         .into_iter()
         .filter_map(|(name, probe)| Some((name, probe?)))
 }
 
-fn probe_grace_seconds(probe: Probe) -> Option<u64> {
+fn probe_grace_seconds(probe: &Probe) -> Option<u64> {
     probe.termination_grace_period_seconds.map(|seconds| u64::try_from(seconds).unwrap_or(1))
 }

@@ -18,13 +18,13 @@ pub(super) const RULE: Rule = Rule {
 
 pub(super) fn check(report: &mut Report) {
     let pod = report.pod();
-    let Some(service) = pod.service else { return };
+    let Some(service) = pod.sender else { return };
     if pod.containers.iter().any(|c| c.raw.readiness_probe.is_some()) {
         return;
     }
-    let serves = pod.of(Role::App).find(|app| app.raw.has_port()).or_else(|| pod.of(Role::App).next());
+    let serves = pod.of(Role::App).find(|app| !app.raw.ports.is_empty()).or_else(|| pod.of(Role::App).next());
     let Some(app) = serves else { return };
-    let message = format!("Service {service:?} selects the pod, and none of its containers has a readinessProbe");
+    let message = format!("Service {service:?} sends to the pod, and none of its containers has a readinessProbe");
     let fix = format!(
         "in container {:?}, readinessProbe: {{httpGet: {{path: /ready, port: 8080}}}}, with its own path and port",
         app.name()

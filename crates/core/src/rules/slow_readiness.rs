@@ -21,7 +21,7 @@ pub(super) fn check(report: &mut Report) {
     }
     let e = settings.endpoint_propagation;
     for app in pod.of(Role::App) {
-        let Some(probe) = app.raw.readiness_probe else { continue };
+        let Some(probe) = &app.raw.readiness_probe else { continue };
         let (period, failures) = (at_least_one(probe.period_seconds, 10), at_least_one(probe.failure_threshold, 3));
         let slowest = period.saturating_mul(failures);
         if slowest > e.value {

@@ -15,7 +15,7 @@ use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
 use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile};
-use super::subject::Subject;
+use super::subject::{Container, Subject};
 use super::text::quote;
 use super::world::Context;
 
@@ -137,30 +137,30 @@ impl<'a> Settings<'a> {
         *self.hook.value == Hook::None
     }
 
-    /// The role that a regular container's name gives it.
-    pub fn role_of(&self, container: &str) -> HelperRole {
-        match self.helper(container) {
-            Some(entry) => entry.role,
-            None if known_helper(container).is_some() => HelperRole::Helper,
-            None => HelperRole::App,
-        }
+    /// The role that a policy or an annotation gives a container, unless the built-in table knows it better.
+    pub fn stated_role(&self, container: &Container) -> Option<HelperRole> {
+        self.helper(container).map(|entry| entry.role)
     }
 
-    /// S of a helper or native sidecar, in seconds.
-    pub fn stop_seconds(&self, container: &str) -> u64 {
+    /// S of a helper, an auxiliary or a native sidecar, in seconds.
+    pub fn stop_seconds(&self, container: &Container) -> u64 {
         match self.helper(container) {
             Some(entry) => entry.stop_seconds,
-            None => known_helper(container).map(|known| known.stop_seconds),
+            None => known(container).map(|known| known.stop_seconds),
         }
         .unwrap_or(helpers::DEFAULT_STOP_SECONDS)
     }
 
-    /// The entry that fits best, unless the built-in table knows the name better.
-    fn helper(&self, container: &str) -> Option<&HelperEntry<'a>> {
-        let fits = self.helpers.iter().filter_map(|entry| Some((helpers::fit(entry.pattern, container)?, entry)));
+    /// The entry that fits best, unless the built-in table knows the container better.
+    fn helper(&self, container: &Container) -> Option<&HelperEntry<'a>> {
+        let name = container.name.as_str();
+        let fits = self.helpers.iter().filter_map(|entry| Some((helpers::fit(entry.pattern, name)?, entry)));
         let (fit, entry) = fits.max_by_key(|(fit, _)| *fit)?;
-        let known = known_helper(container).and_then(|known| helpers::fit(known.name, container));
-        (known.is_none_or(|known| fit >= known)).then_some(entry)
+        let known = known(container).map(|known| {
+            let names = known.names.iter().filter_map(|pattern| helpers::fit(pattern, name));
+            names.chain(known.images.iter().filter_map(|pattern| helpers::fit(pattern, container.image_name()))).max()
+        });
+        (known.is_none_or(|known| Some(fit) >= known)).then_some(entry)
     }
 
     fn set_helper(&mut self, entry: HelperEntry<'a>) {
@@ -489,9 +489,8 @@ pub fn seconds(text: &str) -> Option<u64> {
     plain.then(|| text.parse().ok())?.filter(|s| *s <= MAX_SECONDS)
 }
 
-fn known_helper(container: &str) -> Option<&'static helpers::KnownHelper> {
-    let fits = helpers::KNOWN.iter().filter_map(|known| Some((helpers::fit(known.name, container)?, known)));
-    fits.max_by_key(|(fit, _)| *fit).map(|(_, known)| known)
+fn known(container: &Container) -> Option<&'static helpers::KnownHelper> {
+    helpers::known(&container.name, container.image_name())
 }
 
 /// A known annotation key that `key` probably meant: the one that shares the longest beginning.

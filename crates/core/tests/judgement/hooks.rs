@@ -6,7 +6,7 @@
 
 use draingate_core::finding::Code;
 use draingate_core::judge::{Judgement, View};
-use draingate_core::pod::{Container, Role as JudgedRole};
+use draingate_core::pod::Role as JudgedRole;
 use draingate_core::subject::Kind;
 use draingate_testing::kubelet;
 use draingate_testing::random_pod::{Length, RandomPod, Role, random_pod};
@@ -69,13 +69,9 @@ fn reading_of_core(judgement: &Judgement) -> Reading {
     let [e, d, r, m] = times;
     let containers = judgement.standing.containers.iter().map(|c| {
         let end = if c.role == JudgedRole::App { c.request.value } else { c.stop };
-        (c.name().to_owned(), role(c.role), c.hook, stops_at(c), end)
+        (c.name().to_owned(), role(c.role), c.hook, c.told, end)
     });
     ([e, d, r, m, judgement.standing.hold], containers.collect())
-}
-
-fn stops_at(_container: &Container) -> Option<u64> {
-    None
 }
 
 fn what_is_read_is_what_was_made(pod: &RandomPod, judgement: &Judgement) -> Result<(), TestCaseError> {

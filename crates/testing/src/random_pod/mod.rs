@@ -231,6 +231,7 @@ impl fmt::Debug for RandomPod {
 
 /// A hook in the simulator: how long its own commands run, when they stop the container, and whether somebody
 /// declared that length.
+#[derive(Clone, Copy)]
 struct Plays {
     runs: u64,
     stops_at: Option<u64>,
@@ -429,15 +430,17 @@ impl RandomPod {
     /// The helpers and native sidecars that are told to stop while apps are at work, by the names of their containers,
     /// however long the grace. Of a hook whose length nobody knows nobody says so.
     pub fn early(&self) -> Vec<&str> {
+        let never = Plays { runs: u64::MAX, stops_at: None, declared: false };
         let known = |container: &Container, role| {
-            let plays = self.plays(container)?;
             let hook = container.hook.as_ref().filter(|_| role != Role::App && container.declaration().is_none());
-            let stops = hook.is_some_and(|hook| hook.stop.is_some());
-            Some(match hook.map(|hook| hook.length) {
-                Some(Length::AtLeast(runs)) => Plays { runs, stops_at: stops.then_some(runs), ..plays },
-                Some(length) if length.is_guess(self.hold()) => Plays { runs: u64::MAX, stops_at: None, ..plays },
-                _ => plays,
-            })
+            match hook.map(|hook| (hook.length, hook.stop.is_some())) {
+                Some((Length::AtLeast(runs), stops)) => {
+                    Some(Plays { runs, stops_at: stops.then_some(runs), declared: false })
+                }
+                Some((length, _)) if length.is_guess(self.hold()) => Some(never),
+                Some(_) => Some(self.plays(container).unwrap_or(never)),
+                None => self.plays(container),
+            }
         };
         let Some(pod) = self.play(u64::MAX, known) else { return Vec::new() };
         let early = kubelet::stop(&pod).early;

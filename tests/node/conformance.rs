@@ -29,49 +29,75 @@ impl Dice {
     }
 }
 
-/// A pod of up to two apps, a helper and two native sidecars, with hooks of all kinds. The core knows every number
+/// A container's hook, and what the core has to be told or shown of it.
+struct Hook {
+    handler: Value,
+    /// Of a hook whose words say nothing.
+    declared: Option<u64>,
+    /// What the container itself needs for it.
+    arguments: Vec<String>,
+    /// The least grace with which it plays as the core has it.
+    grace: u64,
+}
+
+/// A hook of any kind. One that stops its container first either ends with it, or is through before it.
+fn random_hook(dice: &mut Dice, port: usize, stop: u64, may_stop: bool) -> Option<Hook> {
+    let takes = 1 + dice.below(7);
+    let hook = |handler| Hook { handler, declared: None, arguments: Vec::new(), grace: 0 };
+    let command = |words: &[&str]| hook(json!({"exec": {"command": words}}));
+    let line = |line: &str| command(&["/bin/sh", "-c", line]);
+    Some(match dice.below(18) {
+        0..=2 => return None,
+        3..=5 => Hook { grace: takes, ..hook(json!({"sleep": {"seconds": takes}})) },
+        6..=8 => Hook { declared: Some(takes), ..command(&["/lab", "stopper", &format!("-hook={takes}s")]) },
+        9..=11 => Hook {
+            declared: Some(takes),
+            arguments: vec![format!("-listen=:{port}"), format!("-takes={takes}s")],
+            ..hook(json!({"httpGet": {"path": "/", "port": port}}))
+        },
+        // They fail, and SIGTERM comes at once.
+        12 => Hook { declared: Some(0), ..command(&["/no-such-program"]) },
+        13 => command(&["/bin/sh", "-c", "sleep", "5"]),
+        14 => command(&["sleep", "$DELAY"]),
+        // Nothing ends it but the grace.
+        15 => line("while true; do sleep 1; done"),
+        _ if may_stop => {
+            let behind = dice.below(4) + dice.below(2) * (stop + 1);
+            let line = line(&format!("sleep {takes}; kill -TERM 1; sleep {behind}"));
+            // With less, SIGTERM behind the hook would be late enough to have a stop window of its own.
+            Hook { grace: takes + behind + 2, ..line }
+        }
+        _ => line(&format!("sleep {takes} && echo done")),
+    })
+}
+
+/// A pod of up to two apps, a helper and two native sidecars, with hooks of all kinds. What no hook says the core knows
 /// from annotations; the containers keep to them.
 fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
     let mut annotations = serde_json::Map::new();
     let mut helpers = Vec::new();
     let mut lists = [Vec::new(), Vec::new()];
+    let mut longest = 0;
     let (apps, helper, sidecars) = (1 + dice.below(2), dice.below(2), dice.below(3));
     let names = (0..apps).map(|n| format!("app-{n}"));
     let names =
         names.chain((0..helper).map(|n| format!("helper-{n}"))).chain((0..sidecars).map(|n| format!("sidecar-{n}")));
     for (index, container) in names.enumerate() {
         let stop = dice.below(5);
-        let takes = 1 + dice.below(7);
-        let port = 9000 + index;
+        // A native sidecar that its hook stops is gone before its turn here; the core draws the best case.
+        let hook = random_hook(dice, 9000 + index, stop, !container.starts_with("sidecar"));
         let mut arguments = vec!["stopper".to_owned(), format!("-stop={stop}s")];
-        let mut said = None;
-        let hook = match dice.below(5) {
-            0 => Value::Null,
-            1 => json!({"sleep": {"seconds": takes}}),
-            2 => {
-                said = Some(takes);
-                json!({"exec": {"command": ["/lab", "stopper", format!("-hook={takes}s")]}})
-            }
-            3 => {
-                said = Some(takes);
-                arguments.extend([format!("-listen=:{port}"), format!("-takes={takes}s")]);
-                json!({"httpGet": {"path": "/", "port": port}})
-            }
-            // It fails, and SIGTERM comes at once.
-            _ => {
-                said = Some(0);
-                json!({"exec": {"command": ["/no-such-program"]}})
-            }
-        };
-        if let Some(seconds) = said {
+        arguments.extend(hook.iter().flat_map(|hook| hook.arguments.clone()));
+        longest = longest.max(hook.as_ref().map_or(0, |hook| hook.grace));
+        if let Some(seconds) = hook.as_ref().and_then(|hook| hook.declared) {
             annotations.insert(format!("prestop-seconds.draingate.dev/{container}"), seconds.to_string().into());
         }
         let mut one = json!({"name": container, "image": "localhost/lab:1", "imagePullPolicy": "Never", "args": arguments,
             "env": [{"name": "LAB_POD", "value": name}, {"name": "LAB_CONTAINER", "value": container},
                 {"name": "LAB_MARKS", "value": "/out/marks"}],
             "volumeMounts": [{"name": "out", "mountPath": "/out"}]});
-        if !hook.is_null() {
-            one["lifecycle"] = json!({"preStop": hook});
+        if let Some(hook) = hook {
+            one["lifecycle"] = json!({"preStop": hook.handler});
         }
         if container.starts_with("app") {
             annotations
@@ -88,9 +114,9 @@ fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
     }
     annotations.insert("draingate.dev/helpers".to_owned(), helpers.join(",").into());
     annotations.insert("draingate.dev/safety-margin-seconds".to_owned(), "0".into());
-    // Short, so that hooks are abandoned and containers killed in a good part of the pods.
-    let hooks = lists.iter().flatten().filter_map(|one| one.pointer("/lifecycle/preStop/sleep/seconds")?.as_u64());
-    let grace = hooks.max().unwrap_or(0).max(2 + dice.below(20));
+    // Short, so that hooks are abandoned and containers killed in a good part of the pods; but the API server wants all
+    // of a native sleep in it.
+    let grace = longest.max(2 + dice.below(20));
     let [containers, init] = lists;
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": "default", "annotations": annotations, "labels": {"conformance": "yes"},

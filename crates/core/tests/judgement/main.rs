@@ -8,6 +8,8 @@ mod cases;
 #[cfg(test)]
 mod edges;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod json_reader;
 #[cfg(test)]
 mod properties;

@@ -1,5 +1,5 @@
-//! Properties of the judgement over random pods. The judge is the simulator, which plays each pod's shutdown, and the
-//! model that each pod was made from; neither asks the code under test for a number.
+//! Properties of the plan and its patch over random pods. The judge is the simulator, which plays each pod's shutdown,
+//! and the model that each pod was made from; neither asks the code under test for a number.
 //!
 //! The seed is fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` set another and how many.
 
@@ -14,7 +14,7 @@ use draingate_core::text::Pairs;
 use draingate_core::unreadable::Unreadable;
 use draingate_core::world::World;
 use draingate_testing::kubelet;
-use draingate_testing::random_pod::{Hook, NAMESPACE, RECORD, RandomPod, Role, grace_seconds, random_pod};
+use draingate_testing::random_pod::{NAMESPACE, RECORD, RandomPod, grace_seconds, random_pod};
 use k8s_openapi::api::core::v1::Pod;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -23,7 +23,7 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value, json};
 
 /// `cases` of them, always the same ones.
-fn fixed(cases: u32) -> ProptestConfig {
+pub(crate) fn fixed(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = cases;
@@ -34,7 +34,13 @@ fn fixed(cases: u32) -> ProptestConfig {
     config
 }
 
-fn with_judgement<T>(world: &World, kind: Kind, json: &Value, view: View, look: impl FnOnce(&Judgement) -> T) -> T {
+pub(crate) fn with_judgement<T>(
+    world: &World,
+    kind: Kind,
+    json: &Value,
+    view: View,
+    look: impl FnOnce(&Judgement) -> T,
+) -> T {
     let text = json.to_string();
     let subject = Subject::parse(kind, &text).unwrap();
     look(&judge(&subject, &world.context(NAMESPACE), view))
@@ -151,37 +157,6 @@ fn drop_empty(object: &mut Value, key: &str) {
     }
 }
 
-fn role(judged: JudgedRole) -> Role {
-    match judged {
-        JudgedRole::App => Role::App,
-        JudgedRole::Helper => Role::Helper,
-        JudgedRole::NativeSidecar => Role::Sidecar,
-    }
-}
-
-/// A pod and its times in the terms of a judgement: E, D, R, M, H, then each container.
-type Reading = ([u64; 5], Vec<(String, Role, Option<u64>, u64)>);
-
-fn reading_of_model(pod: &RandomPod) -> Reading {
-    let [e, d, r, m] = pod.times();
-    let containers = pod.stopping().map(|(c, role)| {
-        let end = if role == Role::App { pod.request_seconds(c) } else { pod.stop_seconds(c) };
-        (c.name.clone(), role, pod.hook_seconds(c), end)
-    });
-    ([e, d, r, m, pod.hold()], containers.collect())
-}
-
-fn reading_of_core(judgement: &Judgement) -> Reading {
-    let s = &judgement.settings;
-    let times = [s.endpoint_propagation, s.drain_delay, s.worst_case_request, s.safety_margin].map(|time| time.value);
-    let [e, d, r, m] = times;
-    let containers = judgement.standing.containers.iter().map(|c| {
-        let end = if c.role == JudgedRole::App { c.request.value } else { c.stop };
-        (c.name().to_owned(), role(c.role), c.hook, end)
-    });
-    ([e, d, r, m, judgement.standing.hold], containers.collect())
-}
-
 /// The hooks that somebody wrote, as text.
 fn written_hooks(pod: &RandomPod, json: &Value) -> Vec<String> {
     let all = pod.containers.iter().chain(&pod.inits).filter(|c| !c.has_no_hook());
@@ -197,21 +172,6 @@ fn count_hooks(json: &Value) -> usize {
 
 proptest! {
     #![proptest_config(fixed(4_000))]
-
-    /// What the core reads out of a pod and its policies is what the pod was made from, and what it then asks for is the
-    /// smallest grace with which the kubelet cuts nothing.
-    #[test]
-    fn required_is_the_smallest_grace_that_cuts_nothing(pod in random_pod()) {
-        let needed = pod.as_written().map(|pod| kubelet::smallest_grace(&pod));
-        with_judgement(&pod.world(), Kind::Pod, &pod.json(), View::AsWritten, |judgement| {
-            prop_assert_eq!(reading_of_core(judgement), reading_of_model(&pod));
-            prop_assert_eq!(judgement.required, needed);
-            prop_assert!(judgement.patch.is_empty());
-            let short = needed.is_none_or(|needed| pod.grace_seconds() < needed);
-            prop_assert_eq!(judgement.findings.iter().any(|f| f.code == Code::GraceBudget), short);
-            Ok(())
-        })?;
-    }
 
     /// A patched pod is the one that the contract describes: all hooks and the grace for them, or nothing; no grace
     /// lowered, no hook of somebody's touched. Where it is let in, the kubelet cuts nothing, and where nothing warns of
@@ -363,7 +323,7 @@ proptest! {
                 Some(was) => drop(now.insert(map.to_owned(), was)),
             }
         }
-        for (index, _) in pod.containers.iter().enumerate().filter(|(_, c)| matches!(c.hook, Hook::None)) {
+        for (index, _) in pod.containers.iter().enumerate().filter(|(_, c)| c.has_no_hook()) {
             let was = original["spec"]["containers"][index].get("lifecycle");
             let now = stripped["spec"]["containers"][index].as_object_mut().unwrap();
             match was {

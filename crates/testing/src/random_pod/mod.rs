@@ -1,0 +1,588 @@
+//! Random pods whose numbers are known from how they were made: first a model, then its JSON, annotations and
+//! policies.
+//!
+//! [`random_pod`] is the strategy; [`RandomPod::json`] and [`RandomPod::world`] render it; the other methods say what
+//! a reader of the two must find, in the simulator's terms. `hooks` has what a preStop hook says, `spelling` how people
+//! write that, `strategy` the rest of what is made up, and `written` how it all looks.
+
+mod hooks;
+mod spelling;
+mod strategy;
+mod written;
+
+use std::fmt;
+
+use draingate_core::MAX_SECONDS;
+use draingate_core::world::SleepSupport;
+use serde_json::{Value, json};
+
+pub use self::hooks::{Hook, Length};
+pub use self::strategy::random_pod;
+use crate::kubelet;
+
+/// Where every random pod lives.
+pub const NAMESPACE: &str = "shop";
+/// The record of what was injected.
+pub const RECORD: &str = "draingate.dev/injected";
+
+/// Container names that mean a helper where nobody says otherwise, with S.
+const KNOWN: [(&str, u64); 12] = [
+    ("pgbouncer", 2),
+    ("istio-proxy", 5),
+    ("fluent-bit", 5),
+    ("vector", 60),
+    ("otel-collector-gateway", 5),
+    ("envoy", 2),
+    ("daprd", 5),
+    ("cloud-sql-proxy", 2),
+    ("linkerd-proxy", 2),
+    ("otel-collector", 5),
+    ("fluentd", 5),
+    ("filebeat", 2),
+];
+
+/// A number in an annotation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Written {
+    Absent,
+    Seconds(u64),
+    /// Not a number of seconds: counts as absent.
+    Bad(&'static str),
+}
+
+impl Written {
+    pub fn seconds(&self) -> Option<u64> {
+        if let Written::Seconds(seconds) = self { Some(*seconds) } else { None }
+    }
+
+    fn text(&self) -> Option<String> {
+        match self {
+            Written::Absent => None,
+            Written::Seconds(seconds) => Some(seconds.to_string()),
+            Written::Bad(text) => Some((*text).to_owned()),
+        }
+    }
+}
+
+/// What a policy layer says about E.
+#[derive(Clone, Debug)]
+pub struct Propagation {
+    pub profile: Option<(&'static str, u64)>,
+    pub explicit: Option<u64>,
+}
+
+impl Propagation {
+    fn seconds(&self) -> Option<u64> {
+        self.explicit.or(self.profile.map(|(_, seconds)| seconds))
+    }
+}
+
+/// The hook that a policy gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PolicyHook {
+    Sleep,
+    HttpGet(u64),
+    Exec(u64),
+    None,
+}
+
+impl PolicyHook {
+    /// What is written into a container; none for a sleep, whose length the pod decides, and for no hook.
+    pub fn handler(&self) -> Option<Value> {
+        match self {
+            PolicyHook::Sleep | PolicyHook::None => None,
+            PolicyHook::HttpGet(_) => Some(json!({"httpGet": {"path": "/drain", "port": 8099}})),
+            PolicyHook::Exec(_) => Some(json!({"exec": {"command": ["/bin/drain", "--all"]}})),
+        }
+    }
+
+    fn spec(&self) -> Value {
+        match (self, self.handler()) {
+            (PolicyHook::HttpGet(seconds), Some(handler)) => {
+                json!({"type": "HTTPGet", "httpGet": handler["httpGet"], "seconds": seconds})
+            }
+            (PolicyHook::Exec(seconds), Some(handler)) => {
+                json!({"type": "Exec", "exec": handler["exec"], "seconds": seconds})
+            }
+            (PolicyHook::None, _) => json!({"type": "None"}),
+            _ => json!({"type": "Sleep"}),
+        }
+    }
+}
+
+/// An entry of `helpers`.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub is_app: bool,
+    pub stop: Option<u64>,
+}
+
+/// One entry for each layer that can have it: ClusterDrainPolicy, DrainPolicy, annotation. The last one wins.
+type Entries = [Option<Entry>; 3];
+
+/// One policy layer.
+#[derive(Clone, Debug)]
+pub struct PolicyLayer {
+    pub propagation: Propagation,
+    /// D, R, M
+    pub others: [Option<u64>; 3],
+    pub hook: Option<PolicyHook>,
+    pub never_raise: Option<bool>,
+    pub ceiling: Option<u64>,
+    pub applies_to: Option<&'static str>,
+    /// A selector that covers the pod, instead of none.
+    pub selects: bool,
+}
+
+/// What the pod's own annotations say, but for those that name a container.
+#[derive(Clone, Debug)]
+pub struct Annotations {
+    /// E, D, R, M
+    pub times: [Written; 4],
+    pub waits_by_itself: bool,
+}
+
+/// What is in `lifecycle` beside the hook.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Lifecycle {
+    Absent,
+    Null,
+    Empty,
+    NullHook,
+    PostStart,
+}
+
+/// What a container's name is made of; its place makes it unique.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Naming {
+    Plain,
+    Known,
+    /// One that `aux-*` and `au*` fit.
+    Aux,
+}
+
+/// What a regular container is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    App,
+    Helper,
+    Sidecar,
+}
+
+#[derive(Clone, Debug)]
+pub struct Container {
+    pub naming: Naming,
+    pub name: String,
+    /// Of an init container: `restartPolicy: Always`.
+    pub native: bool,
+    pub hook: Option<Hook>,
+    pub declared: Written,
+    pub request: Written,
+    pub entries: Entries,
+    pub lifecycle: Lifecycle,
+    pub port: bool,
+    pub readiness: bool,
+    pub liveness: bool,
+}
+
+/// The whole model.
+#[derive(Clone)]
+pub struct RandomPod {
+    pub grace: Option<i64>,
+    pub containers: Vec<Container>,
+    pub inits: Vec<Container>,
+    pub cluster: PolicyLayer,
+    pub own: PolicyLayer,
+    pub profile_label: Option<(&'static str, u64)>,
+    pub annotations: Annotations,
+    /// `aux-*`, `au*` and `*`.
+    pub patterns: [Entries; 3],
+    pub locked: Vec<&'static str>,
+    pub service: bool,
+    pub annotations_map: bool,
+    /// Policies and Services that do not concern the pod.
+    pub decoys: bool,
+    pub sleep: SleepSupport,
+    pub windows: bool,
+    /// Something in fields that nobody knows.
+    pub unknown: Option<Value>,
+}
+
+/// What the contract says of a pod after its plan.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// `required`; none where no grace is enough.
+    pub required: Option<u64>,
+    pub injects: bool,
+    /// The pod as it will stand; none where a hook has no believable end.
+    pub pod: Option<kubelet::Pod>,
+}
+
+/// As it is written down, so that a failing case reads like its manifests.
+impl fmt::Debug for RandomPod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:#}", self.json())?;
+        writeln!(f, "ClusterDrainPolicy {}", self.cluster_spec())?;
+        writeln!(f, "DrainPolicy {}", self.own_spec())?;
+        let Self { profile_label, service, decoys, sleep, .. } = self;
+        write!(f, "profile {profile_label:?}, Service {service}, decoys {decoys}, sleep {sleep:?}")
+    }
+}
+
+/// A hook in the simulator: how long its own commands run, when they stop the container, and whether somebody
+/// declared that length.
+#[derive(Clone, Copy)]
+struct Plays {
+    runs: u64,
+    stops_at: Option<u64>,
+    declared: bool,
+}
+
+// What the model means.
+
+impl RandomPod {
+    /// E, D, R, M.
+    pub fn times(&self) -> [u64; 4] {
+        let (cluster, own, annotated) = (&self.cluster, &self.own, &self.annotations.times);
+        let names =
+            ["endpointPropagationSeconds", "drainDelaySeconds", "worstCaseRequestSeconds", "safetyMarginSeconds"];
+        let label = self.profile_label.map(|(_, seconds)| seconds);
+        let [d, r, m] = [0, 1, 2].map(|i| (cluster.others[i], None, own.others[i]));
+        let layers = [(cluster.propagation.seconds(), label, own.propagation.seconds()), d, r, m];
+        let built_in = [5, 5, 15, 5];
+        [0, 1, 2, 3].map(|i| {
+            let (cluster, label, own) = layers[i];
+            let base = cluster.unwrap_or(built_in[i]);
+            let mut later = [label, own, annotated[i].seconds()].into_iter().flatten();
+            let bound = if self.locks(names[i]) { base } else { 0 };
+            later.rfind(|seconds| *seconds >= bound).unwrap_or(base)
+        })
+    }
+
+    fn locks(&self, name: &str) -> bool {
+        self.locked.contains(&name)
+    }
+
+    /// A choice: the DrainPolicy's, unless it is locked, else the ClusterDrainPolicy's.
+    fn choice<T: Clone>(&self, name: &str, of: impl Fn(&PolicyLayer) -> Option<T>) -> Option<T> {
+        of(&self.own).filter(|_| !self.locks(name)).or_else(|| of(&self.cluster))
+    }
+
+    pub fn policy_hook(&self) -> PolicyHook {
+        if self.annotations.waits_by_itself && !self.locks("hook") {
+            return PolicyHook::None;
+        }
+        self.choice("hook", |layer| layer.hook.clone()).unwrap_or(PolicyHook::Sleep)
+    }
+
+    pub fn never_raise(&self) -> bool {
+        self.choice("adjust", |layer| layer.never_raise).unwrap_or(false)
+    }
+
+    pub fn ceiling(&self) -> u64 {
+        let cluster = self.cluster.ceiling.unwrap_or(600);
+        self.own.ceiling.map_or(cluster, |own| own.min(cluster))
+    }
+
+    /// G as the kubelet counts it.
+    pub fn grace_seconds(&self) -> u64 {
+        grace_seconds(self.grace)
+    }
+
+    /// The entry for a name: an exact one, then the longer pattern; a known name is worth more than `*`.
+    fn entry(&self, container: &Container) -> Option<Entry> {
+        let last = |entries: &Entries| entries.iter().flatten().last().cloned();
+        let [longer, shorter, any] = &self.patterns;
+        let aux = container.naming == Naming::Aux;
+        let known = container.naming == Naming::Known;
+        let by_pattern = || last(longer).filter(|_| aux).or_else(|| last(shorter).filter(|_| aux));
+        let known_entry = || known.then(|| Entry { is_app: false, stop: Some(known_stop(&container.name)) });
+        last(&container.entries).or_else(by_pattern).or_else(known_entry).or_else(|| last(any))
+    }
+
+    fn named_helper(&self, container: &Container) -> bool {
+        self.entry(container).is_some_and(|entry| !entry.is_app)
+    }
+
+    /// Regular containers, then native sidecars.
+    pub fn stopping(&self) -> impl Iterator<Item = (&Container, Role)> {
+        let all_helpers = self.containers.iter().all(|c| self.named_helper(c));
+        let role = move |c: &Container| if self.named_helper(c) && !all_helpers { Role::Helper } else { Role::App };
+        let regular = self.containers.iter().map(move |c| (c, role(c)));
+        regular.chain(self.inits.iter().filter(|c| c.native).map(|c| (c, Role::Sidecar)))
+    }
+
+    /// Whether the pod owes a hold at all.
+    pub fn serves(&self) -> bool {
+        let mut apps = self.stopping().filter(|(_, role)| *role == Role::App);
+        match self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving") {
+            "All" => true,
+            "ServiceBacked" => self.service,
+            _ => self.service || apps.any(|(c, _)| c.port || c.readiness),
+        }
+    }
+
+    /// H.
+    pub fn hold(&self) -> u64 {
+        let [e, d, ..] = self.times();
+        if self.serves() { e + d } else { 0 }
+    }
+
+    /// E, as far as the pod serves.
+    pub fn propagation(&self) -> u64 {
+        let [e, ..] = self.times();
+        if self.serves() { e } else { 0 }
+    }
+
+    /// h as written; none for one without a believable end.
+    pub fn hook_seconds(&self, container: &Container) -> Option<u64> {
+        match &container.hook {
+            None => Some(0),
+            Some(hook) => container.declaration().or_else(|| hook.length.counts(self.hold())),
+        }
+    }
+
+    /// When its hook tells the container to stop, if it does.
+    pub fn stops_at(&self, container: &Container) -> Option<u64> {
+        let hook = container.hook.as_ref().filter(|hook| hook.stop.is_some());
+        hook.and_then(|hook| hook.length.counts(self.hold()))
+    }
+
+    /// Whether the hook's length is a guess that somebody should replace.
+    pub fn hook_is_guess(&self, container: &Container) -> bool {
+        let guess = container.hook.as_ref().is_some_and(|hook| hook.length.is_guess(self.hold()));
+        guess && container.declaration().is_none()
+    }
+
+    /// How a hook as written plays.
+    fn plays(&self, container: &Container) -> Option<Plays> {
+        let (runs, stops_at) = (self.hook_seconds(container)?, self.stops_at(container));
+        let behind = container.hook.as_ref().and_then(|hook| hook.stop.as_ref()).map_or(0, |stop| stop.rest);
+        let declared = container.declaration().is_some();
+        let runs = if declared { runs } else { runs.saturating_add(behind) };
+        Some(Plays { runs, stops_at, declared })
+    }
+
+    /// R of an app: what it was given to finish replaces the built-in guess.
+    pub fn request_seconds(&self, container: &Container) -> u64 {
+        let [.., all, _] = self.times();
+        let stated = |seconds: Option<u64>| seconds.filter(|seconds| *seconds >= self.least_request());
+        let layers = [self.cluster.others[1], self.own.others[1], self.annotations.times[2].seconds()];
+        let nobody_says = layers.into_iter().all(|layer| stated(layer).is_none());
+        let stop = container.hook.as_ref().and_then(|hook| hook.stop.as_ref());
+        let finish = stop.and_then(|stop| stated(stop.finish)).filter(|_| nobody_says);
+        stated(container.request.seconds()).or(finish).unwrap_or(all)
+    }
+
+    fn least_request(&self) -> u64 {
+        let locked = self.locks("worstCaseRequestSeconds");
+        if locked { self.cluster.others[1].unwrap_or(15) } else { 0 }
+    }
+
+    /// S of a helper or native sidecar.
+    pub fn stop_seconds(&self, container: &Container) -> u64 {
+        self.entry(container).and_then(|entry| entry.stop).unwrap_or(2)
+    }
+
+    /// The pod for the simulator, each container with the hook that `hook` gives it.
+    fn play(&self, grace: u64, hook: impl Fn(&Container, Role) -> Option<Plays>) -> Option<kubelet::Pod> {
+        let [.., margin] = self.times();
+        let waits_by_itself = self.waits_by_itself();
+        let (hold, propagation) = (self.hold(), self.propagation());
+        let mut pod = kubelet::Pod { grace, hold, propagation, margin, ..kubelet::Pod::default() };
+        for (container, role) in self.stopping() {
+            let Plays { runs: hook, stops_at, declared: outlasts_hook } = hook(container, role)?;
+            let (request, stop) = (self.request_seconds(container), self.stop_seconds(container));
+            let helper = kubelet::Helper { hook, stops_at, outlasts_hook, stop };
+            match role {
+                Role::App => pod.apps.push(kubelet::App { hook, stops_at, outlasts_hook, request, waits_by_itself }),
+                Role::Helper => pod.helpers.push(helper),
+                Role::Sidecar => pod.sidecars.push(helper),
+            }
+        }
+        Some(pod)
+    }
+
+    /// Whether its apps take work after SIGTERM until the hold is over.
+    pub fn waits_by_itself(&self) -> bool {
+        self.policy_hook() == PolicyHook::None
+    }
+
+    /// The pod as written; none where a hook has no believable end.
+    pub fn as_written(&self) -> Option<kubelet::Pod> {
+        self.play(self.grace_seconds(), |container, _| self.plays(container))
+    }
+
+    /// The apps that refuse what is certain to come, by the names of their containers, however long the grace.
+    pub fn refusing(&self) -> Vec<&str> {
+        let apps = self.stopping().filter(|(_, role)| *role == Role::App);
+        let refuses = |container: &Container| {
+            let Some(Plays { runs: hook, stops_at, .. }) = self.plays(container) else { return false };
+            let waits_by_itself = self.waits_by_itself();
+            let app = kubelet::App { hook, stops_at, waits_by_itself, ..kubelet::App::default() };
+            let (hold, propagation) = (self.hold(), self.propagation());
+            let alone = kubelet::Pod { grace: u64::MAX, hold, propagation, apps: vec![app], ..kubelet::Pod::default() };
+            !kubelet::stop(&alone).refused.is_empty()
+        };
+        apps.filter(|(container, _)| refuses(container)).map(|(container, _)| container.name.as_str()).collect()
+    }
+
+    /// The helpers and native sidecars that are told to stop while apps are at work, by the names of their containers,
+    /// however long the grace. Of a hook whose length nobody knows nobody says so.
+    pub fn early(&self) -> Vec<&str> {
+        let never = Plays { runs: u64::MAX, stops_at: None, declared: false };
+        let known = |container: &Container, role| {
+            let hook = container.hook.as_ref().filter(|_| role != Role::App && container.declaration().is_none());
+            match hook.map(|hook| (hook.length, hook.stop.is_some())) {
+                Some((Length::AtLeast(runs), stops)) => {
+                    Some(Plays { runs, stops_at: stops.then_some(runs), declared: false })
+                }
+                Some((length, _)) if length.is_guess(self.hold()) => Some(never),
+                Some(_) => Some(self.plays(container).unwrap_or(never)),
+                None => self.plays(container),
+            }
+        };
+        let Some(pod) = self.play(u64::MAX, known) else { return Vec::new() };
+        let early = kubelet::stop(&pod).early;
+        let of = |wanted| self.stopping().filter(move |(_, role)| *role == wanted);
+        let helpers = of(Role::Helper).enumerate().filter(|(index, _)| early.contains(&kubelet::Who::Helper(*index)));
+        let sidecars =
+            of(Role::Sidecar).enumerate().filter(|(index, _)| early.contains(&kubelet::Who::Sidecar(*index)));
+        helpers.chain(sidecars).map(|(_, (container, _))| container.name.as_str()).collect()
+    }
+
+    /// The pod after the plan, as the contract has it.
+    pub fn expected(&self) -> Expected {
+        let grace = self.grace_seconds();
+        let written = self.as_written();
+        let nothing = |required| Expected { required, injects: false, pod: written.clone() };
+        let Some(pod) = self.with_hooks() else {
+            return nothing(written.as_ref().map(kubelet::smallest_grace));
+        };
+        let Some(mut pod) = pod else { return nothing(None) };
+        let needed = kubelet::smallest_grace(&pod);
+        if grace < needed && (self.never_raise() || needed > self.ceiling()) {
+            return nothing(Some(needed));
+        }
+        pod.grace = grace.max(needed);
+        let hooks = |pod: &kubelet::Pod| -> Vec<u64> {
+            let helpers = pod.helpers.iter().map(|helper| helper.hook);
+            pod.apps.iter().map(|app| app.hook).chain(helpers).collect()
+        };
+        let injects = written.as_ref().map(hooks) != Some(hooks(&pod)) || self.gives_empty_hook();
+        Expected { required: Some(needed), injects, pod: Some(pod) }
+    }
+
+    /// A policy's hook of 0 s is a hook all the same.
+    fn gives_empty_hook(&self) -> bool {
+        let zero = matches!(self.policy_hook(), PolicyHook::HttpGet(0) | PolicyHook::Exec(0));
+        zero && self.serves() && self.stopping().any(|(c, role)| role == Role::App && c.has_no_hook())
+    }
+
+    /// The pod with the hooks it should get. None where it should get a wait that cannot be written; none within
+    /// where a hook has no believable end.
+    fn with_hooks(&self) -> Option<Option<kubelet::Pod>> {
+        let can_wait = match self.sleep {
+            SleepSupport::Native => true,
+            SleepSupport::Exec { .. } => !self.windows,
+            SleepSupport::Unsupported { .. } => false,
+        };
+        let lasts = |runs| Plays { runs, stops_at: None, declared: false };
+        let (for_apps, app_waits) = match self.policy_hook() {
+            _ if !self.serves() => (0, false),
+            PolicyHook::Sleep => (self.hold(), self.hold() > 0),
+            PolicyHook::HttpGet(seconds) | PolicyHook::Exec(seconds) => (seconds, false),
+            PolicyHook::None => (0, false),
+        };
+        let lacks = |role| self.stopping().any(|(c, r)| r == role && c.has_no_hook());
+        if app_waits && lacks(Role::App) && !can_wait {
+            return None;
+        }
+        if lacks(Role::App) && for_apps > MAX_SECONDS {
+            return Some(None);
+        }
+        let hook = |container: &Container, role, for_helpers| match role {
+            Role::App if container.has_no_hook() => Some(lasts(for_apps)),
+            Role::Helper if container.has_no_hook() => Some(lasts(for_helpers)),
+            _ => self.plays(container),
+        };
+        // Helpers wait for the apps, so those are played first, without any; an app without an end keeps none waiting.
+        let only_app =
+            |container: &Container, role| if role == Role::App { hook(container, role, 0) } else { Some(lasts(0)) };
+        let Some(apps) = self.play(u64::MAX, only_app) else { return Some(None) };
+        let apps_done = kubelet::stop(&apps).apps.iter().filter_map(|app| app.exited_at).max().unwrap_or(0);
+        if apps_done > 0 && lacks(Role::Helper) && !can_wait {
+            return None;
+        }
+        let for_helpers = if apps_done > 0 { apps_done + 1 } else { 0 };
+        if lacks(Role::Helper) && for_helpers > MAX_SECONDS {
+            return Some(None);
+        }
+        Some(self.play(0, |container, role| hook(container, role, for_helpers)))
+    }
+
+    /// The pod for the simulator with grace and hooks as they stand in `json`, whoever wrote them; none where a hook
+    /// has no believable end. Panics on a hook that neither the model nor the contract knows.
+    pub fn as_patched(&self, json: &Value) -> Option<kubelet::Pod> {
+        let grace = grace_seconds(json["spec"]["terminationGracePeriodSeconds"].as_i64());
+        let lasts = |runs| Some(Plays { runs, stops_at: None, declared: false });
+        self.play(grace, |container, _| {
+            let Some(hook) = self.raw(json, container).pointer("/lifecycle/preStop").filter(|hook| !hook.is_null())
+            else {
+                return lasts(0);
+            };
+            if !container.has_no_hook() {
+                return self.plays(container);
+            }
+            let policy = self.policy_hook();
+            if let (Some(handler), PolicyHook::HttpGet(seconds) | PolicyHook::Exec(seconds)) =
+                (policy.handler(), &policy)
+                && *hook == handler
+            {
+                return lasts(*seconds);
+            }
+            let fallback = hook["exec"]["command"].as_array().filter(|words| words[0] == "sleep");
+            let fallback = fallback.and_then(|words| words[1].as_str()?.parse().ok());
+            let seconds = hook["sleep"]["seconds"].as_u64().or(fallback);
+            lasts(seconds.unwrap_or_else(|| panic!("an injected hook that nobody asked for: {hook}")))
+        })
+    }
+
+    /// A container's JSON, by its name.
+    pub fn raw<'j>(&self, json: &'j Value, container: &Container) -> &'j Value {
+        let lists = ["containers", "initContainers"].map(|list| json["spec"][list].as_array());
+        let mut all = lists.into_iter().flatten().flatten();
+        all.find(|raw| raw["name"] == container.name.as_str()).unwrap()
+    }
+}
+
+impl Container {
+    pub fn has_no_hook(&self) -> bool {
+        self.hook.is_none()
+    }
+
+    /// What somebody declares that may be so.
+    fn declaration(&self) -> Option<u64> {
+        let hook = self.hook.as_ref()?;
+        self.declared.seconds().filter(|seconds| hook.may_be(*seconds))
+    }
+
+    /// Whether an annotation declares what is no number, or cannot be so.
+    pub fn declares_nonsense(&self) -> bool {
+        self.declared != Written::Absent && self.declaration().is_none()
+    }
+
+    /// Whether its hook cannot run.
+    pub fn hook_fails(&self) -> bool {
+        self.hook.as_ref().is_some_and(|hook| hook.fails)
+    }
+}
+
+/// G as the kubelet counts it.
+pub fn grace_seconds(grace: Option<i64>) -> u64 {
+    grace.map_or(30, |seconds| if seconds < 0 { 1 } else { seconds.unsigned_abs() })
+}
+
+fn known_stop(name: &str) -> u64 {
+    KNOWN.iter().find(|(known, _)| *known == name).unwrap().1
+}

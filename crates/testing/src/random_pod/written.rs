@@ -1,0 +1,226 @@
+//! The pod, its annotations and its policies as JSON.
+
+use std::collections::BTreeMap;
+
+use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::world::World;
+use serde_json::{Map, Value, json};
+
+use super::{Container, Entry, Lifecycle, NAMESPACE, PolicyHook, PolicyLayer, RandomPod};
+
+impl RandomPod {
+    /// The pod's JSON.
+    pub fn json(&self) -> Value {
+        let mut metadata = json!({"name": "web-0", "labels": {"app": "web", "tier": "front"}});
+        let annotations = self.annotation_pairs();
+        if self.annotations_map || !annotations.is_empty() {
+            metadata["annotations"] = json!(annotations);
+        }
+        let mut spec = json!({"containers": self.containers.iter().map(|c| self.container(c)).collect::<Vec<_>>()});
+        if !self.inits.is_empty() {
+            spec["initContainers"] = self.inits.iter().map(|c| self.container(c)).collect();
+        }
+        if let Some(grace) = self.grace {
+            spec["terminationGracePeriodSeconds"] = json!(grace);
+        }
+        if self.windows {
+            spec["os"] = json!({"name": "windows"});
+        }
+        self.add_unknown(&mut metadata);
+        self.add_unknown(&mut spec);
+        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
+        self.add_unknown(&mut pod);
+        pod
+    }
+
+    fn add_unknown(&self, object: &mut Value) {
+        if let Some(value) = &self.unknown {
+            object["unheardOf"] = value.clone();
+        }
+    }
+
+    fn container(&self, container: &Container) -> Value {
+        let mut raw = json!({"name": container.name, "image": "registry.example/x:1"});
+        let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5});
+        if container.native {
+            raw["restartPolicy"] = json!("Always");
+        }
+        if container.port {
+            raw["ports"] = json!([{"containerPort": 8080}]);
+        }
+        if container.readiness {
+            raw["readinessProbe"] = probe.clone();
+        }
+        if container.liveness {
+            raw["livenessProbe"] = probe;
+        }
+        if let Some(hook) = container.hook.as_ref().filter(|hook| !hook.env.is_empty()) {
+            raw["env"] = hook.env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        }
+        let mut lifecycle = match container.lifecycle {
+            Lifecycle::Absent => None,
+            Lifecycle::Null => Some(Value::Null),
+            Lifecycle::Empty => Some(json!({})),
+            Lifecycle::NullHook => Some(json!({"preStop": null})),
+            Lifecycle::PostStart => Some(json!({"postStart": {"exec": {"command": ["true"]}}})),
+        };
+        if let Some(Value::Object(_)) = lifecycle {
+            lifecycle.iter_mut().for_each(|lifecycle| self.add_unknown(lifecycle));
+        }
+        if let Some(hook) = &container.hook {
+            lifecycle.get_or_insert(Value::Null)["preStop"] = hook.handler.clone();
+        }
+        if let Some(lifecycle) = lifecycle {
+            raw["lifecycle"] = lifecycle;
+        }
+        self.add_unknown(&mut raw);
+        raw
+    }
+
+    fn annotation_pairs(&self) -> BTreeMap<String, String> {
+        let keys = ["endpoint-propagation", "drain-delay", "worst-case-request", "safety-margin"];
+        let times = keys.iter().zip(&self.annotations.times);
+        let times = times.map(|(key, written)| (format!("draingate.dev/{key}-seconds"), written.text()));
+        let hook = self.annotations.waits_by_itself.then(|| "none".to_owned());
+        let helpers: Vec<_> = self.helper_entries(2).map(|(name, entry)| helper_text(&name, entry)).collect();
+        let helpers = (!helpers.is_empty()).then(|| helpers.join(","));
+        let pod = [("draingate.dev/hook".to_owned(), hook), ("draingate.dev/helpers".to_owned(), helpers)];
+        let all = || self.containers.iter().chain(&self.inits);
+        let named = all().flat_map(|c| {
+            let key = |prefix: &str| format!("{prefix}-seconds.draingate.dev/{}", c.name);
+            [(key("prestop"), c.declared.text()), (key("worst-case-request"), c.request.text())]
+        });
+        let pairs = times.chain(pod).chain(named);
+        pairs.filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+
+    /// The entries of one layer: 0 is the ClusterDrainPolicy, 1 the DrainPolicy, 2 the annotation.
+    fn helper_entries(&self, layer: usize) -> impl Iterator<Item = (String, &Entry)> {
+        let all = self.containers.iter().chain(&self.inits);
+        let exact = all.map(|c| (c.name.clone(), &c.entries));
+        let patterns = ["aux-*", "au*", "*"].map(str::to_owned).into_iter().zip(&self.patterns);
+        exact.chain(patterns).filter_map(move |(name, entries)| Some((name, entries[layer].as_ref()?)))
+    }
+
+    /// The namespace, its policies and its Services.
+    pub fn world(&self) -> World {
+        let mut world = World::default();
+        world.sleep = self.sleep.clone();
+        let label = self.profile_label.map(|(name, _)| ("draingate.dev/profile".to_owned(), name.to_owned()));
+        world.set_namespace(NAMESPACE, label.into_iter().collect());
+        let (cluster, own) = (self.cluster_spec(), self.own_spec());
+        let weird = json!({"budget": {"endpointPropagationSeconds": 7777}, "helpers": [{"name": "app*"}]});
+        let mut decoy = |kind, namespace, name, selector: Option<&str>, created| {
+            let mut spec = weird.clone();
+            if let Some(tier) = selector {
+                spec["selector"] = json!({"matchLabels": {"tier": tier}});
+            }
+            add_policy(&mut world, kind, namespace, name, created, &spec);
+        };
+        if self.decoys {
+            let others = [
+                (PolicyKind::ClusterDrainPolicy, "", self.cluster.selects),
+                (PolicyKind::DrainPolicy, NAMESPACE, self.own.selects),
+            ];
+            for (kind, namespace, selects) in others {
+                decoy(kind, namespace, "a-other-pods", Some("back"), "2019-01-01T00:00:00Z");
+                let created = if selects { "2019-01-01T00:00:00Z" } else { "2024-01-01T00:00:00Z" };
+                decoy(kind, namespace, "a-weaker", None, created);
+            }
+            decoy(PolicyKind::DrainPolicy, "elsewhere", "a", None, "2019-01-01T00:00:00Z");
+        }
+        let created = "2020-01-01T00:00:00Z";
+        add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &cluster);
+        add_policy(&mut world, PolicyKind::DrainPolicy, NAMESPACE, "default", created, &own);
+        if self.service {
+            world.set_service(NAMESPACE, "web", labels("app", "web"));
+        }
+        if self.decoys {
+            world.set_service(NAMESPACE, "back", labels("tier", "back"));
+            world.set_service("elsewhere", "web", labels("app", "web"));
+        }
+        world
+    }
+
+    /// The world with nothing in it but the ClusterDrainPolicy and the Services.
+    pub fn world_of_the_cluster_policy(&self) -> World {
+        let mut world = World::default();
+        world.sleep = self.sleep.clone();
+        let created = "2020-01-01T00:00:00Z";
+        add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &self.cluster_spec());
+        if self.service {
+            world.set_service(NAMESPACE, "web", labels("app", "web"));
+        }
+        world
+    }
+
+    /// The ClusterDrainPolicy's spec.
+    pub fn cluster_spec(&self) -> Value {
+        let mut spec = self.layer_spec(&self.cluster, 0);
+        if !self.locked.is_empty() {
+            spec["locked"] = json!(self.locked);
+        }
+        spec
+    }
+
+    /// The DrainPolicy's spec.
+    pub fn own_spec(&self) -> Value {
+        self.layer_spec(&self.own, 1)
+    }
+
+    fn layer_spec(&self, layer: &PolicyLayer, index: usize) -> Value {
+        let mut spec = Map::new();
+        let [d, r, m] = layer.others;
+        let budget = [
+            ("endpointPropagationSeconds", layer.propagation.explicit),
+            ("drainDelaySeconds", d),
+            ("worstCaseRequestSeconds", r),
+            ("safetyMarginSeconds", m),
+        ];
+        let budget: Map<_, _> = budget.into_iter().filter_map(|(k, v)| Some((k.to_owned(), json!(v?)))).collect();
+        let mut set = |key: &str, value: Option<Value>| {
+            value.into_iter().for_each(|value| drop(spec.insert(key.to_owned(), value)));
+        };
+        set("budget", (!budget.is_empty()).then(|| budget.into()));
+        set("profile", layer.propagation.profile.map(|(name, _)| json!(name)));
+        set("hook", layer.hook.as_ref().map(PolicyHook::spec));
+        set("appliesTo", layer.applies_to.map(|value| json!(value)));
+        set("selector", layer.selects.then(|| json!({"matchLabels": {"tier": "front"}})));
+        let mut grace = Map::new();
+        if let Some(never) = layer.never_raise {
+            grace.insert("adjust".into(), json!(if never { "Never" } else { "Raise" }));
+        }
+        if let Some(ceiling) = layer.ceiling {
+            grace.insert("maxSeconds".into(), json!(ceiling));
+        }
+        set("gracePeriod", (!grace.is_empty()).then(|| grace.into()));
+        let helpers: Vec<_> = self.helper_entries(index).map(|(name, entry)| helper_spec(&name, entry)).collect();
+        set("helpers", (!helpers.is_empty()).then(|| helpers.into()));
+        spec.into()
+    }
+}
+
+fn helper_spec(name: &str, entry: &Entry) -> Value {
+    let mut spec = json!({"name": name});
+    if let Some(stop) = entry.stop {
+        spec["stopSeconds"] = json!(stop);
+    }
+    if entry.is_app {
+        spec["role"] = json!("App");
+    }
+    spec
+}
+
+fn helper_text(name: &str, entry: &Entry) -> String {
+    entry.stop.map_or_else(|| format!(" {name}"), |stop| format!("{name}={stop}"))
+}
+
+fn labels(key: &str, value: &str) -> BTreeMap<String, String> {
+    [(key.to_owned(), value.to_owned())].into()
+}
+
+fn add_policy(world: &mut World, kind: PolicyKind, namespace: &str, name: &str, created: &str, spec: &Value) {
+    let policy = Policy::read(kind, namespace, name, Some(created.to_owned()), spec);
+    assert!(policy.is_ok(), "{policy:?}");
+    world.set_policy(kind, namespace, policy);
+}

@@ -20,6 +20,8 @@ pub struct Pod {
     pub apps: Vec<App>,
     /// Regular containers that the apps need until they are done.
     pub helpers: Vec<Helper>,
+    /// Regular containers that no app needs.
+    pub auxiliaries: Vec<Helper>,
     /// Native sidecars, in the order of their declaration.
     pub sidecars: Vec<Helper>,
     /// How long after the deletion the apps have to go on taking work.
@@ -78,6 +80,8 @@ pub enum Who {
     App(usize),
     /// `Pod::helpers`
     Helper(usize),
+    /// `Pod::auxiliaries`
+    Auxiliary(usize),
     /// `Pod::sidecars`
     Sidecar(usize),
 }
@@ -100,6 +104,8 @@ pub struct Outcome {
     pub apps: Vec<Stopped>,
     /// As in `Pod::helpers`.
     pub helpers: Vec<Stopped>,
+    /// As in `Pod::auxiliaries`.
+    pub auxiliaries: Vec<Stopped>,
     /// As in `Pod::sidecars`.
     pub sidecars: Vec<Stopped>,
     /// Not exited by themselves when the grace itself was over, or their hook abandoned then. The stop window is not
@@ -277,6 +283,7 @@ struct Shutdown<'a> {
     early: Early,
     apps: Vec<Container>,
     helpers: Vec<Container>,
+    auxiliaries: Vec<Container>,
     sidecars: Vec<Container>,
     outcome: Outcome,
 }
@@ -293,6 +300,7 @@ impl<'a> Shutdown<'a> {
             early,
             apps: pod.apps.iter().map(app).collect(),
             helpers: pod.helpers.iter().map(helper).collect(),
+            auxiliaries: pod.auxiliaries.iter().map(helper).collect(),
             sidecars: pod.sidecars.iter().map(helper).collect(),
             outcome: Outcome::default(),
         }
@@ -313,7 +321,13 @@ impl<'a> Shutdown<'a> {
             };
         }
         let seen = |list: &[Container]| list.iter().map(|c| c.seen).collect();
-        Outcome { apps: seen(&self.apps), helpers: seen(&self.helpers), sidecars: seen(&self.sidecars), ..self.outcome }
+        Outcome {
+            apps: seen(&self.apps),
+            helpers: seen(&self.helpers),
+            auxiliaries: seen(&self.auxiliaries),
+            sidecars: seen(&self.sidecars),
+            ..self.outcome
+        }
     }
 
     /// Apps first, then those that wait for them, so that an end is felt in the second in which it comes.
@@ -333,7 +347,10 @@ impl<'a> Shutdown<'a> {
                 self.outcome.early.push(Who::Helper(index));
             }
         }
-        let mut its_turn = self.apps.iter().chain(&self.helpers).all(Container::gone);
+        for auxiliary in &mut self.auxiliaries {
+            auxiliary.step(now, self.grace, true, false);
+        }
+        let mut its_turn = self.apps.iter().chain(&self.helpers).chain(&self.auxiliaries).all(Container::gone);
         let out_of_turn = now >= self.grace;
         for (index, sidecar) in self.sidecars.iter_mut().enumerate().rev() {
             let told = sidecar.step(now, self.grace, its_turn, drains && !its_turn && !out_of_turn);
@@ -358,13 +375,14 @@ impl<'a> Shutdown<'a> {
         }
         let apps = of(&self.apps).map(Who::App);
         let helpers = of(&self.helpers).map(Who::Helper);
+        let auxiliaries = of(&self.auxiliaries).map(Who::Auxiliary);
         let sidecars = of(&self.sidecars).map(Who::Sidecar);
-        apps.chain(helpers).chain(sidecars).collect()
+        apps.chain(helpers).chain(auxiliaries).chain(sidecars).collect()
     }
 
     /// The next second with something in it; none when all are gone.
     fn next(&self, now: u64) -> Option<u64> {
-        let all = self.apps.iter().chain(&self.helpers).chain(&self.sidecars);
+        let all = self.apps.iter().chain(&self.helpers).chain(&self.auxiliaries).chain(&self.sidecars);
         let wake = all.filter_map(|c| c.wakes(now, self.grace)).min()?;
         let landmarks = [self.pod.hold, self.grace];
         let ahead = landmarks.into_iter().filter(|&at| at > now);

@@ -178,7 +178,7 @@ fn in_words(judgement: &Judgement, what_was_read: bool) -> String {
     let number = |seconds: Option<u64>| seconds.map_or("endless".to_owned(), |s| s.to_string());
     line(1, format!("{}: grace {}, required {}", judgement.verdict().as_str(), pod.grace, number(judgement.required)));
     if what_was_read {
-        line(2, format!("hold {} ({}, {:?}), margin {}", pod.hold, pod.hold_reason.as_str(), pod.service, pod.margin));
+        line(2, format!("hold {} ({}, {:?}), margin {}", pod.hold, pod.hold_reason.as_str(), pod.sender, pod.margin));
     }
     let containers = pod.containers.iter().zip(&budget.done).filter(|_| what_was_read);
     for (container, done) in containers {

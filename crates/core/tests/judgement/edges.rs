@@ -8,7 +8,7 @@ use draingate_core::plan::Refusal;
 use draingate_core::policy::{Lock, Policy, PolicyKind, PolicySpec};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::text::{MOST_PAIRS, Pairs, quote, sentence};
-use draingate_core::world::{SleepSupport, World};
+use draingate_core::world::{Service, SleepSupport, World};
 use serde_json::{Value, json};
 
 const SHOP: &str = "shop";
@@ -580,12 +580,18 @@ fn the_world_forgets_what_it_is_told_to() {
     assert_eq!(world.policy_counts(), (0, 0));
 
     let labels: Pairs = [("app".into(), "web".into())].into_iter().collect();
-    let selector = |app: &str| [("app".to_owned(), app.to_owned())].into();
+    let selector = |app: &str| {
+        let selector = [("app".to_owned(), app.to_owned())].into();
+        Service { selector, ..Service::default() }
+    };
     world.set_service(SHOP, "web", selector("web"));
     world.set_service(SHOP, "a-other", selector("other"));
-    let service = |world: &World, namespace: &str| world.context(namespace).service(&labels).map(str::to_owned);
+    let service = |world: &World, namespace: &str| {
+        let first = world.context(namespace).services(&labels).next().map(|(name, _)| name.to_owned());
+        first
+    };
     assert_eq!((service(&world, SHOP), service(&world, "other")), (Some("web".into()), None));
-    world.set_service(SHOP, "web", [].into());
+    world.set_service(SHOP, "web", Service::default());
     assert_eq!(service(&world, SHOP), None);
     world.set_service(SHOP, "web", selector("web"));
     world.remove_service(SHOP, "web");
@@ -615,7 +621,8 @@ fn namespaces_are_known_by_their_mode_and_copied_with_all_that_concerns_them() {
     world.set_policy(PolicyKind::DrainPolicy, "a", read(PolicyKind::DrainPolicy, "a"));
     world.set_policy(PolicyKind::DrainPolicy, "b", read(PolicyKind::DrainPolicy, "b"));
     world.set_policy(PolicyKind::ClusterDrainPolicy, "", read(PolicyKind::ClusterDrainPolicy, ""));
-    world.set_service("a", "s", [("app".to_owned(), "web".to_owned())].into());
+    let selector = [("app".to_owned(), "web".to_owned())].into();
+    world.set_service("a", "s", Service { selector, ..Service::default() });
     world.sleep = SleepSupport::Unsupported { because: "old".into() };
     let copy = world.excerpt(&["a".into(), "gone".into()]);
     assert_eq!((copy.namespace_count(), copy.policy_counts()), (1, (2, 0)));
@@ -625,7 +632,7 @@ fn namespaces_are_known_by_their_mode_and_copied_with_all_that_concerns_them() {
         (&world.sleep, Some("draingate"), Mode::Audit)
     );
     let labels: Pairs = [("app".into(), "web".into())].into_iter().collect();
-    assert_eq!(copy.context("a").service(&labels), Some("s"));
+    assert_eq!(copy.context("a").services(&labels).next().map(|(name, _)| name), Some("s"));
     world.remove_namespace("a");
     assert!(world.namespace("a").is_none() && world.namespace_count() == 5);
 }

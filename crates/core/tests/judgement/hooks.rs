@@ -36,6 +36,7 @@ proptest! {
 
     #[test]
     fn hooks_are_what_they_were_made_to_be(pod in random_pod()) {
+        let pod = pod.seen(true);
         with_judgement(&pod.world(), Kind::Pod, &pod.json(), View::AsWritten, |judgement| {
             PROPERTIES.iter().try_for_each(|(_, holds)| holds(&pod, judgement))
         })?;
@@ -46,6 +47,7 @@ fn role(judged: JudgedRole) -> Role {
     match judged {
         JudgedRole::App => Role::App,
         JudgedRole::Helper => Role::Helper,
+        JudgedRole::Auxiliary => Role::Auxiliary,
         JudgedRole::NativeSidecar => Role::Sidecar,
     }
 }
@@ -145,7 +147,7 @@ fn each_property_finds_a_reader_that_knows_only_sleep() {
     let mut runner = TestRunner::new(fixed(0));
     let mut open = PROPERTIES.to_vec();
     for _ in 0..2_000 {
-        let pod = random_pod().new_tree(&mut runner).unwrap().current();
+        let pod = random_pod().new_tree(&mut runner).unwrap().current().seen(true);
         let mut json = pod.json();
         for list in ["containers", "initContainers"] {
             let containers = json["spec"].get_mut(list).and_then(Value::as_array_mut);

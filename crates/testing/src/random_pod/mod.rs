@@ -25,20 +25,22 @@ pub const NAMESPACE: &str = "shop";
 /// The record of what was injected.
 pub const RECORD: &str = "draingate.dev/injected";
 
-/// Container names that mean a helper where nobody says otherwise, with S.
-const KNOWN: [(&str, u64); 12] = [
-    ("pgbouncer", 2),
-    ("istio-proxy", 5),
-    ("fluent-bit", 5),
-    ("vector", 60),
-    ("otel-collector-gateway", 5),
-    ("envoy", 2),
-    ("daprd", 5),
-    ("cloud-sql-proxy", 2),
-    ("linkerd-proxy", 2),
-    ("otel-collector", 5),
-    ("fluentd", 5),
-    ("filebeat", 2),
+/// Container names that mean a helper or an auxiliary where nobody says otherwise, with S.
+const KNOWN: [(&str, u64, Role); 14] = [
+    ("pgbouncer", 0, Role::Helper),
+    ("istio-proxy", 0, Role::Helper),
+    ("fluent-bit", 5, Role::Helper),
+    ("vector", 60, Role::Helper),
+    ("otel-collector-gateway", 5, Role::Helper),
+    ("envoy", 0, Role::Helper),
+    ("daprd", 5, Role::Helper),
+    ("cloud-sql-proxy", 0, Role::Helper),
+    ("config-reloader", 0, Role::Auxiliary),
+    ("linkerd-proxy", 0, Role::Helper),
+    ("otel-collector", 5, Role::Helper),
+    ("fluentd", 5, Role::Helper),
+    ("git-sync", 0, Role::Auxiliary),
+    ("filebeat", 0, Role::Helper),
 ];
 
 /// A number in an annotation.
@@ -166,6 +168,7 @@ pub enum Naming {
 pub enum Role {
     App,
     Helper,
+    Auxiliary,
     Sidecar,
 }
 
@@ -204,6 +207,8 @@ pub struct RandomPod {
     pub decoys: bool,
     pub sleep: SleepSupport,
     pub windows: bool,
+    /// Seen as it is written, in a cluster as it is: Services that are known and do not send to it have a meaning.
+    pub seen_as_written: bool,
     /// Something in fields that nobody knows.
     pub unknown: Option<Value>,
 }
@@ -289,25 +294,46 @@ impl RandomPod {
         grace_seconds(self.grace)
     }
 
-    /// The entry for a name: an exact one, then the longer pattern; a known name is worth more than `*`.
+    /// The pod in the other light.
+    #[must_use]
+    pub fn seen(&self, as_written: bool) -> RandomPod {
+        RandomPod { seen_as_written: as_written, ..self.clone() }
+    }
+
+    /// What a policy or an annotation says of a name: an exact entry, then the longer pattern; a known name is worth more
+    /// than `*`.
     fn entry(&self, container: &Container) -> Option<Entry> {
         let last = |entries: &Entries| entries.iter().flatten().last().cloned();
         let [longer, shorter, any] = &self.patterns;
         let aux = container.naming == Naming::Aux;
-        let known = container.naming == Naming::Known;
+        let unknown = container.naming != Naming::Known;
         let by_pattern = || last(longer).filter(|_| aux).or_else(|| last(shorter).filter(|_| aux));
-        let known_entry = || known.then(|| Entry { is_app: false, stop: Some(known_stop(&container.name)) });
-        last(&container.entries).or_else(by_pattern).or_else(known_entry).or_else(|| last(any))
+        last(&container.entries).or_else(by_pattern).or_else(|| last(any).filter(|_| unknown))
     }
 
-    fn named_helper(&self, container: &Container) -> bool {
-        self.entry(container).is_some_and(|entry| !entry.is_app)
+    /// The first that speaks: somebody, a Service that sends to its port, its name.
+    fn first_role(&self, container: &Container) -> Role {
+        let known = KNOWN.iter().find(|(name, ..)| container.naming == Naming::Known && *name == container.name);
+        match (self.entry(container), known) {
+            (Some(Entry { is_app: true, .. }), _) => Role::App,
+            (Some(_), _) => Role::Helper,
+            (None, Some((.., role))) if !(self.service && container.port) => *role,
+            _ => Role::App,
+        }
     }
 
     /// Regular containers, then native sidecars.
     pub fn stopping(&self) -> impl Iterator<Item = (&Container, Role)> {
-        let all_helpers = self.containers.iter().all(|c| self.named_helper(c));
-        let role = move |c: &Container| if self.named_helper(c) && !all_helpers { Role::Helper } else { Role::App };
+        let has = |role| self.containers.iter().any(|c| self.first_role(c) == role);
+        let (app, helper) = (has(Role::App), has(Role::Helper));
+        let serves = |c: &Container| c.port || c.readiness;
+        let serving_helper = self.containers.iter().any(|c| self.first_role(c) == Role::Helper && serves(c));
+        let role = move |c: &Container| match self.first_role(c) {
+            role if app => role,
+            Role::Helper if !serving_helper || serves(c) => Role::App,
+            Role::Auxiliary if !helper => Role::App,
+            role => role,
+        };
         let regular = self.containers.iter().map(move |c| (c, role(c)));
         regular.chain(self.inits.iter().filter(|c| c.native).map(|c| (c, Role::Sidecar)))
     }
@@ -315,11 +341,38 @@ impl RandomPod {
     /// Whether the pod owes a hold at all.
     pub fn serves(&self) -> bool {
         let mut apps = self.stopping().filter(|(_, role)| *role == Role::App);
+        let others_are_known = self.seen_as_written && self.decoys;
         match self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving") {
             "All" => true,
             "ServiceBacked" => self.service,
-            _ => self.service || apps.any(|(c, _)| c.port || c.readiness),
+            _ => self.service || (!others_are_known && apps.any(|(c, _)| c.port || c.readiness)),
         }
+    }
+
+    /// Whether what nobody stated counts as nothing: nobody sends it work, and no container waits for another.
+    fn owes_no_guess(&self) -> bool {
+        let waits = |(c, role): (&Container, Role)| match role {
+            Role::Helper => true,
+            Role::Sidecar => self.stop_seconds(c) > 0,
+            Role::App | Role::Auxiliary => false,
+        };
+        !self.serves() && !self.stopping().any(waits)
+    }
+
+    /// Whether somebody stated R (2) or M (3).
+    fn states(&self, time: usize) -> bool {
+        let (cluster, own) = (self.cluster.others[time - 1], self.own.others[time - 1]);
+        let name = ["worstCaseRequestSeconds", "safetyMarginSeconds"][time - 2];
+        let base = cluster.unwrap_or([15, 5][time - 2]);
+        let bound = if self.locks(name) { base } else { 0 };
+        let later = [own, self.annotations.times[time].seconds()].into_iter().flatten();
+        cluster.is_some() || later.filter(|seconds| *seconds >= bound).count() > 0
+    }
+
+    /// M.
+    pub fn margin(&self) -> u64 {
+        let [.., margin] = self.times();
+        if self.owes_no_guess() && !self.states(3) { 0 } else { margin }
     }
 
     /// H.
@@ -371,7 +424,8 @@ impl RandomPod {
         let nobody_says = layers.into_iter().all(|layer| stated(layer).is_none());
         let stop = container.hook.as_ref().and_then(|hook| hook.stop.as_ref());
         let finish = stop.and_then(|stop| stated(stop.finish)).filter(|_| nobody_says);
-        stated(container.request.seconds()).or(finish).unwrap_or(all)
+        let guess = if self.owes_no_guess() && !self.states(2) { 0 } else { all };
+        stated(container.request.seconds()).or(finish).unwrap_or(guess)
     }
 
     fn least_request(&self) -> u64 {
@@ -381,13 +435,16 @@ impl RandomPod {
 
     /// S of a helper or native sidecar.
     pub fn stop_seconds(&self, container: &Container) -> u64 {
-        self.entry(container).and_then(|entry| entry.stop).unwrap_or(2)
+        let known = KNOWN.iter().find(|(name, ..)| container.naming == Naming::Known && *name == container.name);
+        match self.entry(container) {
+            Some(entry) => entry.stop.unwrap_or(2),
+            None => known.map_or(2, |(_, stop, _)| *stop),
+        }
     }
 
     /// The pod for the simulator, each container with the hook that `hook` gives it.
     fn play(&self, grace: u64, hook: impl Fn(&Container, Role) -> Option<Plays>) -> Option<kubelet::Pod> {
-        let [.., margin] = self.times();
-        let waits_by_itself = self.waits_by_itself();
+        let (margin, waits_by_itself) = (self.margin(), self.waits_by_itself());
         let (hold, propagation) = (self.hold(), self.propagation());
         let mut pod = kubelet::Pod { grace, hold, propagation, margin, ..kubelet::Pod::default() };
         for (container, role) in self.stopping() {
@@ -397,6 +454,7 @@ impl RandomPod {
             match role {
                 Role::App => pod.apps.push(kubelet::App { hook, stops_at, outlasts_hook, request, waits_by_itself }),
                 Role::Helper => pod.helpers.push(helper),
+                Role::Auxiliary => pod.auxiliaries.push(helper),
                 Role::Sidecar => pod.sidecars.push(helper),
             }
         }
@@ -410,6 +468,10 @@ impl RandomPod {
 
     /// The pod as written; none where a hook has no believable end.
     pub fn as_written(&self) -> Option<kubelet::Pod> {
+        self.seen(true).standing()
+    }
+
+    fn standing(&self) -> Option<kubelet::Pod> {
         self.play(self.grace_seconds(), |container, _| self.plays(container))
     }
 
@@ -454,7 +516,7 @@ impl RandomPod {
     /// The pod after the plan, as the contract has it.
     pub fn expected(&self) -> Expected {
         let grace = self.grace_seconds();
-        let written = self.as_written();
+        let written = self.standing();
         let nothing = |required| Expected { required, injects: false, pod: written.clone() };
         let Some(pod) = self.with_hooks() else {
             return nothing(written.as_ref().map(kubelet::smallest_grace));
@@ -581,8 +643,4 @@ impl Container {
 /// G as the kubelet counts it.
 pub fn grace_seconds(grace: Option<i64>) -> u64 {
     grace.map_or(30, |seconds| if seconds < 0 { 1 } else { seconds.unsigned_abs() })
-}
-
-fn known_stop(name: &str) -> u64 {
-    KNOWN.iter().find(|(known, _)| *known == name).unwrap().1
 }

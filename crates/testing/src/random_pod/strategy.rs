@@ -40,6 +40,7 @@ pub fn random_pod() -> impl Strategy<Value = RandomPod> {
             decoys,
             sleep,
             windows,
+            seen_as_written: false,
             unknown,
         };
         pod.containers.iter_mut().for_each(|c| c.native = false);

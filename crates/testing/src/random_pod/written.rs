@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use draingate_core::policy::{Policy, PolicyKind};
-use draingate_core::world::World;
+use draingate_core::world::{Service, Target, World};
 use serde_json::{Map, Value, json};
 
 use super::{Container, Entry, Lifecycle, NAMESPACE, PolicyHook, PolicyLayer, RandomPod};
@@ -133,11 +133,11 @@ impl RandomPod {
         add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &cluster);
         add_policy(&mut world, PolicyKind::DrainPolicy, NAMESPACE, "default", created, &own);
         if self.service {
-            world.set_service(NAMESPACE, "web", labels("app", "web"));
+            world.set_service(NAMESPACE, "web", service("app", "web"));
         }
         if self.decoys {
-            world.set_service(NAMESPACE, "back", labels("tier", "back"));
-            world.set_service("elsewhere", "web", labels("app", "web"));
+            world.set_service(NAMESPACE, "back", service("tier", "back"));
+            world.set_service("elsewhere", "web", service("app", "web"));
         }
         world
     }
@@ -149,7 +149,7 @@ impl RandomPod {
         let created = "2020-01-01T00:00:00Z";
         add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &self.cluster_spec());
         if self.service {
-            world.set_service(NAMESPACE, "web", labels("app", "web"));
+            world.set_service(NAMESPACE, "web", service("app", "web"));
         }
         world
     }
@@ -215,8 +215,10 @@ fn helper_text(name: &str, entry: &Entry) -> String {
     entry.stop.map_or_else(|| format!(" {name}"), |stop| format!("{name}={stop}"))
 }
 
-fn labels(key: &str, value: &str) -> BTreeMap<String, String> {
-    [(key.to_owned(), value.to_owned())].into()
+/// A Service that sends to port 8080 of the pods with this label.
+fn service(key: &str, value: &str) -> Service {
+    let selector = [(key.to_owned(), value.to_owned())].into();
+    Service { selector, targets: vec![Target::Number(8080)], ..Service::default() }
 }
 
 fn add_policy(world: &mut World, kind: PolicyKind, namespace: &str, name: &str, created: &str, spec: &Value) {

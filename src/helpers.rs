@@ -70,7 +70,9 @@ fn text() -> String {
 
 fn markdown() -> String {
     let quoted = |list: &[&str]| list.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" ");
-    let mut table = String::from("| container names | images | role | stop | what | source |\n| --- | --- | --- | --- | --- | --- |\n");
+    let mut table = String::from(
+        "| container names | images | role | stop | what | source |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for known in &KNOWN {
         let KnownHelper { names, images, stop_seconds, what, source, .. } = known;
         let role = role(known);

@@ -71,7 +71,9 @@ impl Requirements {
             let now = match container.role {
                 Role::App => container.request,
                 // Where S comes from is not kept; an annotation that wins is found when the policy is tried.
-                Role::Helper | Role::Auxiliary | Role::NativeSidecar => Sourced { value: container.stop, source: Source::BuiltIn },
+                Role::Helper | Role::Auxiliary | Role::NativeSidecar => {
+                    Sourced { value: container.stop, source: Source::BuiltIn }
+                }
             };
             match seen.need.filter(|need| proves(need, now.value)) {
                 Some(need) => requirements.container(&title, container.name(), container.role, seen, need, now),

@@ -111,8 +111,8 @@ pub struct Lane {
     /// What an empty lane means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
-    /// What its hook does, part by part, where that is more than one wait.
-    #[serde(rename = "hook", skip_serializing_if = "Option::is_none")]
+    /// What its hook does, part by part, where that is more than one wait; of the traffic, why there is any.
+    #[serde(rename = "story", skip_serializing_if = "Option::is_none")]
     pub story: Option<String>,
 }
 
@@ -265,6 +265,7 @@ fn traffic(pod: &Pod) -> Lane {
         HoldReason::NoWork => Some("none: it has no port that carries work"),
         _ => Some("none after the deletion"),
     };
+    let story = (pod.hold > 0).then(|| format!("{} s, since {}", pod.hold, pod.hold_reason.words()));
     Lane {
         kind: LaneKind::Traffic,
         name: "traffic".into(),
@@ -272,7 +273,7 @@ fn traffic(pod: &Pod) -> Lane {
         sigkill: None,
         segments: draft.segments,
         note,
-        story: None,
+        story,
     }
 }
 

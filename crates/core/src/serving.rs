@@ -11,8 +11,22 @@ use super::world::{Context, Service, Target};
 
 /// Words in a port's name that say it carries no work.
 const SIDE_NAMES: [&str; 16] = [
-    "metrics", "prometheus", "prom", "telemetry", "monitoring", "jmx", "health", "healthz", "healthcheck", "probe",
-    "probes", "liveness", "readiness", "debug", "pprof", "profiler",
+    "metrics",
+    "prometheus",
+    "prom",
+    "telemetry",
+    "monitoring",
+    "jmx",
+    "health",
+    "healthz",
+    "healthcheck",
+    "probe",
+    "probes",
+    "liveness",
+    "readiness",
+    "debug",
+    "pprof",
+    "profiler",
 ];
 /// Parts of the name of a flag or variable that names such a port, with one of [`ADDRESSES`].
 const SIDE_FLAGS: [&str; 6] = ["metric", "health", "telemetry", "pprof", "profil", "probe"];
@@ -104,7 +118,8 @@ impl<'a> Serving<'a> {
         let services: Vec<_> = context.services(&subject.pod.metadata.labels).collect();
         let sends = |service: &Service| service.targets.iter().any(|target| ports.carries_work(target));
         let book = subject.rollout.service_name.as_ref().or(subject.pod.spec.subdomain.as_ref());
-        let is_book = |name: &str, service: &Service| service.headless && book.is_some_and(|book| book.as_str() == name);
+        let is_book =
+            |name: &str, service: &Service| service.headless && book.is_some_and(|book| book.as_str() == name);
         let senders = services.iter().filter(|(_, service)| sends(service));
         let mut senders = senders.filter(|(name, service)| !is_book(name, service));
         let sender = senders.clone().find(|(_, service)| !service.sends_to_unready).map(|(name, _)| *name);
@@ -113,13 +128,15 @@ impl<'a> Serving<'a> {
         let targeted = |container: usize| {
             services.iter().flat_map(|(_, service)| &service.targets).any(|target| ports.means(container, target))
         };
-        let parts = parts(subject, settings, &ports, &targeted);
+        let (parts, lonely) = parts(subject, settings, &ports, &targeted);
         let host = ports.all().any(|(_, port, side)| !side && (port.host_port > 0 || subject.pod.spec.host_network));
         let app_port = ports.all().any(|(at, _, side)| !side && parts.get(at) == Some(&Part::App));
         let probed = || containers.iter().zip(&parts).any(|(c, part)| *part == Part::App && ports.is_probed(c));
         let by_ports = || {
             if host {
                 HoldReason::HostPort
+            } else if lonely {
+                HoldReason::NoWork
             } else if app_port {
                 HoldReason::Port
             } else if probed() {
@@ -141,8 +158,9 @@ impl<'a> Serving<'a> {
     }
 }
 
-/// The role of each regular container: the first that speaks decides.
-fn parts(subject: &Subject, settings: &Settings, ports: &Ports, targeted: &dyn Fn(usize) -> bool) -> Vec<Part> {
+/// The role of each regular container: the first that speaks decides. And whether they are all auxiliaries, which then
+/// are the apps, and serve nobody.
+fn parts(subject: &Subject, settings: &Settings, ports: &Ports, targeted: &dyn Fn(usize) -> bool) -> (Vec<Part>, bool) {
     let containers = &subject.pod.spec.containers;
     let by_role = |role| match role {
         HelperRole::App => Part::App,
@@ -172,23 +190,20 @@ fn parts(subject: &Subject, settings: &Settings, ports: &Ports, targeted: &dyn F
     if subject.kind.is_knative() {
         parts.fill(Part::App);
     }
+    let lonely = !parts.is_empty() && parts.iter().all(|part| *part == Part::Auxiliary);
     if !parts.contains(&Part::App) {
         let serves = |at: usize, container: &Container| ports.works_on(at) || container.readiness_probe.is_some();
         let helper = |at: usize, parts: &[Part]| parts.get(at) == Some(&Part::Helper);
         let any_serves = containers.iter().enumerate().any(|(at, c)| helper(at, &parts) && serves(at, c));
         let any_helper = parts.contains(&Part::Helper);
         for (at, container) in containers.iter().enumerate() {
-            let becomes = if any_helper {
-                helper(at, &parts) && (!any_serves || serves(at, container))
-            } else {
-                true
-            };
+            let becomes = if any_helper { helper(at, &parts) && (!any_serves || serves(at, container)) } else { true };
             if let Some(part) = parts.get_mut(at).filter(|_| becomes) {
                 *part = Part::App;
             }
         }
     }
-    parts
+    (parts, lonely)
 }
 
 /// The ports of a pod's regular containers, and which of them carry no work.
@@ -218,10 +233,7 @@ impl<'a> Ports<'a> {
             container
                 .ports
                 .iter()
-                .map(|port| {
-                    is_side(container, port)
-                        || (scraped == Some(port.container_port) && !only && !used(port))
-                })
+                .map(|port| is_side(container, port) || (scraped == Some(port.container_port) && !only && !used(port)))
                 .collect()
         };
         Ports { containers, side: containers.iter().map(side).collect() }
@@ -297,7 +309,8 @@ fn is_side_name(name: &str) -> bool {
 fn is_exporter(container: &Container) -> bool {
     let is = |name: &str| {
         let words = || name.split(['-', '_', '.']);
-        let reads = matches!(name, "cadvisor" | "kube-state-metrics" | "config-reloader" | "prometheus-config-reloader");
+        let reads =
+            matches!(name, "cadvisor" | "kube-state-metrics" | "config-reloader" | "prometheus-config-reloader");
         reads || words().any(|word| word == "exporter")
     };
     is(&container.name) || is(container.image_name())

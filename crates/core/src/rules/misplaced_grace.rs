@@ -59,7 +59,8 @@ pub(super) fn check(report: &mut Report) {
 fn on_readiness(report: &mut Report) {
     let pod = report.pod();
     for container in &pod.containers {
-        let Some(seconds) = container.raw.readiness_probe.as_ref().and_then(|probe| probe.termination_grace_period_seconds)
+        let Some(seconds) =
+            container.raw.readiness_probe.as_ref().and_then(|probe| probe.termination_grace_period_seconds)
         else {
             continue;
         };

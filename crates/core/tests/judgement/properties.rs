@@ -530,7 +530,8 @@ proptest! {
                     "worstCaseRequestSeconds" => {
                         let bound = alone_settings.worst_case_request.value;
                         let apps = judgement.pod.of(JudgedRole::App);
-                        now.worst_case_request.value >= bound && apps.into_iter().all(|app| app.request.value >= bound)
+                        now.worst_case_request.value >= bound
+                            && (!judgement.pod.hold_reason.holds() || apps.into_iter().all(|app| app.request.value >= bound))
                     }
                     "maxSeconds" => now.max_seconds.value <= alone_settings.max_seconds.value,
                     "adjust" => now.adjust.value == alone_settings.adjust.value,

@@ -35,7 +35,7 @@ const KNOWN: [(&str, u64, Role); 14] = [
     ("envoy", 0, Role::Helper),
     ("daprd", 5, Role::Helper),
     ("cloud-sql-proxy", 0, Role::Helper),
-    ("config-reloader", 0, Role::Auxiliary),
+    ("spiffe-helper", 0, Role::Auxiliary),
     ("linkerd-proxy", 0, Role::Helper),
     ("otel-collector", 5, Role::Helper),
     ("fluentd", 5, Role::Helper),
@@ -342,10 +342,11 @@ impl RandomPod {
     pub fn serves(&self) -> bool {
         let mut apps = self.stopping().filter(|(_, role)| *role == Role::App);
         let others_are_known = self.seen_as_written && self.decoys;
+        let lonely = self.containers.iter().all(|c| self.first_role(c) == Role::Auxiliary);
         match self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving") {
             "All" => true,
             "ServiceBacked" => self.service,
-            _ => self.service || (!others_are_known && apps.any(|(c, _)| c.port || c.readiness)),
+            _ => self.service || (!others_are_known && !lonely && apps.any(|(c, _)| c.port || c.readiness)),
         }
     }
 

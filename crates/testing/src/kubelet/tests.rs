@@ -5,7 +5,7 @@ use super::*;
 fn pod(grace: u64, hold: u64, apps: &[App], helpers: &[Helper], sidecars: &[Helper]) -> Pod {
     let (apps, helpers, sidecars) = (apps.to_vec(), helpers.to_vec(), sidecars.to_vec());
     let (propagation, margin) = (hold, 0);
-    Pod { grace, hold, propagation, apps, helpers, sidecars, margin }
+    Pod { grace, hold, propagation, apps, helpers, auxiliaries: Vec::new(), sidecars, margin }
 }
 
 fn app(hook: u64, request: u64) -> App {

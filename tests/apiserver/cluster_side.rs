@@ -64,7 +64,7 @@ fn policy_seconds(world: &RwLock<World>, namespace: &str, app: &'static str) -> 
 
 fn service_for(world: &RwLock<World>, namespace: &str, app: &'static str) -> Option<String> {
     let world = world.read().unwrap();
-    world.context(namespace).service(&pod_labels(&[("app", app)])).map(str::to_owned)
+    world.context(namespace).services(&pod_labels(&[("app", app)])).next().map(|(name, _)| name.to_owned())
 }
 
 fn mode_label(world: &RwLock<World>, namespace: &str) -> Option<String> {

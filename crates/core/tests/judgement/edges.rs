@@ -366,7 +366,8 @@ fn at_a_tie_the_waits_of_the_apps_are_told() {
         pod["spec"]["containers"].as_array_mut().unwrap().push(more);
         pod["spec"]["initContainers"] = json!([{"name": "log", "restartPolicy": "Always", "lifecycle": sidecar}]);
         pod["spec"]["terminationGracePeriodSeconds"] = json!(1);
-        let said = said(&policy(json!({"gracePeriod": {"adjust": "Never"}})), Kind::Pod, &pod);
+        let spec = json!({"gracePeriod": {"adjust": "Never"}, "helpers": [{"name": "envoy", "stopSeconds": 2}]});
+        let said = said(&policy(spec), Kind::Pod, &pod);
         said.into_iter().find(|line| line.starts_with("grace-budget")).unwrap()
     };
     let sleep = |seconds: u64| json!({"preStop": {"sleep": {"seconds": seconds}}});

@@ -376,3 +376,24 @@ impl<'a> Context<'a> {
 fn lookup<'p>(pairs: &'p Pairs, key: &str) -> Option<&'p str> {
     pairs.get(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Service, Target};
+
+    #[test]
+    fn what_a_service_says_of_those_that_it_sends_to() {
+        let selects = |spec| Service::of_spec(&spec).selector.into_iter().collect::<Vec<_>>();
+        let web = ("app".to_owned(), "web".to_owned());
+        assert_eq!(selects(json!({"selector": {"app": "web"}, "ports": [{"port": 80}]})), [web]);
+        assert_eq!(selects(json!({"selector": {"app": "web"}, "type": "ExternalName"})), []);
+        assert_eq!(selects(json!({})), []);
+        let ports = json!([{"port": 80}, {"port": 81, "targetPort": 8081}, {"port": 82, "targetPort": "http"}, {}, 5]);
+        let spec = json!({"ports": ports, "clusterIP": "None", "publishNotReadyAddresses": true});
+        let service = Service::of_spec(&spec);
+        assert_eq!(service.targets, [Target::Number(80), Target::Number(8081), Target::Name("http".into())]);
+        assert!(service.headless && service.sends_to_unready);
+    }
+}

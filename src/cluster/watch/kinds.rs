@@ -97,17 +97,3 @@ impl Kind for Policies {
         self.table.changed();
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_external_name_selects_nothing() {
-        let selector = |json| serde_json::from_value::<ServiceSpec>(json).unwrap().into_selector();
-        let web = Labels::from([("app".to_owned(), "web".to_owned())]);
-        assert_eq!(selector(serde_json::json!({"selector": {"app": "web"}, "ports": [{"port": 80}]})), web);
-        assert_eq!(selector(serde_json::json!({"selector": {"app": "web"}, "type": "ExternalName"})), Labels::new());
-        assert_eq!(selector(serde_json::json!({})), Labels::new());
-    }
-}

@@ -94,6 +94,8 @@ pub struct ContainerResult {
     pub hook_source: HookSource,
     /// When it is told to stop, of an app.
     pub stops_at: Option<u64>,
+    /// A, of an app: how long it still takes new work after SIGTERM.
+    pub accepts: Option<u64>,
     /// T, of an app: how long what it is told lets it finish.
     pub finish: Option<u64>,
     /// R, of an app.
@@ -113,7 +115,8 @@ impl ContainerResult {
             hook: container.hook,
             hook_source: container.hook_source,
             stops_at: if is_app { container.stops_at() } else { None },
-            finish: container.reading.as_ref().filter(|_| is_app).and_then(|reading| reading.finish),
+            accepts: if is_app { Some(container.accepts()) } else { None },
+            finish: if is_app { container.finish() } else { None },
             worst_case_request: is_app.then_some(container.request.value),
             stop: (!is_app).then_some(container.stop),
             done,

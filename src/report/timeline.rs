@@ -204,15 +204,16 @@ impl Timeline {
         let mut lanes = vec![traffic(pod)];
         for (container, done) in &ends {
             let told = match container.role {
-                Role::App => container.stops_at(),
+                Role::App => container.told_at(),
                 Role::Helper if is_early(container, budget) => container.leaves_at(),
-                Role::Auxiliary => container.stops_at(),
+                Role::Auxiliary => container.told_at(),
                 Role::Helper | Role::NativeSidecar => done.and_then(|done| done.checked_sub(container.stop)),
             };
             let mut draft = Draft { grace: pod.grace, at: Some(0), segments: Vec::new() };
             draft.until(container.hook, What::Hook, container.has_hook().then_some(container.hook_source));
             match container.role {
                 Role::App => {
+                    draft.until(container.stops_at(), What::Serving, None);
                     draft.until(Some(pod.hold), if waits_by_itself { What::Serving } else { What::Refusing }, None);
                     draft.until(*done, What::Request, None);
                 }

@@ -108,11 +108,12 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
     if let Some((app, _)) = last_of(Role::App) {
         let note = app.request.source.to_string();
         terms.push(Term { what: "worst-case request".into(), seconds: Some(app.request.value), note });
-        terms.push(if app.has_hook() && moment(app.stops_at()) >= pod.hold {
-            hook_term(app)
+        if (app.has_hook() || app.accepts() > 0) && moment(app.stops_at()) >= pod.hold {
+            terms.extend(accepts_term(app));
+            terms.push(hook_term(app));
         } else {
-            hold_term(pod, settings)
-        });
+            terms.push(hold_term(pod, settings));
+        }
     }
     in_order(terms)
 }
@@ -144,6 +145,15 @@ fn hook_term(container: &Container) -> Term {
         seconds: container.hook,
         note: format!("{kind} of {:?}{known}{story}", container.name()),
     }
+}
+
+/// What an app waits by itself.
+fn accepts_term(app: &Container) -> Option<Term> {
+    let server = app.server.as_ref()?;
+    let accept = server.accept.as_ref()?;
+    let setting = if accept.stated { accept.words.as_str() } else { "its default" };
+    let note = format!("{} of {:?}, {setting}", server.server.name, app.name());
+    Some(Term { what: "accepting on".into(), seconds: Some(accept.seconds), note })
 }
 
 fn hold_term(pod: &Pod, settings: &Settings) -> Term {

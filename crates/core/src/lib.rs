@@ -39,6 +39,7 @@ pub mod policy;
 pub mod review;
 pub mod rules;
 pub mod selector;
+pub mod servers;
 pub mod serving;
 pub mod settings;
 pub mod subject;

@@ -121,7 +121,8 @@ fn hooks<'a>(
     Ok((planned, pod))
 }
 
-/// One hook for every container of `role` that has none.
+/// One hook for every container of `role` that has none. What an app waits by itself after SIGTERM it needs not wait
+/// before, and a helper that serves on for so long needs no hook.
 fn give(
     pod: &mut Pod,
     role: Role,
@@ -130,11 +131,20 @@ fn give(
 ) -> Result<(), String> {
     let Some((seconds, handler)) = hook else { return Ok(()) };
     for container in 0..pod.containers.len() {
-        if pod.containers.get(container).is_some_and(|c| c.role == role && !c.has_hook()) {
-            let hook = PlannedHook { container, seconds, handler: handler.clone()? };
-            set_hook(pod, &hook);
-            planned.push(hook);
-        }
+        let Some(accepts) =
+            pod.containers.get(container).filter(|c| c.role == role && !c.has_hook()).map(|c| c.accepts())
+        else {
+            continue;
+        };
+        let seconds = match handler {
+            Ok(PlannedHandler::Policy) => seconds,
+            _ if accepts >= seconds => continue,
+            _ if role == Role::App => seconds - accepts,
+            _ => seconds,
+        };
+        let hook = PlannedHook { container, seconds, handler: handler.clone()? };
+        set_hook(pod, &hook);
+        planned.push(hook);
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::MAX_SECONDS;
 use super::hooks::{self, Length, Reading};
 use super::keys;
 use super::policy::Hook;
+use super::servers::{self, Facts, Found};
 pub use super::serving::HoldReason;
 use super::serving::{Part, Serving};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Source, Sourced, container_annotation, seconds};
@@ -84,6 +85,8 @@ pub struct Container<'a> {
     pub told: Option<u64>,
     /// What was read of a hook that somebody wrote and that is no native sleep.
     pub reading: Option<Arc<Reading>>,
+    /// The server that it runs, where that is known.
+    pub server: Option<Found>,
     /// R in seconds; of an app.
     pub request: Sourced<'a, u64>,
     /// S in seconds; of a helper or native sidecar.
@@ -96,17 +99,34 @@ impl<'a> Container<'a> {
         self.raw.name.as_str()
     }
 
+    /// A: how long it still takes new work after SIGTERM, in seconds.
+    pub fn accepts(&self) -> u64 {
+        self.server.as_ref().and_then(|server| server.accept.as_ref()).map_or(0, |accept| accept.seconds)
+    }
+
+    /// T: how long what it is told lets it finish, in seconds; what stands in the pod, or a server's default.
+    pub fn finish(&self) -> Option<u64> {
+        let of_server = || Some(self.server.as_ref()?.finish.as_ref()?.seconds);
+        self.reading.as_ref().and_then(|reading| reading.finish).or_else(of_server)
+    }
+
     /// When it is told to stop: by its hook, or after it; `None` where that never comes.
-    pub fn stops_at(&self) -> Option<u64> {
+    pub fn told_at(&self) -> Option<u64> {
         self.told.or(self.hook)
     }
 
-    /// When it is told to stop at the earliest, as far as that is known: a hook of at least N s may end then.
+    /// When it takes no more new work; `None` where that never comes.
+    pub fn stops_at(&self) -> Option<u64> {
+        self.told_at()?.checked_add(self.accepts())
+    }
+
+    /// When it takes no more work at the earliest, as far as that is known: a hook of at least N s may end then.
     pub fn leaves_at(&self) -> Option<u64> {
-        match self.reading.as_ref().map(|reading| reading.length) {
+        let told = match self.reading.as_ref().map(|reading| reading.length) {
             Some(Length::AtLeast(least)) if self.hook_source == HookSource::Written => Some(least),
-            _ => self.stops_at(),
-        }
+            _ => self.told_at(),
+        };
+        told?.checked_add(self.accepts())
     }
 
     /// Why its hook cannot run.
@@ -195,27 +215,30 @@ impl<'a> Pod<'a> {
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Pod<'a> {
         let spec = &subject.pod.spec;
-        let serving = Serving::of(subject, settings, context, as_written);
+        let servers: Vec<_> = spec.containers.iter().map(server).collect();
+        let serving = Serving::of(subject, settings, context, as_written, &servers);
         let role = |part: &Part| match part {
             Part::App => Role::App,
             Part::Helper => Role::Helper,
             Part::Auxiliary => Role::Auxiliary,
         };
-        let regular = spec.containers.iter().zip(&serving.parts).enumerate();
-        let regular = regular.map(|(i, (c, part))| (role(part), "containers", i, c));
+        let regular = spec.containers.iter().zip(&serving.parts).zip(servers).enumerate();
+        let regular = regular.map(|(i, ((c, part), server))| (role(part), "containers", i, c, server));
         let sidecars = spec.init_containers.iter().enumerate().filter(|(_, c)| c.is_native_sidecar());
-        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c));
+        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c, None));
         let hold = if serving.reason.holds() { settings.hold_seconds() } else { 0 };
 
         let mut bytes_left = hooks::MOST_BYTES;
         let mut containers: Vec<Container> = regular
             .chain(sidecars)
-            .map(|(role, list, index, raw)| {
+            .map(|(role, list, index, raw, server): (_, _, _, &'a subject::Container<'a>, Option<Found>)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
                 let (request, stop) = match role {
                     Role::App => {
-                        let given = hook.reading.as_ref().and_then(|reading| reading.finish);
+                        let by_hook = hook.reading.as_ref().and_then(|reading| reading.finish);
+                        let by_hook = by_hook.map(|value| Sourced { value, source: Source::Hook });
+                        let given = by_hook.or_else(|| stated_limit(server.as_ref()?));
                         (settings.request_of(name, given, subject, problems), 0)
                     }
                     _ => {
@@ -228,14 +251,14 @@ impl<'a> Pod<'a> {
                 };
                 let pointer = format!("/spec/{list}/{index}");
                 let HookFacts { seconds: hook, source: hook_source, told, reading } = hook;
-                Container { role, raw, pointer, hook, hook_source, told, reading, request, stop }
+                Container { role, raw, pointer, hook, hook_source, told, reading, server, request, stop }
             })
             .collect();
         lone_annotations(subject, problems);
         let mut margin = settings.safety_margin.value;
         // Who is sent nothing owes no guess: what nobody stated is nothing there, unless others wait for it.
         let waited_for = |c: &Container| c.role == Role::Helper || (c.role == Role::NativeSidecar && c.stop > 0);
-        if !serving.reason.holds() && !containers.iter().any(waited_for) {
+        if serving.reason.is_idle() && !containers.iter().any(waited_for) {
             for container in containers.iter_mut().filter(|c| c.request.source == Source::BuiltIn) {
                 container.request.value = 0;
             }
@@ -279,6 +302,22 @@ fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
         None => kind.default_grace(),
         Some(seconds) => u64::try_from(seconds).unwrap_or(1),
     }
+}
+
+/// The server that a container runs.
+fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
+    fn words<'w>(list: &'w subject::Words<'w>) -> Vec<&'w str> {
+        list.iter().map(|word| word.as_str()).collect()
+    }
+    let (command, args) = (words(&container.command), words(&container.args));
+    let variable = |name: &str| container.variable(name);
+    servers::find(&Facts { image: &container.image, command: &command, args: &args, variable: &variable })
+}
+
+/// T, where it stands in the pod; a server's default is a limit, not a need.
+fn stated_limit<'a>(server: &Found) -> Option<Sourced<'a, u64>> {
+    let finish = server.finish.as_ref().filter(|finish| finish.stated)?;
+    Some(Sourced { value: finish.seconds, source: Source::Server(server.server.name) })
 }
 
 /// What is known of a container's hook.

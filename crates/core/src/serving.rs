@@ -5,6 +5,7 @@
 
 use super::helpers;
 use super::policy::{AppliesTo, HelperRole};
+use super::servers::{Found, Work};
 use super::settings::Settings;
 use super::subject::{Container, IntOrString, Port, Subject};
 use super::world::{Context, Service, Target};
@@ -51,6 +52,12 @@ pub enum HoldReason {
     NoSender,
     /// No port of it carries work: H is 0.
     NoWork,
+    /// It fetches its work: H is 0.
+    Fetched,
+    /// Its peers find it by its kind and follow the cluster's own state: H is 0.
+    Peer,
+    /// There is one, and the next comes when it is gone: H is 0.
+    OneWriter,
 }
 
 impl HoldReason {
@@ -64,6 +71,9 @@ impl HoldReason {
             HoldReason::All => "all",
             HoldReason::NoSender => "no-sender",
             HoldReason::NoWork => "no-work",
+            HoldReason::Fetched => "fetched",
+            HoldReason::Peer => "peer",
+            HoldReason::OneWriter => "one-writer",
         }
     }
 
@@ -77,12 +87,23 @@ impl HoldReason {
             HoldReason::All => "its policy covers all pods",
             HoldReason::NoSender => "no Service sends to it",
             HoldReason::NoWork => "it has no port that carries work",
+            HoldReason::Fetched => "it fetches its work",
+            HoldReason::Peer => "its peers follow the cluster's own state",
+            HoldReason::OneWriter => "it is the only writer, and nobody stands in",
         }
     }
 
     /// Whether the pod owes one.
     pub fn holds(self) -> bool {
-        !matches!(self, HoldReason::NoSender | HoldReason::NoWork)
+        matches!(
+            self,
+            HoldReason::Sender | HoldReason::HostPort | HoldReason::Port | HoldReason::ReadinessProbe | HoldReason::All
+        )
+    }
+
+    /// Whether nobody sends it work, so that it owes no guess either.
+    pub fn is_idle(self) -> bool {
+        matches!(self, HoldReason::NoSender | HoldReason::NoWork)
     }
 }
 
@@ -112,7 +133,15 @@ pub struct Serving<'a> {
 
 impl<'a> Serving<'a> {
     /// Looks at a pod; `as_written` in a cluster as it is, else as it would be admitted, where Services may still come.
-    pub fn of(subject: &'a Subject<'a>, settings: &Settings, context: &Context<'a>, as_written: bool) -> Serving<'a> {
+    ///
+    /// `servers` are those of the regular containers, in their order.
+    pub fn of(
+        subject: &'a Subject<'a>,
+        settings: &Settings,
+        context: &Context<'a>,
+        as_written: bool,
+        servers: &[Option<Found>],
+    ) -> Serving<'a> {
         let containers = &subject.pod.spec.containers;
         let ports = Ports::of(subject, context);
         let services: Vec<_> = context.services(&subject.pod.metadata.labels).collect();
@@ -154,8 +183,29 @@ impl<'a> Serving<'a> {
             AppliesTo::Serving if known => HoldReason::NoSender,
             AppliesTo::Serving => by_ports(),
         };
+        let reason = match not_sent(subject, &parts, servers, sender.is_some()) {
+            Some(otherwise) if reason.holds() && reason != HoldReason::All => otherwise,
+            _ => reason,
+        };
         Serving { parts, reason, sender, never_withdrawn }
     }
+}
+
+/// How work comes to a pod of whose apps none is sent any: what the table of servers says of the first. It stands against
+/// a Service, but for a peer that no flag of its own names.
+fn not_sent(subject: &Subject, parts: &[Part], servers: &[Option<Found>], sender: bool) -> Option<HoldReason> {
+    let alone = subject.rollout.replicas.is_none_or(|replicas| replicas <= 1);
+    let mut apps = parts.iter().zip(servers).filter(|(part, _)| **part == Part::App).map(|(_, server)| {
+        let server = server.as_ref()?;
+        match server.work {
+            Work::Fetched => Some(HoldReason::Fetched),
+            Work::OneWriter if alone => Some(HoldReason::OneWriter),
+            Work::Peer if server.work_by_flag || !sender => Some(HoldReason::Peer),
+            Work::Peer | Work::OneWriter | Work::Sent => None,
+        }
+    });
+    let first = apps.next()??;
+    apps.all(|other| other.is_some()).then_some(first)
 }
 
 /// The role of each regular container: the first that speaks decides. And whether they are all auxiliaries, which then

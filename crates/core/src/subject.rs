@@ -240,6 +240,9 @@ struct Os<'a> {
     name: Text<'a>,
 }
 
+/// A program and its arguments.
+pub type Words<'a> = Bounded<Text<'a>, 200>;
+
 /// One container.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -254,10 +257,10 @@ pub struct Container<'a> {
     pub image: Text<'a>,
     /// What it runs instead of the image's entry point.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub command: Bounded<Text<'a>, 200>,
+    pub command: Words<'a>,
     /// Its arguments.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
-    pub args: Bounded<Text<'a>, 200>,
+    pub args: Words<'a>,
     /// The ports that it declares.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub ports: Bounded<Port<'a>, 200>,

@@ -36,7 +36,7 @@ pub(super) enum Refused {
 }
 
 /// Digits with an optional fraction, times `unit`, in whole nanoseconds, rounded up.
-pub(super) fn decimal(number: &str, unit: u128) -> Option<u64> {
+pub(crate) fn decimal(number: &str, unit: u128) -> Option<u64> {
     const PLACES: usize = 18;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());

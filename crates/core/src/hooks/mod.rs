@@ -4,7 +4,7 @@
 //! of shell, `scripts` and `windows` read lines of other languages, and `stops` is the table of the commands that tell
 //! a server to stop. Nothing is ever run.
 
-mod duration;
+pub(crate) mod duration;
 mod forms;
 mod known;
 mod programs;

@@ -445,13 +445,13 @@ impl<'a> Settings<'a> {
     pub fn request_of(
         &self,
         container: &'a str,
-        finish: Option<u64>,
+        finish: Option<Sourced<'a, u64>>,
         subject: &'a Subject<'a>,
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Sourced<'a, u64> {
         let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
         let given = match finish.filter(|_| self.worst_case_request.source == Source::BuiltIn) {
-            Some(value) if value >= locked_at => Sourced { value, source: Source::Hook },
+            Some(finish) if finish.value >= locked_at => finish,
             _ => self.worst_case_request,
         };
         let Some((key, value)) = container_annotation(subject, keys::REQUEST_PREFIX, container) else {

@@ -20,6 +20,8 @@ pub enum Source<'a> {
     Annotation(&'a str),
     /// What the container's own preStop hook gives it to finish.
     Hook,
+    /// What the container's server is told, by the server's name.
+    Server(&'static str),
 }
 
 impl fmt::Display for Source<'_> {
@@ -33,6 +35,7 @@ impl fmt::Display for Source<'_> {
                 write!(f, "profile {} of namespace {namespace}", profile.as_str())
             }
             Source::Annotation(key) => write!(f, "annotation {key}"),
+            Source::Server(name) => write!(f, "{name}'s own limit"),
             Source::Hook => f.write_str("what its own preStop hook gives it"),
         }
     }

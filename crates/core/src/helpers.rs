@@ -48,6 +48,12 @@ const ENVOY: &str = "envoyproxy/envoy docs/root/operations/cli.rst: exits at SIG
 
 /// The table, in the order in which the docs print it. The first row that fits counts.
 pub const KNOWN: [KnownHelper; 41] = [
+    auxiliary(
+        &["*exporter", "exporter-*", "*-exporter-*"],
+        &["*exporter", "*-exporter-*", "*_exporter"],
+        "metrics exporter",
+        "prometheus.io/docs/instrumenting/exporters/: an exporter is scraped",
+    ),
     helper(
         &["istio-proxy"],
         &["proxyv2", "proxyv2-*"],
@@ -311,12 +317,6 @@ pub const KNOWN: [KnownHelper; 41] = [
         &["kube-state-metrics"],
         "metrics exporter",
         "kubernetes/kube-state-metrics README.md: it is scraped",
-    ),
-    auxiliary(
-        &["*exporter", "exporter-*", "*-exporter-*"],
-        &["*exporter", "*-exporter-*", "*_exporter"],
-        "metrics exporter",
-        "prometheus.io/docs/instrumenting/exporters/: an exporter is scraped",
     ),
 ];
 

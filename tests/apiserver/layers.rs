@@ -99,7 +99,7 @@ fn service_backed_pods_owe_a_hold() {
     lab.create(&service).accepted();
     settles("the Service counts", stop([("app", 10)], 30), hooks);
     let warnings = space.try_out(&pod).warnings;
-    assert!(warnings.join(" ").contains("Service \"web\" selects the pod"), "{warnings:?}");
+    assert!(warnings.join(" ").contains("Service \"web\" sends to the pod"), "{warnings:?}");
     // It looks elsewhere now.
     lab.patch(&draingate_testing::lab::item(&service), &json!({"spec": {"selector": {"app": "other"}}})).accepted();
     settles("the Service has gone elsewhere", stop([], 30), hooks);
@@ -114,7 +114,7 @@ fn applies_to_decides_who_owes_a_hold() {
     assert_eq!(space.stop_of(quiet), stop([("app", 10)], 30));
     space.policy("default", "{appliesTo: Serving}");
     assert_eq!(space.stop_of(quiet), stop([], 30));
-    let probed = quiet.replace("image: app", "image: app, readinessProbe: {exec: {command: [ok]}}");
+    let probed = quiet.replace("image: app", "image: app, readinessProbe: {tcpSocket: {port: 8080}}");
     assert_eq!(space.stop_of(&probed), stop([("app", 10)], 30));
 }
 
@@ -123,8 +123,8 @@ fn helpers_wait_for_their_apps() {
     let space = Lab::shared().namespace("inject");
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: two}, spec: {containers: [\
         {name: app, image: app, ports: [{containerPort: 8080}]}, {name: NAME, image: helper}]}}";
-    // apps_done 10 + 15 = 25; the helper's hook 26, its stop 2, the margin 5
-    assert_eq!(space.stop_of(&pod.replace("NAME", "pgbouncer")), stop([("app", 10), ("pgbouncer", 26)], 33));
+    // apps_done 10 + 15 = 25; the helper's hook 26, its stop 0, the margin 5
+    assert_eq!(space.stop_of(&pod.replace("NAME", "pgbouncer")), stop([("app", 10), ("pgbouncer", 26)], 31));
     assert_eq!(space.stop_of(&pod.replace("NAME", "shipper")), stop([("app", 10), ("shipper", 10)], 30));
     let said = pod
         .replace("NAME", "shipper")
@@ -141,8 +141,10 @@ fn native_sidecars_get_no_hook_but_their_time_counts() {
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: mesh}, spec: {\
         initContainers: [{name: setup, image: s}, {name: istio-proxy, image: p, restartPolicy: Always}], \
         containers: [{name: app, image: app, ports: [{containerPort: 8080}]}]}}";
+    // 10 + 15 + the sidecar's 0 + 5
+    assert_eq!(space.stop_of(pod), stop([("app", 10)], 30));
     // 10 + 15 + the sidecar's 5 + 5
-    assert_eq!(space.stop_of(pod), stop([("app", 10)], 35));
+    assert_eq!(space.stop_of(&pod.replace("istio-proxy", "fluent-bit")), stop([("app", 10)], 35));
 }
 
 #[test]

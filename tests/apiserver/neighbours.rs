@@ -90,7 +90,7 @@ fn adds_sidecar(pod: &Value) -> Value {
     if pod["spec"].get("initContainers").is_some() {
         return json!([]);
     }
-    let sidecar = json!({"name": "istio-proxy", "image": "proxy", "restartPolicy": "Always"});
+    let sidecar = json!({"name": "fluent-bit", "image": "fluent-bit", "restartPolicy": "Always"});
     marked(json!([{"op": "add", "path": "/spec/initContainers", "value": [sidecar]}]))
 }
 
@@ -114,10 +114,10 @@ fn a_helper_that_comes_later_gets_its_hook() {
     let answer = space.create(SERVER);
     assert_eq!(answer.warnings, Vec::<String>::new());
     let pod = answer.accepted();
-    assert_eq!(Stop::of(&pod), stop([("app", 10), ("pgbouncer", 26)], 33));
+    assert_eq!(Stop::of(&pod), stop([("app", 10), ("pgbouncer", 26)], 31));
     assert_eq!(
         pod["metadata"]["annotations"]["draingate.dev/injected"],
-        r#"{"hooks":{"app":10,"pgbouncer":26},"grace":{"from":30,"to":33}}"#
+        r#"{"hooks":{"app":10,"pgbouncer":26},"grace":{"from":30,"to":31}}"#
     );
     neighbour.moves_out(&space);
 }

@@ -105,7 +105,7 @@ spec:
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 ";
     assert!(space.rejects(SERVER).contains("violates PodSecurity"));
-    assert_eq!(Stop::of(&space.accepts(pod)), stop([("app", 10), ("pgbouncer", 26)], 33));
+    assert_eq!(Stop::of(&space.accepts(pod)), stop([("app", 10), ("pgbouncer", 26)], 31));
     for hook in [
         "{type: HTTPGet, httpGet: {path: /drain, port: 8081}, seconds: 10}",
         "{type: Exec, exec: {command: [/drain]}, seconds: 10}",

@@ -106,7 +106,9 @@ fn random_pods_as_written_need_what_the_simulator_says() {
     let mut runner = TestRunner::deterministic();
     let strategy = random_pod::random_pod();
     for _ in 0..PODS {
-        let pod = strategy.new_tree(&mut runner).unwrap().current();
+        let mut pod = strategy.new_tree(&mut runner).unwrap().current();
+        // The Services that do not concern it are not among the inputs.
+        pod.decoys = false;
         let object = |kind: &str, name: &str, spec: Value| {
             json!({"apiVersion": "draingate.dev/v1alpha1", "kind": kind,
                 "metadata": {"name": name, "namespace": random_pod::NAMESPACE}, "spec": spec})
@@ -119,7 +121,8 @@ fn random_pods_as_written_need_what_the_simulator_says() {
         ];
         if pod.service {
             objects.push(json!({"apiVersion": "v1", "kind": "Service",
-                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE}, "spec": {"selector": {"app": "web"}}}));
+                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE},
+                "spec": {"selector": {"app": "web"}, "ports": [{"port": 8080}]}}));
         }
         let mut subject = pod.json();
         subject["apiVersion"] = json!("v1");

@@ -240,7 +240,7 @@ fn the_list_is_a_table_and_json() {
         json["codes"].as_array().unwrap().iter().map(|entry| entry["code"].as_str().unwrap()).collect();
     assert_eq!(listed, Code::ALL.map(Code::as_str));
     let helpers: Value = serde_json::from_str(&stdout(&["helpers", "--format", "json"])).unwrap();
-    assert!(helpers["helpers"].as_array().unwrap().iter().any(|helper| helper["name"] == "pgbouncer"));
+    assert!(helpers["helpers"].as_array().unwrap().iter().any(|helper| helper["names"][0] == "pgbouncer"));
     assert_eq!(stdout(&["helpers", "--format", "markdown"]), helpers::list(ListFormat::Markdown).unwrap());
 }
 

@@ -52,8 +52,8 @@ fn role(judged: JudgedRole) -> Role {
     }
 }
 
-/// A pod and its times in the terms of a judgement: E, D, R, M, H, then each container: its role, h, when its hook stops
-/// it, and R or S.
+/// A pod and its times in the terms of a judgement: E, D, R, M, H, then each container: its role, h, when it is told to
+/// stop, and R or S.
 type Reading = ([u64; 5], Vec<(String, Role, Option<u64>, Option<u64>, u64)>);
 
 fn reading_of_model(pod: &RandomPod) -> Reading {
@@ -71,7 +71,7 @@ fn reading_of_core(judgement: &Judgement) -> Reading {
     let [e, d, r, m] = times;
     let containers = judgement.standing.containers.iter().map(|c| {
         let end = if c.role == JudgedRole::App { c.request.value } else { c.stop };
-        (c.name().to_owned(), role(c.role), c.hook, c.told, end)
+        (c.name().to_owned(), role(c.role), c.hook, c.stops_at(), end)
     });
     ([e, d, r, m, judgement.standing.hold], containers.collect())
 }

@@ -171,7 +171,7 @@ fn count_hooks(json: &Value) -> usize {
 }
 
 proptest! {
-    #![proptest_config(fixed(4_000))]
+    #![proptest_config(fixed(20_000))]
 
     /// A patched pod is the one that the contract describes: all hooks and the grace for them, or nothing; no grace
     /// lowered, no hook of somebody's touched. Where it is let in, the kubelet cuts nothing, and where nothing warns of
@@ -207,6 +207,10 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+proptest! {
+    #![proptest_config(fixed(4_000))]
 
     /// A second round finds nothing to do, and the final judgement nothing undone.
     #[test]

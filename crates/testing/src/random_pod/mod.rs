@@ -236,7 +236,7 @@ impl fmt::Debug for RandomPod {
 
 /// A hook in the simulator: how long its own commands run, when they stop the container, and whether somebody
 /// declared that length.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Plays {
     runs: u64,
     stops_at: Option<u64>,
@@ -396,10 +396,9 @@ impl RandomPod {
         }
     }
 
-    /// When its hook tells the container to stop, if it does.
+    /// When the container is told to stop: by its hook, or after it.
     pub fn stops_at(&self, container: &Container) -> Option<u64> {
-        let hook = container.hook.as_ref().filter(|hook| hook.stop.is_some());
-        hook.and_then(|hook| hook.length.counts(self.hold()))
+        self.plays(container).map(|plays| plays.stops_at.unwrap_or(plays.runs))
     }
 
     /// Whether the hook's length is a guess that somebody should replace.
@@ -408,12 +407,16 @@ impl RandomPod {
         guess && container.declaration().is_none()
     }
 
-    /// How a hook as written plays.
+    /// How a hook as written plays. What somebody declares is all of it, its stop included.
     fn plays(&self, container: &Container) -> Option<Plays> {
-        let (runs, stops_at) = (self.hook_seconds(container)?, self.stops_at(container));
-        let behind = container.hook.as_ref().and_then(|hook| hook.stop.as_ref()).map_or(0, |stop| stop.rest);
+        let runs = self.hook_seconds(container)?;
+        let Some((length, stop)) = container.hook.as_ref().and_then(|hook| Some((hook.length, hook.stop.as_ref()?)))
+        else {
+            return Some(Plays { runs, ..Plays::default() });
+        };
+        let stops_at = length.counts(self.hold()).map(|at| at.min(runs));
         let declared = container.declaration().is_some();
-        let runs = if declared { runs } else { runs.saturating_add(behind) };
+        let runs = if declared { runs } else { runs.saturating_add(stop.rest) };
         Some(Plays { runs, stops_at, declared })
     }
 
@@ -493,7 +496,7 @@ impl RandomPod {
     /// The helpers and native sidecars that are told to stop while apps are at work, by the names of their containers,
     /// however long the grace. Of a hook whose length nobody knows nobody says so.
     pub fn early(&self) -> Vec<&str> {
-        let never = Plays { runs: u64::MAX, stops_at: None, declared: false };
+        let never = Plays { runs: u64::MAX, ..Plays::default() };
         let known = |container: &Container, role| {
             let hook = container.hook.as_ref().filter(|_| role != Role::App && container.declaration().is_none());
             match hook.map(|hook| (hook.length, hook.stop.is_some())) {
@@ -550,7 +553,7 @@ impl RandomPod {
             SleepSupport::Exec { .. } => !self.windows,
             SleepSupport::Unsupported { .. } => false,
         };
-        let lasts = |runs| Plays { runs, stops_at: None, declared: false };
+        let lasts = |runs| Plays { runs, ..Plays::default() };
         let (for_apps, app_waits) = match self.policy_hook() {
             _ if !self.serves() => (0, false),
             PolicyHook::Sleep => (self.hold(), self.hold() > 0),
@@ -588,7 +591,7 @@ impl RandomPod {
     /// has no believable end. Panics on a hook that neither the model nor the contract knows.
     pub fn as_patched(&self, json: &Value) -> Option<kubelet::Pod> {
         let grace = grace_seconds(json["spec"]["terminationGracePeriodSeconds"].as_i64());
-        let lasts = |runs| Some(Plays { runs, stops_at: None, declared: false });
+        let lasts = |runs| Some(Plays { runs, ..Plays::default() });
         self.play(grace, |container, _| {
             let Some(hook) = self.raw(json, container).pointer("/lifecycle/preStop").filter(|hook| !hook.is_null())
             else {

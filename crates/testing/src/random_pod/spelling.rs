@@ -229,6 +229,10 @@ fn stop() -> impl Strategy<Value = Part> {
         "kill -s QUIT 1",
         "kill -SIGINT 1",
         "apachectl graceful-stop",
+        "/wait-shutdown",
+        "catalina.sh stop",
+        "rabbitmqctl stop_app",
+        "nodetool drain",
         "consul leave",
         "kong quit",
     ];
@@ -257,16 +261,21 @@ fn after() -> impl Strategy<Value = Option<Part>> {
 }
 
 fn direct_stop() -> impl Strategy<Value = Hook> {
-    (stop(), any::<bool>()).prop_map(|(stop, by_shell)| {
+    let request = json!({"httpGet": {"path": "/quitquitquit", "port": 15_020}});
+    let stop_of_its_own = Some(Stop { rest: 0, finish: None });
+    let request = Hook { stop: stop_of_its_own, ..with_length(request, Length::Exact(0)) };
+    let command = (stop(), any::<bool>()).prop_map(|(stop, by_shell)| {
         let words: Vec<&str> = if by_shell { vec!["sh", "-c", &stop.text] } else { stop.text.split(' ').collect() };
         hook_of(&words, std::slice::from_ref(&stop))
-    })
+    });
+    prop_oneof![6 => command, 1 => Just(request)]
 }
 
-/// A wait without a shell around it.
+/// A wait without a shell of the usual kind around it.
 fn direct_wait() -> impl Strategy<Value = Hook> {
-    (prop_oneof![5 => 0..=30_u64, 1 => 0..=300_u64], 0..12_usize).prop_map(|(seconds, spelling)| {
-        let number = seconds.to_string();
+    let seconds = prop_oneof![5 => 0..=30_u64, 1 => 0..=300_u64];
+    (seconds, 1..=30_u64, 0..16_usize).prop_map(|(seconds, more, spelling)| {
+        let (number, some, least) = (seconds.to_string(), more.to_string(), seconds.min(more));
         let text = |before: &str, behind: &str| format!("{before}{seconds}{behind}");
         let words = |list: &[&str]| exec(list, Length::Exact(seconds));
         match spelling {
@@ -279,11 +288,12 @@ fn direct_wait() -> impl Strategy<Value = Hook> {
             6 => words(&["powershell", "-Command", &text("Start-Sleep -Seconds ", "")]),
             7 => words(&["pwsh", "-c", &text("Start-Sleep -s ", "")]),
             8 => words(&["cmd", "/c", &text("timeout /t ", " /nobreak")]),
-            9 => words(&["sh", "-c", &text("exec sleep ", "")]),
-            10 => {
-                let least_and_most = Length::Between(0, seconds.max(1));
-                exec(&["timeout", &seconds.max(1).to_string(), "/opt/drain"], least_and_most)
-            }
+            9 => words(&["cmd.exe", "/c", &format!("ping -n {} 127.0.0.1 > nul", seconds + 1)]),
+            10 => words(&["sh", "-c", &text("exec sleep ", "")]),
+            11 => exec(&["bash", "-c", &text("for i in {1..3}; do sleep ", "; done")], Length::Exact(3 * seconds)),
+            12 => exec(&["timeout", &some, "/opt/drain"], Length::Between(0, more)),
+            13 => exec(&["timeout", &some, "sleep", &number], Length::Exact(least)),
+            14 => exec(&["sh", "-c", &format!("timeout {more} sleep {seconds} || true")], Length::Exact(least)),
             _ => words(&["sleep", &number]),
         }
     })

@@ -110,9 +110,7 @@ fn setting<'a>(limit: Option<Limit>, places: &values::Places<'a>, smallest: bool
     let Some(limit) = limit else { return (None, Read::Absent) };
     let read = places.read(&limit, smallest);
     let setting = match &read {
-        Read::Value { seconds, words } => {
-            Some(Setting { seconds: *seconds, stated: true, words: (*words).to_owned() })
-        }
+        Read::Value { seconds, words } => Some(Setting { seconds: *seconds, stated: true, words: (*words).to_owned() }),
         Read::Unreadable => None,
         Read::Absent => limit.default.map(|seconds| Setting {
             seconds,
@@ -126,9 +124,9 @@ fn setting<'a>(limit: Option<Limit>, places: &values::Places<'a>, smallest: bool
 /// How work comes to the parts that a flag chooses: of several, whoever is sent work decides.
 fn target(targets: &Targets, words: &Words<'_>) -> Option<Work> {
     let chosen = values::go_flag(words.iter(), targets.flag)?;
-    let works = chosen.split(',').map(|part| {
-        targets.parts.iter().find(|(name, _)| *name == part.trim()).map(|(_, work)| *work)
-    });
+    let works = chosen
+        .split(',')
+        .map(|part| targets.parts.iter().find(|(name, _)| *name == part.trim()).map(|(_, work)| *work));
     works.fold(None, |before, work| match (before, work?) {
         (Some(Work::Sent), _) | (_, Work::Sent) => Some(Work::Sent),
         (Some(Work::Peer), _) | (_, Work::Peer) => Some(Work::Peer),

@@ -24,7 +24,10 @@ fn look(image: &str, command: &[&str], args: &[&str], variables: &str) -> Option
         let value = variables.split("; ").find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
         value.map_or(Variable::Unset, |value| if value == "?" { Variable::Unknown } else { Variable::Literal(value) })
     };
-    find(&Facts { image, command, args, variable: &variable })
+    let names = |each: &mut dyn FnMut(&str)| {
+        variables.split("; ").filter_map(|entry| entry.split_once('=')).for_each(|(name, _)| each(name));
+    };
+    find(&Facts { image, command, args, variable: &variable, names: &names })
 }
 
 /// `lines.txt`.

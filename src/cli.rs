@@ -127,6 +127,12 @@ something cannot be read; `check` is the command that fails.")]
         #[arg(long, value_enum, default_value_t = ListFormat::Text)]
         format: ListFormat,
     },
+    /// Prints what is known of servers: how long they accept and finish work after SIGTERM, and how work comes to them
+    Servers {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// Prints the manual page, or writes one for each command into a folder
     Man {
         /// Where to write them

@@ -26,6 +26,7 @@ pub mod report;
 pub mod run;
 pub mod scan;
 pub mod serve;
+pub mod servers;
 mod stream;
 pub mod telemetry;
 mod terminal;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use draingate::cli::ListFormat;
-use draingate::{codes, helpers, hooks};
+use draingate::{codes, helpers, hooks, servers};
 use draingate_core::finding::{Code, Finding, Severity};
 use draingate_core::judge::{View, judge};
 use draingate_core::subject::{Kind, Subject};
@@ -210,6 +210,16 @@ fn the_page_of_helpers_is_the_table() {
 #[test]
 fn the_page_of_hooks_is_its_tables() {
     holds("hooks.md", &hooks::list(ListFormat::Markdown).unwrap());
+}
+
+#[test]
+fn the_page_of_servers_is_its_tables() {
+    holds("servers.md", &servers::list(ListFormat::Markdown).unwrap());
+    let json: Value = serde_json::from_str(&servers::list(ListFormat::Json).unwrap()).unwrap();
+    let listed = json["servers"].as_array().unwrap();
+    assert_eq!(listed.len(), draingate_core::servers::TABLES.iter().map(|(_, rows)| rows.len()).sum::<usize>());
+    let text = stdout(&["servers"]);
+    assert!(listed.iter().all(|server| text.contains(server["server"].as_str().unwrap())), "{text}");
 }
 
 fn draingate(args: &[&str]) -> Output {

@@ -311,7 +311,9 @@ fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
     }
     let (command, args) = (words(&container.command), words(&container.args));
     let variable = |name: &str| container.variable(name);
-    servers::find(&Facts { image: &container.image, command: &command, args: &args, variable: &variable })
+    let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(|name| tell(name));
+    let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
+    servers::find(&Facts { image, command, args, variable: &variable, names: &names })
 }
 
 /// T, where it stands in the pod; a server's default is a limit, not a need.

@@ -298,6 +298,11 @@ impl<'a> Container<'a> {
         literal.map(|variable| (variable.name.as_str(), variable.value.as_str()))
     }
 
+    /// The names in its own `env`.
+    pub fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.env.iter().map(|variable| variable.name.as_str())
+    }
+
     /// Its probes.
     pub fn probes(&self) -> impl Iterator<Item = &Probe<'a>> {
         [&self.readiness_probe, &self.liveness_probe, &self.startup_probe].into_iter().flatten()

@@ -37,7 +37,8 @@ pub(super) const ROWS: &[Server] = &[
     )
     .always(30)
     .work(Work::Fetched),
-    server("Argo CD server", &[Program("argocd-server")], "argoproj/argo-cd server/server.go@37ee0097cf85: Shutdown").always(20),
+    server("Argo CD server", &[Program("argocd-server")], "argoproj/argo-cd server/server.go@37ee0097cf85: Shutdown")
+        .always(20),
     server(
         "Argo CD repo-server",
         &[Program("argocd-repo-server")],
@@ -45,8 +46,13 @@ pub(super) const ROWS: &[Server] = &[
     ),
     server(
         "Keycloak",
-        &[Image("keycloak"), Program("kc.sh"), Mark::Variable("KC_SHUTDOWN_DELAY"), Mark::Variable("KC_SHUTDOWN_TIMEOUT")],
-        "keycloak.org/server/all-config: shutdown-delay, shutdown-timeout",
+        &[
+            Image("keycloak"),
+            Program("kc.sh"),
+            Mark::Variable("KC_SHUTDOWN_DELAY"),
+            Mark::Variable("KC_SHUTDOWN_TIMEOUT"),
+        ],
+        "keycloak.org/server/all-config: shutdown-delay, shutdown-timeout, since 26.6 by default 1s and 10s",
     )
     .accepts(&[Flag("--shutdown-delay"), Variable("KC_SHUTDOWN_DELAY")], Seconds, None)
     .finishes(&[Flag("--shutdown-timeout"), Variable("KC_SHUTDOWN_TIMEOUT")], Seconds, None),

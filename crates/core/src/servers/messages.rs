@@ -5,11 +5,8 @@ use super::row::{Bare, Mark, Place, Server, Sigterm, Stop, Switch, Work, server}
 use Mark::{Image, Program};
 use Place::Property;
 
-const HAZELCAST: Switch = Switch {
-    places: &[Property("hazelcast.shutdownhook.policy")],
-    cuts: &["TERMINATE"],
-    unset: Sigterm::Cuts,
-};
+const HAZELCAST: Switch =
+    Switch { places: &[Property("hazelcast.shutdownhook.policy")], cuts: &["TERMINATE"], unset: Sigterm::Cuts };
 
 pub(super) const ROWS: &[Server] = &[
     server(

@@ -52,6 +52,8 @@ pub struct Facts<'a> {
     pub args: &'a [&'a str],
     /// What its own `env` says of a variable.
     pub variable: &'a dyn Fn(&str) -> Variable<'a>,
+    /// Calls with the name of each variable of its `env`: one pass, where looking all of ours up would be many.
+    pub names: &'a dyn Fn(&mut dyn FnMut(&str)),
 }
 
 /// A server that was found in a container.
@@ -110,9 +112,7 @@ fn setting<'a>(limit: Option<Limit>, places: &values::Places<'a>, smallest: bool
     let Some(limit) = limit else { return (None, Read::Absent) };
     let read = places.read(&limit, smallest);
     let setting = match &read {
-        Read::Value { seconds, words } => {
-            Some(Setting { seconds: *seconds, stated: true, words: (*words).to_owned() })
-        }
+        Read::Value { seconds, words } => Some(Setting { seconds: *seconds, stated: true, words: (*words).to_owned() }),
         Read::Unreadable => None,
         Read::Absent => limit.default.map(|seconds| Setting {
             seconds,
@@ -126,9 +126,9 @@ fn setting<'a>(limit: Option<Limit>, places: &values::Places<'a>, smallest: bool
 /// How work comes to the parts that a flag chooses: of several, whoever is sent work decides.
 fn target(targets: &Targets, words: &Words<'_>) -> Option<Work> {
     let chosen = values::go_flag(words.iter(), targets.flag)?;
-    let works = chosen.split(',').map(|part| {
-        targets.parts.iter().find(|(name, _)| *name == part.trim()).map(|(_, work)| *work)
-    });
+    let works = chosen
+        .split(',')
+        .map(|part| targets.parts.iter().find(|(name, _)| *name == part.trim()).map(|(_, work)| *work));
     works.fold(None, |before, work| match (before, work?) {
         (Some(Work::Sent), _) | (_, Work::Sent) => Some(Work::Sent),
         (Some(Work::Peer), _) | (_, Work::Peer) => Some(Work::Peer),
@@ -136,26 +136,34 @@ fn target(targets: &Targets, words: &Words<'_>) -> Option<Work> {
     })
 }
 
-/// What lets most containers pass without a look at the rows.
+/// What leads from a container to the rows that may be its own.
 struct Index {
-    /// The first three letters of the images and programs, as bits.
-    letters: [u64; 64],
-    variables: Vec<(&'static str, &'static Server)>,
+    /// The rows of the images and programs, by a hash of their first letters, in the order of the tables.
+    names: [Vec<(usize, &'static Server)>; 256],
+    /// Those of the variables, by the same hash.
+    variables: [Vec<(&'static str, usize, &'static Server)>; 256],
     properties: Vec<(&'static str, &'static Server)>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut index = Index { letters: [0; 64], variables: Vec::new(), properties: Vec::new() };
-    for row in rows() {
+    let mut index =
+        Index { names: [const { Vec::new() }; 256], variables: [const { Vec::new() }; 256], properties: Vec::new() };
+    for (at, row) in rows().enumerate() {
         for mark in row.marks {
             match mark {
                 Mark::Image(name) | Mark::ImageWord(name, _) | Mark::Program(name) | Mark::ProgramWord(name, _) => {
-                    let (word, bit) = letters(words::base(name));
-                    if let Some(word) = index.letters.get_mut(word) {
-                        *word |= bit;
+                    let name = words::base(name).split(':').next().unwrap_or_default();
+                    if let Some(rows) = index.names.get_mut(letters(name))
+                        && rows.last().is_none_or(|(last, _)| *last != at)
+                    {
+                        rows.push((at, row));
                     }
                 }
-                Mark::Variable(name) => index.variables.push((name, row)),
+                Mark::Variable(name) => {
+                    if let Some(rows) = index.variables.get_mut(ends(name)) {
+                        rows.push((name, at, row));
+                    }
+                }
                 Mark::Property(name) => index.properties.push((name, row)),
             }
         }
@@ -163,10 +171,14 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     index
 });
 
-fn letters(name: &str) -> (usize, u64) {
-    let name = name.split(':').next().unwrap_or_default();
-    let hash = (0..3).fold(0usize, |hash, at| hash * 31 + usize::from(name.as_bytes().get(at).copied().unwrap_or(0)));
-    (hash / 64 % 64, 1 << (hash % 64))
+/// A hash of the letters that every pattern has before its `*`.
+fn letters(name: &str) -> usize {
+    name.bytes().take(3).fold(0, |hash: usize, letter| hash * 31 + usize::from(letter)) % 256
+}
+
+/// A hash of a variable's last letters: many begin alike.
+fn ends(name: &str) -> usize {
+    name.bytes().rev().take(6).fold(0, |hash: usize, letter| hash * 31 + usize::from(letter)) % 256
 }
 
 fn rows() -> impl Iterator<Item = &'static Server> {
@@ -175,16 +187,8 @@ fn rows() -> impl Iterator<Item = &'static Server> {
 
 /// The row of an image or a program, and whether a word of its own named it.
 fn by_name(image: &Image<'_>, words: &Words<'_>) -> Option<(&'static Server, bool)> {
-    let known = |name: &str| {
-        let (word, bit) = letters(name);
-        INDEX.letters.get(word).is_some_and(|word| word & bit != 0)
-    };
-    let program = words.program.filter(|program| known(program));
-    if program.is_none() && !known(image.last()) {
-        return None;
-    }
-    let runs = |pattern: &str| program.is_some_and(|program| words::matches(pattern, program));
-    rows().find_map(|row| {
+    let runs = |pattern: &str| words.program.is_some_and(|program| words::matches(pattern, program));
+    let is = |row: &Server| {
         row.marks.iter().find_map(|mark| {
             let (is, named) = match *mark {
                 Mark::Image(pattern) => (image.is(pattern), false),
@@ -193,18 +197,34 @@ fn by_name(image: &Image<'_>, words: &Words<'_>) -> Option<(&'static Server, boo
                 Mark::ProgramWord(pattern, word) => (runs(pattern) && words.has(word), true),
                 Mark::Variable(_) | Mark::Property(_) => (false, false),
             };
-            is.then_some((row, named))
+            is.then_some(named)
         })
-    })
+    };
+    let first = |name: &str| {
+        let rows = INDEX.names.get(letters(name))?;
+        rows.iter().find_map(|(at, row)| is(row).map(|named| (*at, *row, named)))
+    };
+    let found = [first(image.last()), words.program.and_then(first)];
+    found.into_iter().flatten().min_by_key(|(at, ..)| *at).map(|(_, row, named)| (row, named))
 }
 
 /// The row whose variable or property the container has.
 fn by_variable<'a>(container: &Facts<'a>, words: Words<'a>) -> Option<(&'static Server, bool)> {
-    let set = |name: &str| (container.variable)(name) != Variable::Unset;
-    let found = INDEX.variables.iter().find(|(name, _)| set(name)).or_else(|| {
-        let places = values::Places { words, variable: container.variable };
-        let java = words.java || values::JAVA_OPTIONS.iter().any(|name| set(name));
-        INDEX.properties.iter().filter(|_| java).find(|(name, _)| places.property(name).is_some())
+    let mut java = words.java;
+    let mut first: Option<(usize, &'static Server)> = None;
+    (container.names)(&mut |name| {
+        java |= name.starts_with('J') && values::JAVA_OPTIONS.contains(&name);
+        let rows = INDEX.variables.get(ends(name)).into_iter().flatten();
+        for (_, at, row) in rows.filter(|(known, ..)| *known == name) {
+            if first.is_none_or(|(first, _)| *at < first) {
+                first = Some((*at, row));
+            }
+        }
     });
-    found.map(|(_, row)| (*row, false))
+    let found = first.map(|(_, row)| row).or_else(|| {
+        let places = values::Places { words, variable: container.variable };
+        let mut known = INDEX.properties.iter().filter(|_| java);
+        known.find(|(name, _)| places.property(name).is_some()).map(|(_, row)| *row)
+    });
+    found.map(|row| (row, false))
 }

@@ -72,7 +72,8 @@ const TEMPO: Targets = Targets {
 const DELAY: &[Place] = &[GoFlag("-shutdown-delay")];
 const GRACEFUL: &[Place] = &[GoFlag("-server.graceful-shutdown-timeout")];
 const HTTP_GRACE: &[Place] = &[Flag("--http-grace-period"), Flag("--grpc-grace-period")];
-const THANOS: &str = "thanos-io/thanos pkg/extkingpin/flags.go, pkg/server/http/http.go@e103a81bd594: --http-grace-period";
+const THANOS: &str =
+    "thanos-io/thanos pkg/extkingpin/flags.go, pkg/server/http/http.go@e103a81bd594: --http-grace-period";
 const VICTORIA: &str = "VictoriaMetrics/VictoriaMetrics lib/httpserver/httpserver.go@b7ef6cc3ed35: -http.shutdownDelay, \
                         -http.maxGracefulShutdownDuration";
 const VICTORIA_DELAY: &[Place] = &[GoFlag("-http.shutdownDelay")];

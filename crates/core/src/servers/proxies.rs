@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Server] = &[
         "Kong",
         &[Image("kong"), Image("kong-gateway")],
         "Kong/docker-kong ubuntu/Dockerfile@d1ed165bfeb6: STOPSIGNAL SIGQUIT; Kong/kong kong.conf.default@22246ef28c16: \
-         nginx_main_<directive>",
+         nginx_main_worker_shutdown_timeout",
     )
     .finishes(&[Variable("KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT")], Seconds, None),
     server(

@@ -113,7 +113,8 @@ impl<'a> Places<'a> {
             let (name, rest) = rest.split_once('.')?;
             Some((name, rest, flag, value))
         };
-        let setting = |rest: &str| strip_prefix(rest, "transport.lifecycle.").is_some_and(|k| k.eq_ignore_ascii_case(key));
+        let setting =
+            |rest: &str| strip_prefix(rest, "transport.lifecycle.").is_some_and(|k| k.eq_ignore_ascii_case(key));
         let mut found: Option<Read<'a>> = None;
         let mut take = |read: Read<'a>| {
             found = Some(match (found.take(), read) {

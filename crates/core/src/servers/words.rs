@@ -113,8 +113,22 @@ fn last_command(line: &str) -> &str {
 fn passes_on(name: &str) -> bool {
     matches!(
         name,
-        "tini" | "dumb-init" | "catatonit" | "exec" | "nohup" | "env" | "--" | "-s" | "-g" | "-v" | "-w" | "entrypoint"
-            | "entrypoint.sh" | "docker-entrypoint.sh" | "ddtrace-run" | "opentelemetry-instrument"
+        "tini"
+            | "dumb-init"
+            | "catatonit"
+            | "exec"
+            | "nohup"
+            | "env"
+            | "--"
+            | "-s"
+            | "-g"
+            | "-v"
+            | "-w"
+            | "entrypoint"
+            | "entrypoint.sh"
+            | "docker-entrypoint.sh"
+            | "ddtrace-run"
+            | "opentelemetry-instrument"
     )
 }
 
@@ -127,12 +141,10 @@ fn program<'a>(mut words: impl Iterator<Item = &'a str>) -> (Option<&'a str>, bo
         }
         return match name {
             _ if word.starts_with('-') => (None, false),
-            "bundle" | "poetry" | "uv" | "pipenv" | "pdm" | "rye" | "hatch" => {
-                match words.next() {
-                    Some("exec" | "run") => continue,
-                    _ => (Some(name), false),
-                }
-            }
+            "bundle" | "poetry" | "uv" | "pipenv" | "pdm" | "rye" | "hatch" => match words.next() {
+                Some("exec" | "run") => continue,
+                _ => (Some(name), false),
+            },
             "java" => (class(words), true),
             "ruby" | "php" => (script(words), false),
             _ if name.starts_with("python") => (script(words), false),

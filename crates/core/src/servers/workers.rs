@@ -12,7 +12,8 @@ const CELERY: Switch =
 const RESQUE: Switch =
     Switch { places: &[Variable("RESQUE_PRE_SHUTDOWN_TIMEOUT")], cuts: &["0"], unset: Sigterm::Cuts };
 
-const AIRFLOW: &str = "apache/airflow chart/values.yaml, chart/templates@001394a91d3f: scheduler, triggerer, dagProcessor";
+const AIRFLOW: &str =
+    "apache/airflow chart/values.yaml, chart/templates@001394a91d3f: scheduler, triggerer, dagProcessor";
 
 pub(super) const ROWS: &[Server] = &[
     server(
@@ -73,7 +74,8 @@ pub(super) const ROWS: &[Server] = &[
     )
     .finishes(&[Flag("--worker-shutdown-timeout")], Millis, Some(600))
     .work(Work::Fetched),
-    server("RQ", &[ProgramWord("rq", "worker")], "rq/rq docs/docs/workers.md@aa666a8a60db: warm shutdown").work(Work::Fetched),
+    server("RQ", &[ProgramWord("rq", "worker")], "rq/rq docs/docs/workers.md@aa666a8a60db: warm shutdown")
+        .work(Work::Fetched),
     server(
         "GoodJob",
         &[Program("good_job")],

@@ -1,7 +1,7 @@
 //! `draingate servers`: the built-in table of servers, as `docs/servers.md` prints it.
 //!
-//! What a server is believed to do at its end changes what is asked of its pod: it is printed with the setting that says
-//! so and where that stands, so that a wrong row can be argued about.
+//! What a server is believed to do at its end changes what is asked of its pod: it is printed with the setting that
+//! says so and where that stands, so that a wrong row can be argued about.
 
 use std::fmt::Write;
 

@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Server] = &[
             Image("redis-sentinel"),
             Program("valkey-sentinel"),
         ],
-        "redis/docs content/operate/oss_and_stack/management/sentinel.md@63f31f699859: clients ask each Sentinel",
+        "redis/docs content/develop/reference/sentinel-clients.md@18ed6ceb2598: the list of Sentinel addresses",
     )
     .work(Work::Peer),
     server(

@@ -26,7 +26,8 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "RabbitMQ",
         &[Image("rabbitmq"), Image("rabbitmq-server"), Program("rabbitmq-server")],
-        "rabbitmq/rabbitmq-server deps/rabbitmq_prelaunch/src/rabbit_prelaunch_sighandler.erl@5b09e556da53: sigterm, stop",
+        "rabbitmq/rabbitmq-server deps/rabbitmq_prelaunch/src/rabbit_prelaunch_sighandler.erl@5b09e556da53: sigterm, \
+         stop",
     ),
     server(
         "NATS",
@@ -37,7 +38,8 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "ZooKeeper",
         &[Image("zookeeper"), Program("zkServer.sh")],
-        "apache/zookeeper zookeeper-server/src/main/java/org/apache/zookeeper/audit/ZKAuditProvider.java@53a78e36f996: the only \
+        "apache/zookeeper \
+         zookeeper-server/src/main/java/org/apache/zookeeper/audit/ZKAuditProvider.java@53a78e36f996: the only \
          shutdown hook",
     )
     .work(Work::Peer)

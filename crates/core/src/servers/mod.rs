@@ -52,9 +52,12 @@ pub struct Facts<'a> {
     pub args: &'a [&'a str],
     /// What its own `env` says of a variable.
     pub variable: &'a dyn Fn(&str) -> Variable<'a>,
-    /// Calls with the name of each variable of its `env`: one pass, where looking all of ours up would be many.
-    pub names: &'a dyn Fn(&mut dyn FnMut(&str)),
+    /// The names of its `env`: one pass, where looking all of ours up would be many.
+    pub names: &'a EachName<'a>,
 }
+
+/// Calls with each name.
+pub type EachName<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
 
 /// A server that was found in a container.
 #[derive(Clone, Debug)]
@@ -204,7 +207,7 @@ fn by_name(image: &Image<'_>, words: &Words<'_>) -> Option<(&'static Server, boo
         let rows = INDEX.names.get(letters(name))?;
         rows.iter().find_map(|(at, row)| is(row).map(|named| (*at, *row, named)))
     };
-    let found = [first(image.last()), words.program.and_then(first)];
+    let found = [first(image.last), words.program.and_then(first)];
     found.into_iter().flatten().min_by_key(|(at, ..)| *at).map(|(_, row, named)| (row, named))
 }
 

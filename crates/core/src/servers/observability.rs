@@ -74,8 +74,8 @@ const GRACEFUL: &[Place] = &[GoFlag("-server.graceful-shutdown-timeout")];
 const HTTP_GRACE: &[Place] = &[Flag("--http-grace-period"), Flag("--grpc-grace-period")];
 const THANOS: &str =
     "thanos-io/thanos pkg/extkingpin/flags.go, pkg/server/http/http.go@e103a81bd594: --http-grace-period";
-const VICTORIA: &str = "VictoriaMetrics/VictoriaMetrics lib/httpserver/httpserver.go@b7ef6cc3ed35: -http.shutdownDelay, \
-                        -http.maxGracefulShutdownDuration";
+const VICTORIA: &str = "VictoriaMetrics/VictoriaMetrics lib/httpserver/httpserver.go@b7ef6cc3ed35: \
+                        -http.shutdownDelay, -http.maxGracefulShutdownDuration";
 const VICTORIA_DELAY: &[Place] = &[GoFlag("-http.shutdownDelay")];
 const VICTORIA_FINISH: &[Place] = &[GoFlag("-http.maxGracefulShutdownDuration")];
 
@@ -131,7 +131,8 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "Loki",
         &[Image("loki"), Image("enterprise-logs"), Program("loki")],
-        "grafana/loki pkg/loki/loki.go, pkg/loki/modules.go, docs/sources/shared/configuration.md@65e30f8488e8: -shutdown-delay, \
+        "grafana/loki pkg/loki/loki.go, pkg/loki/modules.go, docs/sources/shared/configuration.md@65e30f8488e8: \
+         -shutdown-delay, \
          -server.graceful-shutdown-timeout, -target",
     )
     .accepts(DELAY, Refused, None)
@@ -140,7 +141,8 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "Mimir",
         &[Image("mimir"), Image("enterprise-metrics"), Program("mimir")],
-        "grafana/mimir pkg/mimir/modules.go@0013c446e1a6; github.com/grafana/mimir/pull/3298: -shutdown-delay; grafana/dskit \
+        "grafana/mimir pkg/mimir/modules.go@0013c446e1a6; github.com/grafana/mimir/pull/3298: -shutdown-delay; \
+         grafana/dskit \
          server/server.go@06829887f955: -server.graceful-shutdown-timeout",
     )
     .accepts(DELAY, Refused, None)
@@ -157,18 +159,15 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "Cortex",
         &[Image("cortex"), Program("cortex")],
-        "cortexproject/cortex docs/configuration/config-file-reference.md@a8c6358a1307: -server.graceful-shutdown-timeout",
+        "cortexproject/cortex docs/configuration/config-file-reference.md@a8c6358a1307: \
+         -server.graceful-shutdown-timeout",
     )
     .finishes(GRACEFUL, Refused, Some(30))
     .targets(&MIMIR),
-    server(
-        "VictoriaMetrics storage",
-        &[Image("vmstorage"), Program("vmstorage"), Program("vmstorage-prod")],
-        VICTORIA,
-    )
-    .accepts(VICTORIA_DELAY, Refused, None)
-    .finishes(VICTORIA_FINISH, Refused, Some(7))
-    .work(Peer),
+    server("VictoriaMetrics storage", &[Image("vmstorage"), Program("vmstorage"), Program("vmstorage-prod")], VICTORIA)
+        .accepts(VICTORIA_DELAY, Refused, None)
+        .finishes(VICTORIA_FINISH, Refused, Some(7))
+        .work(Peer),
     server(
         "VictoriaMetrics, single, insert, select, agent, auth, alert",
         &[

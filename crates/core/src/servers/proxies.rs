@@ -46,21 +46,23 @@ pub(super) const ROWS: &[Server] = &[
     .finishes(&[Key("worker_shutdown_timeout")], Seconds, None),
     server(
         "OpenResty",
-        &[Image("openresty")],
+        &[Image("openresty/openresty")],
         "openresty/docker-openresty alpine/Dockerfile@db093957caab: STOPSIGNAL SIGQUIT",
     )
     .finishes(&[Key("worker_shutdown_timeout")], Seconds, None),
     server(
         "Kong",
-        &[Image("kong"), Image("kong-gateway")],
-        "Kong/docker-kong ubuntu/Dockerfile@d1ed165bfeb6: STOPSIGNAL SIGQUIT; Kong/kong kong.conf.default@22246ef28c16: \
+        &[Image("library/kong"), Image("kong/kong"), Image("kong-gateway")],
+        "Kong/docker-kong ubuntu/Dockerfile@d1ed165bfeb6: STOPSIGNAL SIGQUIT; Kong/kong \
+         kong.conf.default@22246ef28c16: \
          nginx_main_worker_shutdown_timeout",
     )
     .finishes(&[Variable("KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT")], Seconds, None),
     server(
         "APISIX",
-        &[Image("apisix")],
-        "apache/apisix-docker debian/Dockerfile@5c25f5dca4fa: STOPSIGNAL SIGQUIT; apache/apisix apisix/cli/config.lua@f519a0f04ccf: \
+        &[Image("apache/apisix")],
+        "apache/apisix-docker debian/Dockerfile@5c25f5dca4fa: STOPSIGNAL SIGQUIT; apache/apisix \
+         apisix/cli/config.lua@f519a0f04ccf: \
          worker_shutdown_timeout",
     )
     .finishes(&[Key("worker_shutdown_timeout")], Seconds, Some(240)),
@@ -71,9 +73,10 @@ pub(super) const ROWS: &[Server] = &[
     )
     .cuts(),
     server(
-        "HAProxy in other images",
+        "HAProxy, Bitnami's image",
         &[Image("bitnami/haproxy"), Image("bitnamilegacy/haproxy")],
-        "haproxy/haproxy doc/management.txt@50872daa6a85: SIGTERM quits at once",
+        "bitnami/containers bitnami/haproxy/3/debian-12/Dockerfile@0161c54fdc76: no STOPSIGNAL; haproxy/haproxy \
+         doc/management.txt@50872daa6a85: SIGTERM quits at once",
     )
     .cuts(),
     server(
@@ -84,6 +87,12 @@ pub(super) const ROWS: &[Server] = &[
     )
     .accepts(&[Key("grace")], Millis, None)
     .finishes(&[Key("hard-stop-after")], Millis, None),
+    server(
+        "HAProxy in other images",
+        &[Program("haproxy")],
+        "haproxy/haproxy doc/management.txt@50872daa6a85: SIGTERM quits at once",
+    )
+    .cuts(),
     server(
         "Apache httpd, official image",
         &[Image("httpd"), Program("httpd-foreground")],
@@ -169,7 +178,8 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "Distribution registry",
         &[Image("library/registry"), Image("distribution/distribution"), ProgramWord("registry", "serve")],
-        "distribution/distribution registry/registry.go, docs/content/about/configuration.md@0d6b721dc3ce: draintimeout",
+        "distribution/distribution registry/registry.go, docs/content/about/configuration.md@0d6b721dc3ce: \
+         draintimeout",
     )
     .finishes(&[Variable("REGISTRY_HTTP_DRAINTIMEOUT"), Key("draintimeout")], Refused, None)
     .stop(Stop::DrainsIfSet),

@@ -26,8 +26,8 @@ pub struct Server {
 /// What shows that a container runs a server. A pattern may end in `*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// The end of the image's path, tag and digest cut off (`library` are Docker Hub's own); after a colon, what its tag
-    /// contains.
+    /// The end of the image's path, tag and digest cut off (`library` are Docker Hub's own); after a colon, what its
+    /// tag contains.
     Image(&'static str),
     /// Such an image, with this word among its arguments.
     ImageWord(&'static str, &'static str),

@@ -33,7 +33,7 @@ fn look(image: &str, command: &[&str], args: &[&str], variables: &str) -> Option
 /// `lines.txt`.
 fn lines() -> impl Iterator<Item = [&'static str; 5]> {
     include_str!("lines.txt").lines().map(|line| {
-        let columns: Vec<_> = line.split(" | ").map(str::trim).collect();
+        let columns: Vec<_> = line.split('|').map(str::trim).collect();
         columns.try_into().unwrap_or_else(|columns: Vec<_>| panic!("{columns:?} are not five columns"))
     })
 }
@@ -127,6 +127,9 @@ fn nobody_knows_these() {
     for (image, args) in [
         ("shop/nginxish", ""),
         ("shop/registry", ""),
+        ("bitnami/wordpress:6", ""),
+        ("bitnami/kong:3", ""),
+        ("busybox", "busybox httpd -f"),
         ("shop/app", "/bin/app --config=/etc/nginx"),
         ("shop/app", "--path /usr/sbin/nginx"),
         ("shop/app", "celery -A shop flower"),
@@ -179,13 +182,15 @@ mod properties {
 
     use super::{lines, look, told, words};
 
+    const OTHERS: [&str; 13] =
+        ["sh", "-c", "--", "java", "-cp", "python", "-m", "env", "bundle", "exec", "é=", "=", "-"];
+
     /// Words of the table among others.
     fn word() -> impl Strategy<Value = String> {
         let known: Vec<&str> = lines().flat_map(|[_, _, args, ..]| words(args)).collect();
         prop_oneof![
             3 => prop::sample::select(known).prop_map(str::to_owned),
-            1 => prop::sample::select(vec!["sh", "-c", "--", "java", "-cp", "python", "-m", "env", "bundle", "exec", "é=", "=", "-"])
-                .prop_map(str::to_owned),
+            1 => prop::sample::select(&OTHERS[..]).prop_map(str::to_owned),
             1 => "\\PC{0,12}",
             1 => "[-a-z;&\\n\\\\ =$()0-9.]{0,20}",
         ]

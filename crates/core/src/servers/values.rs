@@ -8,8 +8,13 @@ use super::words::Words;
 /// The variables in which Java virtual machines, and the scripts around them, are given their options.
 pub(super) const JAVA_OPTIONS: [&str; 4] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS", "JAVA_OPTS_APPEND"];
 
-/// The entry points of Traefik that its variables are looked up for: the names in its documentation and its chart.
-const ENTRY_POINTS: [&str; 2] = ["WEB", "WEBSECURE"];
+/// The settings of Traefik as variables, for the entry points of its documentation and its chart.
+const ENTRY_POINTS: [&str; 4] = [
+    "TRAEFIK_ENTRYPOINTS_WEB_TRANSPORT_LIFECYCLE_REQUESTACCEPTGRACETIMEOUT",
+    "TRAEFIK_ENTRYPOINTS_WEBSECURE_TRANSPORT_LIFECYCLE_REQUESTACCEPTGRACETIMEOUT",
+    "TRAEFIK_ENTRYPOINTS_WEB_TRANSPORT_LIFECYCLE_GRACETIMEOUT",
+    "TRAEFIK_ENTRYPOINTS_WEBSECURE_TRANSPORT_LIFECYCLE_GRACETIMEOUT",
+];
 
 /// The most entry points of Traefik that are asked for one by one.
 const MOST_ENTRY_POINTS: usize = 16;
@@ -131,11 +136,11 @@ impl<'a> Places<'a> {
         for (_, _, flag, value) in self.words.iter().filter_map(of).filter(|(_, rest, ..)| setting(rest)) {
             take(self.time(Variable::Literal(value), Bare::Seconds, flag));
         }
-        for name in ENTRY_POINTS {
-            let key = key.to_ascii_uppercase();
-            let value = (self.variable)(&format!("TRAEFIK_ENTRYPOINTS_{name}_TRANSPORT_LIFECYCLE_{key}"));
+        let of_key = |name: &&str| name.rsplit('_').next().is_some_and(|last| last.eq_ignore_ascii_case(key));
+        for name in ENTRY_POINTS.into_iter().filter(of_key) {
+            let value = (self.variable)(name);
             if value != Variable::Unset {
-                take(self.time(value, Bare::Seconds, "TRAEFIK_ENTRYPOINTS_"));
+                take(self.time(value, Bare::Seconds, name));
             }
         }
         // One that is sent work and does not have the setting takes no more work at once.

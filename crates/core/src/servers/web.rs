@@ -68,7 +68,13 @@ pub(super) const ROWS: &[Server] = &[
         "puma/puma lib/puma/dsl.rb, docs/signals.md@ff2e2126ee2f: force_shutdown_after",
     )
     .finishes(&[Key("force_shutdown_after")], Seconds, None),
-    server("unicorn", &[Program("unicorn"), Program("unicorn_rails")], "defunkt/unicorn SIGNALS@e9862718a7e9: INT/TERM").cuts(),
+    server(
+        "unicorn",
+        &[Program("unicorn"), Program("unicorn_rails")],
+        "defunkt/unicorn SIGNALS@e9862718a7e9: \
+    INT/TERM",
+    )
+    .cuts(),
     server(
         "Spring Boot",
         &[
@@ -143,7 +149,8 @@ pub(super) const ROWS: &[Server] = &[
     server(
         "Jetty",
         &[Image("jetty"), Program("start.jar"), Program("jetty.sh")],
-        "jetty/jetty.project jetty-core/jetty-server/src/main/config/etc/jetty.xml@acf332592814: jetty.server.stopTimeout",
+        "jetty/jetty.project jetty-core/jetty-server/src/main/config/etc/jetty.xml@acf332592814: \
+         jetty.server.stopTimeout",
     )
     .finishes(&[Property("jetty.server.stopTimeout"), Assignment("jetty.server.stopTimeout")], Millis, Some(5)),
     server(
@@ -182,8 +189,8 @@ pub(super) const ROWS: &[Server] = &[
         "PHP-FPM",
         &[
             Image("php:fpm"),
-            Image("wordpress:fpm"),
-            Image("nextcloud:fpm"),
+            Image("library/wordpress:fpm"),
+            Image("library/nextcloud:fpm"),
             Program("php-fpm"),
             Program("php-fpm8*"),
         ],
@@ -193,7 +200,7 @@ pub(super) const ROWS: &[Server] = &[
     .cuts(),
     server(
         "PHP on Apache, official images",
-        &[Image("php:apache"), Image("wordpress"), Image("nextcloud"), Program("apache2-foreground")],
+        &[Image("php:apache"), Image("library/wordpress"), Image("library/nextcloud"), Program("apache2-foreground")],
         "docker-library/php 8.3/bookworm/apache/Dockerfile@445bf414f1d5: STOPSIGNAL SIGWINCH",
     )
     .finishes(&[Key("GracefulShutdownTimeout")], Seconds, None),

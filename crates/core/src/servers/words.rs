@@ -5,6 +5,8 @@
 pub(super) struct Image<'a> {
     /// Without tag and digest.
     path: &'a str,
+    /// The last part of the path.
+    pub last: &'a str,
     tag: &'a str,
 }
 
@@ -13,20 +15,15 @@ impl<'a> Image<'a> {
         let named = image.split('@').next().unwrap_or_default();
         // A colon before the last slash is a registry's port.
         let last = base(named);
-        match last.split_once(':') {
-            Some((_, tag)) => Image { path: named.get(..named.len() - tag.len() - 1).unwrap_or_default(), tag },
-            None => Image { path: named, tag: "" },
-        }
-    }
-
-    pub(super) fn last(&self) -> &'a str {
-        base(self.path)
+        let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+        let path = named.get(..named.len() - last.len() + name.len()).unwrap_or_default();
+        Image { path, last: name, tag }
     }
 
     pub(super) fn is(&self, pattern: &str) -> bool {
         let (path, tag) = pattern.split_once(':').unwrap_or((pattern, ""));
         let is = match path.rsplit_once('/') {
-            None => matches(path, self.last()),
+            None => matches(path, self.last),
             Some((before, last)) => {
                 let (repository, name) = self.path.rsplit_once('/').unwrap_or(("library", self.path));
                 let repository = if repository == "docker.io" { "library" } else { repository };

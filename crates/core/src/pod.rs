@@ -112,7 +112,7 @@ impl<'a> Container<'a> {
 
     /// When it is told to stop: by its hook, or after it; `None` where that never comes.
     pub fn told_at(&self) -> Option<u64> {
-        self.told.or(self.hook)
+        self.told.into_iter().chain(self.hook).min()
     }
 
     /// When it takes no more new work; `None` where that never comes.

@@ -16,19 +16,24 @@ pub(super) const RULE: Rule = Rule {
 pub(super) fn check(report: &mut Report) {
     let Facts { pod, budget, .. } = *report.facts;
     let Some(apps_done) = budget.apps_done else { return };
-    for helper in pod.of(Role::Helper).filter(|c| c.hook_source != HookSource::Assumed) {
-        let Some(hook) = helper.leaves_at().filter(|hook| *hook < apps_done) else { continue };
+    // The kubelet stops a native sidecar after the apps, unless its own hook does it before.
+    let sidecars = pod.of(Role::NativeSidecar).filter(|c| c.told.is_some());
+    for helper in pod.of(Role::Helper).chain(sidecars).filter(|c| c.hook_source != HookSource::Assumed) {
+        let Some(leaves) = helper.leaves_at().filter(|leaves| *leaves < apps_done) else { continue };
         let name = helper.name();
-        let message = if helper.has_hook() {
-            format!("helper {name:?} is told to stop at {hook} s, its apps need it until {apps_done} s")
+        let is_sidecar = helper.role == Role::NativeSidecar;
+        let who = if is_sidecar { "native sidecar" } else { "helper" };
+        let when = if helper.has_hook() { format!("at {leaves} s") } else { "at once".to_owned() };
+        let message = format!("{who} {name:?} is told to stop {when}, its apps need it until {apps_done} s");
+        let fixes = if is_sidecar {
+            vec![format!("take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps")]
         } else {
-            format!("helper {name:?} is told to stop at once, its apps need it until {apps_done} s")
+            vec![
+                format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),
+                format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
+            ]
         };
-        let fixes = vec![
-            format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),
-            format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
-        ];
-        let edit = report.sleep_edit(helper, apps_done + 1);
+        let edit = if is_sidecar { None } else { report.sleep_edit(helper, apps_done + 1) };
         if let Some(finding) = report.say(Some(helper), "/lifecycle/preStop", message, fixes) {
             finding.edit = edit;
         }

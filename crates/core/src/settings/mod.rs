@@ -451,7 +451,7 @@ impl<'a> Settings<'a> {
     ) -> Sourced<'a, u64> {
         let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
         let given = match finish.filter(|_| self.worst_case_request.source == Source::BuiltIn) {
-            Some(finish) if finish.value >= locked_at => finish,
+            Some(finish) if finish.value >= locked_at || self.locked(Lock::WorstCaseRequest).is_none() => finish,
             _ => self.worst_case_request,
         };
         let Some((key, value)) = container_annotation(subject, keys::REQUEST_PREFIX, container) else {

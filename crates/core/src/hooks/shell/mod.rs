@@ -563,12 +563,15 @@ impl Shell<'_, '_> {
                 Status::Likely | Status::Unknown => {
                     // So many times as the condition holds.
                     let before = self.state.clone();
-                    self.list(body)?;
+                    let status = match self.list(body)? {
+                        Flow::Next(status @ (Status::Succeeds | Status::Likely)) => status,
+                        _ => Status::Unknown,
+                    };
                     let after = std::mem::take(&mut self.state);
                     self.state = before.or(after);
                     self.state.variables.iter_mut().filter(|v| assigns(body, &v.name)).for_each(|v| v.value = None);
                     self.state.pass(Span::UNKNOWN);
-                    break Flow::Next(Status::Unknown);
+                    break Flow::Next(status);
                 }
             }
             match self.list(body)? {

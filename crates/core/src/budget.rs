@@ -32,7 +32,8 @@ impl Budget {
             }
             latest
         };
-        let apps_done = each(Role::App, &mut |c| later(c.hook, Some(pod.hold))?.checked_add(c.request.value));
+        let apps_done =
+            each(Role::App, &mut |c| later(c.hook, later(c.stops_at(), Some(pod.hold))?.checked_add(c.request.value)));
         let helpers_gone = each(Role::Helper, &mut |c| later(c.hook, apps_done)?.checked_add(c.stop));
         let mut others_gone = later(apps_done, helpers_gone);
         each(Role::NativeSidecar, &mut |c| {
@@ -100,7 +101,7 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
     if let Some((app, _)) = last_of(Role::App) {
         let note = app.request.source.to_string();
         terms.push(Term { what: "worst-case request".into(), seconds: Some(app.request.value), note });
-        terms.push(if app.has_hook() && moment(app.hook) >= pod.hold {
+        terms.push(if app.has_hook() && moment(app.stops_at()) >= pod.hold {
             hook_term(app)
         } else {
             hold_term(pod, settings)
@@ -119,7 +120,7 @@ fn hook_term(container: &Container) -> Term {
     let written = container.raw.pre_stop();
     let kind = match container.hook_source {
         HookSource::Injected => "preStop hook",
-        _ if container.exec_sleep.is_some() => "preStop exec sleep",
+        _ if container.reading.as_ref().is_some_and(|reading| reading.only_sleep) => "preStop exec sleep",
         _ if written.is_some_and(|handler| handler.sleep.is_some()) => "preStop sleep",
         _ => "preStop hook",
     };

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::MAX_SECONDS;
-use super::hooks::{self, ExecSleep};
+use super::hooks::{self, Length, Reading};
 use super::keys;
 use super::policy::{AppliesTo, HelperRole, Hook};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Sourced, container_annotation, seconds};
@@ -70,12 +71,14 @@ pub struct Container<'a> {
     pub raw: &'a subject::Container<'a>,
     /// JSON pointer from the pod: `/spec/containers/0`.
     pub pointer: String,
-    /// h in seconds, 0 without a hook; `None` for one beyond [`MAX_SECONDS`] or without an end.
+    /// h in seconds, 0 without a hook, until a stop of its own; `None` for one beyond [`MAX_SECONDS`] or without an end.
     pub hook: Option<u64>,
     /// How h is known.
     pub hook_source: HookSource,
-    /// The exec sleep that the hook plainly is.
-    pub exec_sleep: Option<ExecSleep>,
+    /// When its hook itself tells it to stop, in seconds, where it surely does.
+    pub told: Option<u64>,
+    /// What was read of a hook that somebody wrote and that is no native sleep.
+    pub reading: Option<Arc<Reading>>,
     /// R in seconds; of an app.
     pub request: Sourced<'a, u64>,
     /// S in seconds; of a helper or native sidecar.
@@ -86,6 +89,24 @@ impl<'a> Container<'a> {
     /// Its name.
     pub fn name(&self) -> &'a str {
         self.raw.name.as_str()
+    }
+
+    /// When it is told to stop: by its hook, or after it; `None` where that never comes.
+    pub fn stops_at(&self) -> Option<u64> {
+        self.told.or(self.hook)
+    }
+
+    /// When it is told to stop at the earliest, as far as that is known: a hook of at least N s may end then.
+    pub fn leaves_at(&self) -> Option<u64> {
+        match self.reading.as_ref().map(|reading| reading.length) {
+            Some(Length::AtLeast(least)) if self.hook_source == HookSource::Written => Some(least),
+            _ => self.stops_at(),
+        }
+    }
+
+    /// Why its hook cannot run.
+    pub fn fails(&self) -> Option<&'static str> {
+        self.reading.as_ref()?.fails
     }
 
     /// Whether there is a hook.
@@ -215,13 +236,17 @@ impl<'a> Pod<'a> {
         };
         let hold = if hold_reason == HoldReason::NotServing { 0 } else { settings.hold_seconds() };
 
+        let mut bytes_left = hooks::MOST_BYTES;
         let containers = roles
             .into_iter()
             .map(|(role, list, index, raw)| {
                 let name = raw.name.as_str();
-                let (hook, hook_source, exec_sleep) = read_hook(subject, settings, raw, record, hold, problems);
+                let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
                 let (request, stop) = match role {
-                    Role::App => (settings.request_of(name, subject, problems), 0),
+                    Role::App => {
+                        let given = hook.reading.as_ref().and_then(|reading| reading.finish);
+                        (settings.request_of(name, given, subject, problems), 0)
+                    }
                     _ => {
                         if let Some((key, _)) = container_annotation(subject, keys::REQUEST_PREFIX, name) {
                             let why = format!("{name:?} is a {}, which has no request of its own", role.as_str());
@@ -231,7 +256,8 @@ impl<'a> Pod<'a> {
                     }
                 };
                 let pointer = format!("/spec/{list}/{index}");
-                Container { role, raw, pointer, hook, hook_source, exec_sleep, request, stop }
+                let HookFacts { seconds: hook, source: hook_source, told, reading } = hook;
+                Container { role, raw, pointer, hook, hook_source, told, reading, request, stop }
             })
             .collect();
         lone_annotations(subject, problems);
@@ -272,7 +298,19 @@ fn grace(seconds: Option<i64>) -> u64 {
     }
 }
 
-type HookLength = (Option<u64>, HookSource, Option<ExecSleep>);
+/// What is known of a container's hook.
+struct HookFacts {
+    seconds: Option<u64>,
+    source: HookSource,
+    told: Option<u64>,
+    reading: Option<Arc<Reading>>,
+}
+
+impl HookFacts {
+    fn plain(seconds: Option<u64>, source: HookSource) -> HookFacts {
+        HookFacts { seconds, source, told: None, reading: None }
+    }
+}
 
 /// How long a container's hook takes, and how that is known.
 fn read_hook<'a>(
@@ -281,8 +319,9 @@ fn read_hook<'a>(
     raw: &'a subject::Container<'a>,
     record: Option<&Record>,
     hold: u64,
+    bytes_left: &mut usize,
     problems: &mut Vec<SettingProblem<'a>>,
-) -> HookLength {
+) -> HookFacts {
     let name = raw.name.as_str();
     let declared = declared_seconds(subject, name, problems);
     let mut idle = |why: &str| {
@@ -292,26 +331,76 @@ fn read_hook<'a>(
     };
     let Some(handler) = raw.pre_stop() else {
         idle("its container has no preStop hook to declare a length for");
-        return (Some(0), HookSource::None, None);
+        return HookFacts::plain(Some(0), HookSource::None);
     };
     let recorded = record.and_then(|record| record.hooks.get(name).copied());
     if let Some(seconds) = recorded.filter(|seconds| is_ours(handler, *seconds, settings)) {
-        return (Some(seconds), HookSource::Injected, None);
+        return HookFacts::plain(Some(seconds), HookSource::Injected);
     }
     if let Some(sleep) = &handler.sleep {
         idle("a native sleep says itself how long it takes");
         let seconds = u64::try_from(sleep.seconds).unwrap_or(0);
-        return (Some(seconds).filter(|s| *s <= MAX_SECONDS), HookSource::Written, None);
+        return HookFacts::plain(Some(seconds).filter(|s| *s <= MAX_SECONDS), HookSource::Written);
     }
-    let exec_sleep = handler
-        .exec
-        .as_ref()
-        .filter(|exec| !exec.command.has_more())
-        .and_then(|exec| hooks::read(&exec.command.iter().map(|t| t.as_str()).collect::<Vec<_>>()));
-    match (declared, exec_sleep) {
-        (Some((_, seconds)), exec_sleep) => (Some(seconds), HookSource::Declared, exec_sleep),
-        (None, Some(sleep)) => (sleep.seconds, HookSource::Written, exec_sleep),
-        (None, None) => (Some(hold), HookSource::Assumed, None),
+    let reading = read_handler(handler, raw, bytes_left);
+    let (counted, known) = count(reading.length, hold);
+    let told = reading.stop.as_ref().filter(|stop| stop.certain).and_then(|stop| count(stop.after, hold).0);
+    let least = match reading.length {
+        Length::Exact(least) | Length::AtLeast(least) | Length::Between(least, _) => least,
+        Length::Unknown => 0,
+        Length::NoEnd => u64::MAX,
+    };
+    let (seconds, source) = match declared {
+        Some((key, _)) if reading.fails.is_some() => {
+            let why = "the hook cannot run, so it takes no time; the value counts as absent";
+            problems.push(SettingProblem::bad_declaration(key, name, why));
+            (counted, HookSource::Written)
+        }
+        Some((key, seconds)) if seconds < least => {
+            let why = match reading.length {
+                Length::NoEnd => "the hook has no end; the value counts as absent".to_owned(),
+                Length::Exact(_) => format!("the hook takes {least} s, {seconds} is less; the value counts as absent"),
+                _ => format!("the hook takes at least {least} s, {seconds} is less; the value counts as absent"),
+            };
+            problems.push(SettingProblem::bad_declaration(key, name, &why));
+            (counted, if known { HookSource::Written } else { HookSource::Assumed })
+        }
+        Some((_, seconds)) => (Some(seconds), HookSource::Declared),
+        None => (counted, if known { HookSource::Written } else { HookSource::Assumed }),
+    };
+    HookFacts { seconds, source, told, reading: Some(Arc::new(reading)) }
+}
+
+fn read_handler(handler: &Handler, raw: &subject::Container, bytes_left: &mut usize) -> Reading {
+    match (&handler.exec, &handler.http_get) {
+        (Some(exec), _) => {
+            let command: Vec<_> = exec.command.iter().map(|word| word.as_str()).collect();
+            let bytes = command.iter().map(|word| word.len()).sum::<usize>();
+            if exec.command.has_more() || bytes > *bytes_left {
+                *bytes_left = 0;
+                return hooks::UNKNOWN;
+            }
+            *bytes_left -= bytes;
+            hooks::read_command(&command, &|name| raw.variable(name))
+        }
+        (None, Some(get)) => hooks::read_request(get.path.as_deref().unwrap_or_default()),
+        (None, None) if handler.tcp_socket.is_some() => {
+            hooks::failing("the kubelet knows no tcpSocket for a hook any more")
+        }
+        (None, None) => hooks::failing("it says nothing to do"),
+    }
+}
+
+/// What a length counts as, and whether that is what was read.
+fn count(length: Length, hold: u64) -> (Option<u64>, bool) {
+    let believed = |seconds: u64| Some(seconds).filter(|s| *s <= MAX_SECONDS);
+    match length {
+        Length::Exact(seconds) => (believed(seconds), true),
+        Length::AtLeast(seconds) => (believed(seconds.max(hold)), true),
+        Length::Between(_, most) if most <= hold => (Some(most), true),
+        Length::Between(least, _) => (believed(least.max(hold)), false),
+        Length::NoEnd => (None, true),
+        Length::Unknown => (Some(hold), false),
     }
 }
 

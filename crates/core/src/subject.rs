@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::hooks::Variable;
 use super::keys;
 use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
 use super::unreadable::{Unreadable, read};
@@ -307,6 +308,10 @@ pub struct Container<'a> {
     restart_policy: Option<Text<'a>>,
     #[serde(default, deserialize_with = "null_is_default")]
     ports: Vec<IgnoredAny>,
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    env: Bounded<EnvVar<'a>, 1000>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    env_from: Vec<IgnoredAny>,
     /// `None` where it is absent, so that a patch must add it.
     #[serde(borrow)]
     pub lifecycle: Option<Lifecycle<'a>>,
@@ -329,10 +334,31 @@ impl<'a> Container<'a> {
         self.restart_policy.as_deref() == Some("Always")
     }
 
+    /// What its own `env` says of a variable. The last of a name counts.
+    pub fn variable(&self, name: &str) -> Variable<'_> {
+        match self.env.iter().rfind(|variable| variable.name.as_str() == name) {
+            None if self.env_from.is_empty() && !self.env.has_more() => Variable::Unset,
+            // Kubernetes expands `$(OTHER)` in it.
+            Some(EnvVar { value, value_from: None, .. }) if !value.contains("$(") => Variable::Literal(value.as_str()),
+            _ => Variable::Unknown,
+        }
+    }
+
     /// Its preStop hook.
     pub fn pre_stop(&self) -> Option<&Handler<'a>> {
         self.lifecycle.as_ref()?.pre_stop.as_ref()
     }
+}
+
+/// One entry of a container's `env`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EnvVar<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    value: Text<'a>,
+    value_from: Option<IgnoredAny>,
 }
 
 /// A container's lifecycle.
@@ -385,6 +411,8 @@ pub struct Handler<'a> {
     /// Asks the pod over HTTP.
     #[serde(borrow)]
     pub http_get: Option<HttpGetAction<'a>>,
+    /// Not supported by the kubelet.
+    pub tcp_socket: Option<IgnoredAny>,
     /// Waits.
     pub sleep: Option<SleepAction>,
 }

@@ -17,7 +17,7 @@ pub(super) fn check(report: &mut Report) {
     let Facts { pod, budget, .. } = *report.facts;
     let Some(apps_done) = budget.apps_done else { return };
     for helper in pod.of(Role::Helper).filter(|c| c.hook_source != HookSource::Assumed) {
-        let Some(hook) = helper.hook.filter(|hook| *hook < apps_done) else { continue };
+        let Some(hook) = helper.leaves_at().filter(|hook| *hook < apps_done) else { continue };
         let name = helper.name();
         let message = if helper.has_hook() {
             format!("helper {name:?} is told to stop at {hook} s, its apps need it until {apps_done} s")

@@ -22,6 +22,7 @@ use super::world::SleepSupport;
 mod capacity_dip;
 mod changed_after;
 mod early_helper;
+mod failing_hook;
 mod grace_budget;
 mod invalid_setting;
 mod locked_setting;
@@ -69,6 +70,7 @@ table! {
     EarlyHelper => early_helper,
     InvalidSetting => invalid_setting,
     ShortHold => short_hold,
+    FailingHook => failing_hook,
     UndeclaredHook => undeclared_hook,
     ShellHook => shell_hook,
     LockedSetting => locked_setting,

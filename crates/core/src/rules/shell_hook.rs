@@ -1,7 +1,9 @@
 //! An exec sleep needs a binary in the image; without it the hook fails and SIGTERM comes at once.
 
 use super::{Report, Rule};
+use crate::MAX_SECONDS;
 use crate::finding::Severity;
+use crate::hooks::Length;
 use crate::world::SleepSupport;
 
 pub(super) const RULE: Rule = Rule {
@@ -19,8 +21,12 @@ pub(super) fn check(report: &mut Report) {
     }
     let pod = report.pod();
     for container in &pod.containers {
-        let Some(sleep) = container.exec_sleep.filter(|sleep| sleep.only) else { continue };
-        let Some(seconds) = sleep.seconds else { continue };
+        let Some(Length::Exact(seconds)) = container.reading.as_ref().filter(|r| r.only_sleep).map(|r| r.length) else {
+            continue;
+        };
+        if seconds > MAX_SECONDS {
+            continue;
+        }
         // The API server refuses a native sleep longer than the grace.
         let seconds = if seconds > pod.grace { pod.hold.min(pod.grace) } else { seconds };
         let name = container.name();

@@ -2,9 +2,11 @@
 
 use super::{Facts, Report, Rule};
 use crate::finding::Severity;
+use crate::hooks::Length;
 use crate::keys;
 use crate::plan::Refusal;
 use crate::pod::Role;
+use crate::text::quote;
 
 pub(super) const RULE: Rule = Rule {
     code: "short-hold",
@@ -20,17 +22,37 @@ pub(super) fn check(report: &mut Report) {
     if settings.waits_by_itself() {
         return;
     }
-    for app in pod.of(Role::App) {
-        let Some(hook) = app.hook.filter(|hook| *hook < pod.hold) else { continue };
+    let propagation = settings.endpoint_propagation.value;
+    for app in pod.of(Role::App).filter(|_| pod.hold > 0) {
+        let perhaps = app.reading.as_ref().and_then(|reading| reading.stop.as_ref()).filter(|stop| !stop.certain);
+        let perhaps = perhaps.and_then(|stop| if let Length::Exact(at) = stop.after { Some(at) } else { None });
+        let Some(stops) = app.stops_at().into_iter().chain(perhaps).min().filter(|at| *at < propagation) else {
+            continue;
+        };
         let name = app.name();
         let hold = pod.hold;
-        let message = if app.has_hook() {
-            format!("{name:?} is told to stop at {hook} s, but is sent new work for {hold} s after the deletion")
-        } else {
-            format!("{name:?} has no preStop hook, but is sent new work for {hold} s after the deletion")
+        let sent = format!("new work is still sent to it until {propagation} s (endpoint propagation), hold {hold} s");
+        let stop = app.reading.as_ref().and_then(|reading| reading.stop.as_ref());
+        let message = match (stop, app.has_hook()) {
+            (Some(stop), _) => {
+                format!("{name:?} is told to stop by its own hook at {stops} s ({}): {sent}", quote(&stop.words))
+            }
+            (None, true) => format!("{name:?} is told to stop at {stops} s: {sent}"),
+            (None, false) => format!("{name:?} has no preStop hook and is told to stop at once: {sent}"),
         };
+        let sleep = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {hold}}}}}}}");
+        let keeps = match (stop, app.reading.as_ref()) {
+            (Some(stop), _) => {
+                Some(format!("in the preStop hook of {name:?}, sleep {hold} before {}", quote(&stop.words)))
+            }
+            (None, Some(reading)) if !reading.only_sleep && reading.fails.is_none() => {
+                Some(format!("let the preStop hook of {name:?} wait {hold} s in all"))
+            }
+            _ => None,
+        };
+        let edit = if keeps.is_none() { report.sleep_edit(app, hold) } else { None };
         let fixes = vec![
-            format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {hold}}}}}}}"),
+            keeps.unwrap_or(sleep),
             format!("or, if it waits by itself after SIGTERM: annotation {}: \"none\"", keys::HOOK),
         ];
         let detail = report.facts.plan.and_then(|plan| match &plan.refused {
@@ -39,7 +61,6 @@ pub(super) fn check(report: &mut Report) {
             }
             _ => None,
         });
-        let edit = report.sleep_edit(app, hold);
         if let Some(finding) = report.say(Some(app), "/lifecycle/preStop", message, fixes) {
             finding.detail.extend(detail);
             finding.edit = edit;

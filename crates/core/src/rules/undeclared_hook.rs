@@ -2,6 +2,7 @@
 
 use super::{Report, Rule};
 use crate::finding::Severity;
+use crate::hooks::Length;
 use crate::keys;
 use crate::pod::HookSource;
 use crate::text;
@@ -16,18 +17,30 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn check(report: &mut Report) {
-    for container in &report.pod().containers {
-        if container.hook_source == HookSource::Assumed {
-            let name = container.name();
-            let counted = container.hook.unwrap_or_default();
-            let message =
-                format!("the length of the preStop hook of {name:?} cannot be known; it counts as {counted} s");
-            let fix = format!(
-                "annotation {}{}: \"{counted}\", with the seconds it takes at most",
-                keys::PRESTOP_PREFIX,
-                text::name(name)
-            );
-            report.say(Some(container), "/lifecycle/preStop", message, vec![fix]);
-        }
+    let pod = report.pod();
+    for container in &pod.containers {
+        let Some(reading) = container.reading.as_ref().filter(|_| container.hook_source != HookSource::Declared) else {
+            continue;
+        };
+        let counted = container.hook.unwrap_or_default();
+        let known = match reading.length {
+            Length::AtLeast(least) if least < pod.hold => {
+                format!("it takes at least {least} s, how long cannot be read")
+            }
+            Length::Between(least, most) if most > pod.hold => format!("it takes {least} to {most} s"),
+            Length::Unknown => match reading.may_be {
+                Some(seconds) => format!("its length cannot be read, it may be {seconds} s"),
+                None => "its length cannot be read".to_owned(),
+            },
+            _ => continue,
+        };
+        let name = container.name();
+        let message = format!("the preStop hook of {name:?}: {known}; it counts as {counted} s");
+        let fix = format!(
+            "annotation {}{}: \"{counted}\", with the seconds it takes at most",
+            keys::PRESTOP_PREFIX,
+            text::name(name)
+        );
+        report.say(Some(container), "/lifecycle/preStop", message, vec![fix]);
     }
 }

@@ -435,28 +435,36 @@ impl<'a> Settings<'a> {
     }
 
     /// R of one app: its own annotation, unless a lock keeps it from being weaker.
+    ///
+    /// Where nobody gives it, `finish` stands in for the built-in guess: what the app is told to use, it may need. A lock
+    /// keeps it from being less.
     pub fn request_of(
         &self,
         container: &'a str,
+        finish: Option<u64>,
         subject: &'a Subject<'a>,
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Sourced<'a, u64> {
+        let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
+        let given = match finish.filter(|_| self.worst_case_request.source == Source::BuiltIn) {
+            Some(value) if value >= locked_at => Sourced { value, source: Source::Hook },
+            _ => self.worst_case_request,
+        };
         let Some((key, value)) = container_annotation(subject, keys::REQUEST_PREFIX, container) else {
-            return self.worst_case_request;
+            return given;
         };
         let Some(value) = seconds(value) else {
             let mut problem = SettingProblem::bad_annotation(key, value, SECONDS_EXPECTED);
             problem.container = Some(container);
             problems.push(problem);
-            return self.worst_case_request;
+            return given;
         };
-        let locked_at = self.locks.as_ref().map_or(0, |locks| locks.request);
         let new = Sourced { value, source: Source::Annotation(key) };
         let taken = self.bounded(Lock::WorstCaseRequest, Stricter::Larger, locked_at, new, problems);
         if let (None, Some(problem)) = (taken, problems.last_mut()) {
             problem.container = Some(container);
         }
-        taken.unwrap_or(self.worst_case_request)
+        taken.unwrap_or(given)
     }
 }
 

@@ -52,6 +52,15 @@ impl<'a> SettingProblem<'a> {
         }
     }
 
+    /// A length that the hook itself contradicts.
+    pub fn bad_declaration(key: &'a str, container: &'a str, why: &str) -> SettingProblem<'a> {
+        SettingProblem {
+            container: Some(container),
+            message: format!("annotation {}: {why}", name(key)),
+            ..SettingProblem::bad_annotation(key, "", "")
+        }
+    }
+
     /// A pod with more in it than is judged. Nothing is injected into it.
     pub fn excess(what: &str) -> SettingProblem<'a> {
         SettingProblem {

@@ -15,6 +15,8 @@ pub enum Source<'a> {
     ProfileLabel(&'a str, Profile),
     /// A pod annotation, by its key.
     Annotation(&'a str),
+    /// What the container's own preStop hook gives it to finish.
+    Hook,
 }
 
 impl fmt::Display for Source<'_> {
@@ -27,6 +29,7 @@ impl fmt::Display for Source<'_> {
                 write!(f, "profile {} of namespace {namespace}", profile.as_str())
             }
             Source::Annotation(key) => write!(f, "annotation {key}"),
+            Source::Hook => f.write_str("what its own preStop hook gives it"),
         }
     }
 }

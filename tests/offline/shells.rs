@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use draingate_testing::shells::judge::Truth;
@@ -63,34 +63,32 @@ fn a_room_writes_down_what_takes_time_and_takes_none() {
             ("sleep 3 infinity; sleep 1", &["sleep 3 infinity", "sleep 1"], 0),
             ("sh -c 'sleep 3; kill -TERM 1' && bash -c 'sleep 4'", &["sleep 3", "run kill -TERM 1", "sleep 4"], 0),
             ("sh -ec 'sleep 1; false; sleep 2' a b; sh -c 'sleep $1' a 9", &["sleep 1", "sleep 9"], 0),
-            ("/bin/kill 1; kill -15 $(cat /run/app.pid); killall x", &["run kill 1", "run kill -15 1", "run killall x"], 0),
-            ("exec kill 1", &["run kill 1"], 0),
+            (
+                "/bin/kill 1; kill -15 $(cat /run/app.pid); killall x",
+                &["run kill 1", "run kill -15 1", "run killall x"],
+                0,
+            ),
+            ("exec nginx -s quit; sleep 1", &["run nginx -s quit"], 0),
             ("for i in $(seq 2 4); do sleep $i; done", &["sleep 2", "sleep 3", "sleep 4"], 0),
             ("timeout 10 sleep 5; timeout 5s sleep 7.25 || sleep 1", &["sleep 5", "sleep 5.000", "sleep 1"], 0),
-            ("timeout 90 sh -c 'sleep 0.5m; sleep 45; nginx -s quit; sleep 30'", &[
-                "sleep 0.5m",
-                "sleep 45",
-                "run nginx -s quit",
-                "sleep 15.000",
-            ], 124),
-            ("timeout 9 sh -c 'while true; do sleep 2; done'; nginx -s quit", &[
-                "sleep 2",
-                "sleep 2",
-                "sleep 2",
-                "sleep 2",
-                "sleep 1.000",
-                "run nginx -s quit",
-            ], 0),
+            (
+                "timeout 90 sh -c 'sleep 0.5m; sleep 45; nginx -s quit; sleep 30'",
+                &["sleep 0.5m", "sleep 45", "run nginx -s quit", "sleep 15.000"],
+                124,
+            ),
+            (
+                "timeout 9 sh -c 'while true; do sleep 2; done'; nginx -s quit",
+                &["sleep 2", "sleep 2", "sleep 2", "sleep 2", "sleep 1.000", "run nginx -s quit"],
+                0,
+            ),
             ("timeout 9 timeout 5 tail -f /dev/null; sleep 08", &["sleep 5.000", "sleep 08"], 0),
             ("sleep 5 & wait; sleep 6 | cat", &["sleep 5", "sleep 6"], 0),
             ("nginx -s quit; tail -f /dev/null", &["run nginx -s quit", "forever tail -f /dev/null"], 0),
-            ("drainctl now; curl -m 3 http://x/; curl http://y/", &[
-                "took 0 drainctl now",
-                "run curl -m 3 http://x/",
-                "took 0 curl",
-                "run curl http://y/",
-                "took 0 curl",
-            ], 0),
+            (
+                "drainctl now; curl -m 3 http://x/; curl http://y/",
+                &["took 0 drainctl now", "run curl -m 3 http://x/", "took 0 curl", "run curl http://y/", "took 0 curl"],
+                0,
+            ),
             ("touch a; [ -f a ] && sleep 1; rm a; [ -f a ] || sleep 2", &["sleep 1", "sleep 2"], 0),
             ("[ -f a ] && sleep 1; [ -d old/bin ] || [ -f /etc/passwd ] || sleep 2", &["sleep 2"], 0),
             ("sleep 20 && no-such-program", &["sleep 20"], 127),
@@ -138,15 +136,26 @@ fn where_the_shells_differ_each_is_itself() {
     }
 }
 
+/// A process of the machine that no line may hit.
+struct Canary(Child);
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Whatever a line does, the machine does not notice.
 #[test]
 fn nothing_gets_out_of_a_room() {
-    let mut canary = Command::new("sleep").arg("600").spawn().unwrap();
+    let canary = Command::new("sleep").arg("600").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut canary = Canary(canary.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
     let outside = tempfile::NamedTempFile::new().unwrap();
-    let (process, file) = (canary.id(), outside.path().display());
+    let (process, file) = (canary.0.id(), outside.path().display());
     for shell in shells() {
         let mut room = Room::new(shell);
         for text in [
@@ -155,20 +164,21 @@ fn nothing_gets_out_of_a_room() {
             "command kill -9 1; command kill -TERM 1; command kill -9 -1; command kill -9 0".to_owned(),
             format!("rm -f {file}; : > {file}; echo x >> {file}; /real/busybox rm -rf /old {file}"),
             "echo x > /real/prologue; echo x > /bin/sleep; rm -rf /bin /real /usr".to_owned(),
-            format!("/real/bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'; /real/busybox wget -O- http://127.0.0.1:{port}/"),
+            format!(
+                "/real/bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'; /real/busybox wget -O- http://127.0.0.1:{port}/"
+            ),
             "/real/busybox reboot -f; /real/busybox poweroff -f".to_owned(),
-            "/real/busybox mkdir /tmp/p && /real/busybox mount -t proc proc /tmp/p && /real/busybox ls /tmp/p".to_owned(),
+            "/real/busybox mkdir /tmp/p && /real/busybox mount -t proc proc /tmp/p && /real/busybox ls /tmp/p"
+                .to_owned(),
         ] {
             room.run(&line(&text));
             let run = room.run(&line("sleep 1"));
             assert_eq!(record(&run), ["sleep 1"], "{}: after {text}", shell.name());
         }
-        assert!(canary.try_wait().unwrap().is_none(), "{}: a process of the machine was hit", shell.name());
+        assert!(canary.0.try_wait().unwrap().is_none(), "{}: a process of the machine was hit", shell.name());
         assert!(outside.path().is_file() && outside.as_file().metadata().unwrap().len() == 0, "{}", shell.name());
         assert!(listener.accept().is_err(), "{}: somebody came out by the network", shell.name());
     }
-    canary.kill().unwrap();
-    canary.wait().unwrap();
 }
 
 /// The shares by construct, as they are printed.

@@ -11,7 +11,11 @@ pub(super) struct Dice {
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Dice {
-        Dice { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x2545_F491_4F6C_DD1D, given: None, thrown: Vec::new() }
+        Dice {
+            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x2545_F491_4F6C_DD1D,
+            given: None,
+            thrown: Vec::new(),
+        }
     }
 
     pub(super) fn again(throws: &[u32]) -> Dice {

@@ -1,5 +1,6 @@
 # The first process of the room: it reads its orders from its input, as the commands that they are, and keeps the record.
 exec 9>&1
+. /real/start
 run() { # number, how often a thing is still there, variables, --, a command
   (
     exec </dev/null >/dev/null 2>/dev/null 8</real/budget 7<"/real/again/$2"
@@ -10,7 +11,10 @@ run() { # number, how often a thing is still there, variables, --, a command
     while [ "$1" != -- ]; do export "$1"; shift; done
     shift
     unset OLDPWD
-    exec "$@"
+    case $1 in
+      sh | bash | */sh | */bash | */ash) start "$@" ;;
+      *) exec "$@" ;;
+    esac
   )
   status=$?
   kill -9 -1 2>/dev/null

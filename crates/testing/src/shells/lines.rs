@@ -106,6 +106,7 @@ constructs! {
     Constant May "if and case on a constant",
     Counting May "a loop that counts",
     Substitution May "$(echo N)",
+    TimeoutShell May "timeout N sh -c",
     Malformed May "a syntax error",
     Condition Cannot "a condition",
     ConditionLoop Cannot "a loop on a condition",
@@ -114,6 +115,7 @@ constructs! {
     Http Cannot "curl, wget",
     Bound Cannot "timeout N and a program",
     Elsewhere Cannot "a variable from elsewhere",
+    Otherwise Cannot "|| behind what never fails",
 }
 
 /// What a run finds that no line says.
@@ -188,6 +190,8 @@ impl Hook {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ends {
     Well,
+    /// As good as always: nobody would write || behind it and mean that it is not run.
+    Likely,
     Badly,
     /// Who knows.
     Either,
@@ -223,13 +227,15 @@ struct Writer {
     /// Something in it may end one way or the other.
     either: bool,
     errexit: bool,
+    /// Something runs only where a program ended well, which everybody takes for granted.
+    relies: bool,
 }
 
 use Construct as C;
 
 impl Writer {
     fn new(dice: Dice) -> Writer {
-        Writer { dice, hook: Hook::of(&[]), either: false, errexit: false }
+        Writer { dice, hook: Hook::of(&[]), either: false, errexit: false, relies: false }
     }
 
     fn says(&mut self, construct: Construct) {
@@ -256,8 +262,10 @@ impl Writer {
         if is_there {
             self.hook.world.files = vec!["/run/x", "/tmp/draining"];
         }
-        self.hook.world.status = u32::from(status);
-        self.hook.world.seconds = [7, 0, 3, 45][seconds as usize];
+        if !self.relies {
+            self.hook.world.status = u32::from(status);
+            self.hook.world.seconds = [7, 0, 3, 45][seconds as usize];
+        }
         if self.hook.constructs.contains(&C::ConditionLoop) || self.hook.constructs.contains(&C::Condition) {
             self.hook.world.again = Some(fifth);
         }
@@ -413,6 +421,7 @@ impl Writer {
         }
         if self.errexit && self.either {
             self.says(C::Condition);
+            self.relies = true;
         }
         self.hook.command = words.iter().map(|word| (*word).to_owned()).chain([line]).collect();
     }
@@ -474,9 +483,14 @@ impl Writer {
         first.ends = match first.ends {
             Ends::Either => {
                 self.says(C::Condition);
+                self.relies |= wanted;
                 Ends::Either
             }
-            Ends::Well if wanted => second.ends,
+            Ends::Likely if !wanted => {
+                self.says(C::Otherwise);
+                Ends::Likely
+            }
+            Ends::Well | Ends::Likely if wanted => second.ends,
             Ends::Badly if !wanted => second.ends,
             ends => ends,
         };
@@ -511,17 +525,38 @@ impl Writer {
     fn part(&mut self, place: Place) -> Part {
         let deep = u32::from(place.depth > 0);
         let weights = [
-            30, 14, 9, 3, // sleep, no time, stop, no stop
-            2 * deep, 2 * deep, 3 * deep, deep, 1, // subshell, group, for, endless, tail -f
-            2, 2, 2, 2, 2 * deep, // exec, env, timeout, busybox, nested
-            3, 1, 2 * deep, deep, 1, // program, http, if, condition loop, background
-            1, 1, 1, 1, deep, 1, deep, // assignment, exit, pipe, fails, constant, bound, counting
-            1, // timeout and a shell
+            30,
+            14,
+            9,
+            3, // sleep, no time, stop, no stop
+            2 * deep,
+            2 * deep,
+            3 * deep,
+            deep,
+            1, // subshell, group, for, endless, tail -f
+            2,
+            2,
+            2,
+            2,
+            2 * deep, // exec, env, timeout, busybox, nested
+            3,
+            1,
+            2 * deep,
+            deep,
+            1, // program, http, if, condition loop, background
+            1,
+            1,
+            1,
+            1,
+            deep,
+            1,
+            deep, // assignment, exit, pipe, fails, constant, bound, counting
+            1,    // timeout and a shell
         ];
         match self.dice.weighted(&weights) {
             0 => Part::well(self.sleep()),
             1 => self.no_time(),
-            2 => Part::well(self.stop()),
+            2 => Part { text: self.stop(), ends: Ends::Likely },
             3 => self.no_stop(),
             4 => {
                 self.says(C::Subshell);
@@ -552,7 +587,10 @@ impl Writer {
             10 => {
                 self.says(C::Env);
                 let sleep = self.plain_sleep();
-                Part::well(format!("{} {sleep}", self.dice.pick(&["env A=b", "/usr/bin/env A=b", "env A=b C=d", "env"])))
+                Part::well(format!(
+                    "{} {sleep}",
+                    self.dice.pick(&["env A=b", "/usr/bin/env A=b", "env A=b C=d", "env"])
+                ))
             }
             11 => {
                 self.says(C::Timeout);
@@ -581,11 +619,11 @@ impl Writer {
             18 => {
                 self.says(C::Background);
                 let (sleep, quick) = (self.sleep(), self.no_time().text);
-                let text = match self.dice.below(4) {
+                // Two at a time would be no sum.
+                let text = match self.dice.below(3) {
                     0 => format!("{sleep} & wait"),
                     1 => format!("{quick} & {sleep}; wait"),
-                    2 => format!("({sleep}; {quick}) & wait $!"),
-                    _ => format!("{sleep} &"),
+                    _ => format!("({sleep}; {quick}) & wait $!"),
                 };
                 Part { text, ends: Ends::Either }
             }
@@ -618,8 +656,7 @@ impl Writer {
             }
             25 => self.counting(),
             _ => {
-                self.says(C::Timeout);
-                self.says(C::Nested);
+                self.says(C::TimeoutShell);
                 let (limit, number) = (self.number(), self.number());
                 let shell = self.dice.pick(&["sh", "/bin/sh"]);
                 let many = 1 + number;
@@ -747,36 +784,41 @@ impl Writer {
 
     fn no_time(&mut self) -> Part {
         self.says(C::NoTime);
-        let (text, ends) = match self.dice.weighted(&[12, 1, 1, 1]) {
+        let (text, ends) = match self.dice.weighted(&[6, 8, 1, 1, 1]) {
             0 => (
                 self.dice.pick(&[
                     "echo stopping",
                     "echo \"preStop: draining\"",
                     "echo 'sleep 30; nginx -s quit'",
+                    "true",
+                    ":",
+                    "test 1 = 1",
+                    "[ 1 -eq 1 ]",
+                    "echo it\\'s time",
+                ]),
+                Ends::Well,
+            ),
+            1 => (
+                self.dice.pick(&[
                     "touch /tmp/draining",
                     "rm -f /tmp/healthy",
                     "date",
                     "echo done >> /tmp/log",
                     "echo stopping > /proc/1/fd/1",
                     "echo $(date) stopping",
-                    "true",
-                    ":",
                     "cd /tmp",
                     "export MODE=drain",
-                    "test 1 = 1",
-                    "[ 1 -eq 1 ]",
                     "mkdir -p /tmp/state",
                     "printf 'draining\\n'",
                     "sync",
                     "cat /run/app.pid",
                     "echo \"$HOSTNAME is stopping\" >&2",
-                    "echo it\\'s time",
                     "logger stopping",
                 ]),
-                Ends::Well,
+                Ends::Likely,
             ),
-            1 => ("false", Ends::Badly),
-            2 => ("kill -0 1", Ends::Either),
+            2 => ("false", Ends::Badly),
+            3 => ("kill -0 1", Ends::Either),
             _ => ("[ -f /run/x ]", Ends::Either),
         };
         Part { text: text.to_owned(), ends }
@@ -832,15 +874,16 @@ impl Writer {
     fn no_stop(&mut self) -> Part {
         self.says(C::NoStop);
         let text =
-            self.dice.pick(&["kill -HUP 1", "nginx -s reload", "kill -USR1 1", "kill -s HUP 1", "kill -WINCH 1"]);
-        Part::well(text)
+            self.dice.pick(&["kill -HUP 1", "nginx -s reload", "kill -USR1 1", "kill -s HUP 1", "pkill -USR2 app"]);
+        Part { text: text.to_owned(), ends: Ends::Likely }
     }
 
     // ---- what nobody can know
 
     fn program(&mut self) -> String {
         let number = self.number();
-        let program = self.dice.pick(&["drainctl", "/app/drain.sh", "python3 /app/drain.py", "java -jar /app/stop.jar"]);
+        let program =
+            self.dice.pick(&["drainctl", "/app/drain.sh", "python3 /app/drain.py", "java -jar /app/stop.jar"]);
         match self.dice.below(3) {
             0 => program.to_owned(),
             1 => format!("{program} --wait {number}"),
@@ -976,7 +1019,7 @@ impl Writer {
         let inner = Place { depth: place.depth - 1, times: 1, ..place };
         let first = if self.dice.percent(30) { self.block(inner).text } else { String::new() };
         let sleep = self.plain_sleep();
-        let ending = if self.dice.percent(20) {
+        let ending = if self.dice.percent(40) {
             self.says(C::Break);
             let item = self.dice.pick(&["break; ", "exit 0; ", "[ -f /run/x ] && break; ", "break\n"]);
             if item.starts_with('[') {

@@ -3,7 +3,7 @@
 dg_spend() {
   read -r dg <&8 && return
   echo "$DG_RUN bound" >&9
-  command kill -9 $$ ${DG_PARENT-}
+  command kill -9 ${DG_PARENT-} $$
   exit 137
 }
 dg_duration() {
@@ -25,4 +25,8 @@ kill() {
   case "$*" in
     '-0 '* | '-s 0 '*) read -r dg <&7 ;;
   esac
+}
+# Busybox has one of its own, which looks into /proc.
+killall() {
+  /bin/killall "$@"
 }

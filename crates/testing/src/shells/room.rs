@@ -6,14 +6,15 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use super::lines::{Hook, Shell};
 
 const BUILD: &str = include_str!("room.sh");
 const DRIVER: &str = include_str!("driver.sh");
 const PROLOGUE: &str = include_str!("prologue.sh");
+const START: &str = include_str!("start.sh");
 const STUB: &str = include_str!("stub.sh");
 /// The programs of a room.
 const STUBS: &str = "sleep kill sh bash dash ash busybox env nohup setsid timeout seq tail cat tee rm mkdir touch date \
@@ -87,13 +88,15 @@ impl Room {
         let words = namespaces().unwrap();
         let mut process = Command::new(words[0])
             .args(&words[1..])
-            .args(["--kill-child", "sh", "-c", BUILD, "room"])
+            // A session of its own: `kill 0` would reach the whole group, also what of it is outside.
+            .args(["--kill-child", "setsid", "sh", "-c", BUILD, "room"])
             .args([place.path().as_os_str(), shell.name().as_ref()])
             .env_clear()
             .envs([("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C")])
-            .envs([("PROLOGUE", PROLOGUE), ("STUB", STUB), ("STUBS", STUBS)])
+            .envs([("PROLOGUE", PROLOGUE), ("START", START), ("STUB", STUB), ("STUBS", STUBS)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut orders = process.stdin.take().unwrap();
@@ -111,7 +114,7 @@ impl Room {
         Room { shell, process, orders, answers, runs: 0, _place: place }
     }
 
-    /// Runs the hook's command. A run that does not end takes the room along, and the next one is in a new room.
+    /// Runs the hook's command. A run that does not end, or ends the room, is the last of it; the next one has a new one.
     pub fn run(&mut self, hook: &Hook) -> Run {
         self.runs += 1;
         let number = self.runs;
@@ -132,14 +135,14 @@ impl Room {
         order += "\n";
         self.orders.write_all(order.as_bytes()).unwrap();
         let mut record = Vec::new();
+        let until = Instant::now() + PATIENCE;
         loop {
-            let line = match self.answers.recv_timeout(PATIENCE) {
+            let line = match self.answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => {
+                Err(_) => {
                     *self = Room::new(self.shell);
                     return Run { record, status: None };
                 }
-                Err(RecvTimeoutError::Disconnected) => panic!("the room is gone: {:?}", hook.command),
             };
             // What an earlier run left in the background says nothing of this one.
             let Some(entry) = line.strip_prefix(&format!("{number} ")) else { continue };

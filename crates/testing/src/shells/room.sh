@@ -23,7 +23,7 @@ for name in dash bash busybox; do
   path=$(command -v $name) || continue
   take "$path" $name
 done
-take "$(command -v umount)" umount
+take "$(command -v chroot)" chroot
 take "$(command -v rm)" rm
 take "$(command -v mkdir)" mkdir
 # The stubs' own shell: the one that starts fastest.
@@ -32,13 +32,14 @@ if [ -e real/dash ]; then ln real/dash real/stubs; else ln real/bash real/stubs;
 if [ "$tested" = bash ]; then ln real/bash real/sh; fi
 
 printf '%s' "$PROLOGUE" > real/prologue
+printf '%s' "$START" > real/start
 printf '%s' "$STUB" > real/stub
 chmod +x real/stub
 for name in $STUBS; do ln -s ../real/stub "bin/$name"; done
 ln -s bin/wait-shutdown wait-shutdown
 ln -s ../bin/drain.sh app/drain.sh
 i=0
-while [ $i -lt 400 ]; do echo; i=$((i + 1)); done > real/budget
+while [ $i -lt 300 ]; do echo; i=$((i + 1)); done > real/budget
 for i in 0 1 2 3 4 5; do head -n $i real/budget > real/again/$i; done
 ln real/budget real/again/always
 
@@ -52,7 +53,8 @@ mount -o remount,ro,bind "$root"
 
 pivot_root . old
 cd /
-/real/umount -l /old
-unset PROLOGUE STUB STUBS
+# umount wants the machine's /proc.
+/real/chroot /old umount -l /
+unset PROLOGUE START STUB STUBS
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DG_SHELL="$tested"
 exec /real/stubs

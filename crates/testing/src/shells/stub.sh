@@ -32,35 +32,8 @@ esac
 dg_spend
 case $name in
   sh | bash | dash | ash)
-    case $name in
-      sh) real=$DG_SHELL ;;
-      ash) real=busybox ;;
-      *) real=$name ;;
-    esac
-    [ -e "/real/$real" ] || exit 127
-    [ "$name.$real" != sh.bash ] || real=sh
-    state=options
-    for word; do
-      shift
-      case $state.$word in
-        options.-*o | options.+*o) state=value ;;
-        value.*) state=options ;;
-        options.-*) case $word in -*c*) line=wanted ;; esac ;;
-        options.*)
-          state=rest
-          if [ "${line-}" = wanted ]; then
-            word=". /real/prologue
-$word"
-          else
-            echo "$DG_RUN took $DG_SECONDS $word" >&9
-            exit "$DG_STATUS"
-          fi
-          ;;
-      esac
-      set -- "$@" "$word"
-    done
-    if [ "$real" = busybox ]; then exec /real/busybox sh "$@"; fi
-    exec "/real/$real" "$@"
+    . /real/start
+    start "$name" "$@"
     ;;
   busybox)
     program=/bin/$1
@@ -88,7 +61,7 @@ $word"
     limit=$(thousandths "$1") spent=0
     shift
     kept=/tmp/.timeout.$$
-    ( DG_TIMEOUT=$$; export DG_TIMEOUT; "$@" ) 8</real/budget 9>"$kept"
+    (DG_TIMEOUT=$$; export DG_TIMEOUT; "$@" ) 8</real/budget 9>"$kept"
     status=$?
     while read -r run kind words; do
       takes=0

@@ -114,6 +114,13 @@ something cannot be read; `check` is the command that fails.")]
         #[arg(long, value_enum, default_value_t = ListFormat::Text)]
         format: ListFormat,
     },
+    /// Prints which forms of preStop hooks are read, and which commands stop a container
+    Hooks {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+
     /// Prints the container names that are known to be helpers, and where each stop time comes from
     Helpers {
         /// How to print it

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::files;
 use crate::files::input::{Input, inputs};
-use crate::judged::{Cause, Problem};
+use crate::judged::{Cause, Problem, Unjudged};
 use crate::report::timeline::words::{plain, title};
 use crate::report::timeline::{Explanation, View, Which, html, json, svg, text};
 use crate::terminal;
@@ -27,11 +27,14 @@ use draingate_core::world::World;
 /// Where something cannot be read, or there is nothing to draw. What could be read is drawn all the same.
 pub fn run(args: &ExplainArgs) -> Result<()> {
     let files = read(args)?;
-    let (mut explanations, problems) = explanations(&files, world(args)?, &args.namespace);
+    let (mut explanations, problems, unjudged) = explanations(&files, world(args)?, &args.namespace);
     if let Some(filter) = &args.object {
         explanations.retain(|explanation| is_named(explanation, filter));
     }
     problems.iter().for_each(tell);
+    for unjudged in &unjudged {
+        let _ = writeln!(std::io::stderr(), "draingate: {}", plain(&unjudged.to_string()));
+    }
     match &args.object {
         Some(filter) if explanations.is_empty() => bail!("no object named {filter:?} carries a pod"),
         None if explanations.is_empty() && problems.is_empty() => bail!("no object here carries a pod"),
@@ -56,10 +59,13 @@ pub struct File {
     pub text: String,
 }
 
-/// Every object in the files that carries a pod, in their order, and what could not be read. Policies, Namespaces and
+/// What there is to draw, what could not be read, and what was not judged.
+pub type Explained = (Vec<Explanation>, Vec<Problem>, Vec<Unjudged>);
+
+/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. Policies, Namespaces and
 /// Services among them are added to `world` first; objects that name no namespace are in `namespace`.
-pub fn explanations(files: &[File], mut world: World, namespace: &str) -> (Vec<Explanation>, Vec<Problem>) {
-    let (mut explanations, mut problems) = (Vec::new(), Vec::new());
+pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explained {
+    let (mut explanations, mut problems, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
     for File { name, text } in files {
         for object in context::objects(text) {
             if let Err((title, problem)) = objects::add(&mut world, &object.value, Some(namespace)) {
@@ -75,9 +81,10 @@ pub fn explanations(files: &[File], mut world: World, namespace: &str) -> (Vec<E
             // The policies were told about when the world got to know them.
             let news = |problem: &Problem| !matches!(problem.cause, Cause::Policy { .. });
             problems.extend(passed.problems.into_iter().filter(news));
+            unjudged.extend(passed.unjudged);
         }
     }
-    (explanations, problems)
+    (explanations, problems, unjudged)
 }
 
 /// An object as admitted and, where that makes a difference, as written.

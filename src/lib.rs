@@ -16,6 +16,7 @@ pub mod codes;
 pub mod explain;
 pub mod files;
 pub mod helpers;
+pub mod hooks;
 pub mod judged;
 pub mod locks;
 pub mod metrics;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
-use draingate::{check, codes, explain, helpers, observe, rehearse, run, scan, telemetry};
+use draingate::{check, codes, explain, helpers, hooks, observe, rehearse, run, scan, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,6 +53,7 @@ fn dispatch(command: Command) -> Result<u8> {
         }
         Command::Codes { code: Some(code), format } => print(&codes::one(code, format)?)?,
         Command::Codes { code: None, format } => print(&codes::list(format)?)?,
+        Command::Hooks { format } => print(&hooks::list(format)?)?,
         Command::Helpers { format } => print(&helpers::list(format)?)?,
         Command::Man { dir: Some(dir) } => clap_mangen::generate_to(Cli::command(), dir)?,
         Command::Man { dir: None } => {

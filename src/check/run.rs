@@ -12,10 +12,11 @@ use super::fix;
 use crate::cli::{BAD, CLEAN, CheckArgs, FINDINGS, FailOn, FixMode};
 use crate::files::input::{Input, inputs};
 use crate::files::{self, FileError};
-use crate::judged::{Judged, JudgedFile, Summary};
+use crate::judged::{Judged, JudgedFile, Summary, Unjudged};
 use crate::report;
 use crate::report::CheckFormat;
 use crate::report::human::Human;
+use crate::report::timeline::words::plain;
 use crate::terminal;
 use crate::walk::Walk;
 use crate::walk::context::{self, ContextObject};
@@ -106,6 +107,7 @@ impl Check {
                 }
                 let Some((file, written)) = file else { continue };
                 summary.add(file.summary);
+                self.note(&file.unjudged);
                 problems += file.problems.len();
                 self.unreadable += file.problems.len();
                 let written = format.add(Judged::File(&file), written);
@@ -158,6 +160,17 @@ impl Check {
             "{edited} edits {done}, {left} left that are not safe to make; check again without --fix for what remains"
         )?;
         Ok(CLEAN)
+    }
+
+    /// Says what nobody judged, whatever the format: it is no finding, and must not look like a clean result either.
+    fn note(&self, unjudged: &[Unjudged]) {
+        if !unjudged.is_empty() {
+            self.bar.suspend(|| {
+                for unjudged in unjudged {
+                    let _ = writeln!(io::stderr(), "draingate: {}", plain(&unjudged.to_string()));
+                }
+            });
+        }
     }
 
     fn complain(&mut self, error: &FileError) {

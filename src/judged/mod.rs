@@ -13,7 +13,7 @@ use draingate_core::judge::Verdict;
 use draingate_core::manifest::Document;
 
 pub use origin::{Location, Origin, Source};
-pub use problem::{Cause, Problem};
+pub use problem::{Cause, Problem, Unjudged};
 pub use result::{ContainerResult, FindingResult, Hold, ObjectResult, Term, Terms};
 
 /// What is reported as one: a file, or a workload of a cluster.
@@ -50,6 +50,14 @@ impl<'a> Judged<'a> {
         }
     }
 
+    /// What seems to hold pods, and was not judged.
+    pub fn unjudged(self) -> &'a [Unjudged] {
+        match self {
+            Judged::File(file) => &file.unjudged,
+            Judged::Workload(_) => &[],
+        }
+    }
+
     /// The document in which an object of it is written.
     pub fn document(self, object: &ObjectResult) -> Option<&'a Document<'a>> {
         match (self, &object.origin) {
@@ -70,6 +78,8 @@ pub struct JudgedFile<'t> {
     pub objects: Vec<ObjectResult>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// What seems to hold pods, and was not judged.
+    pub unjudged: Vec<Unjudged>,
     /// Counts.
     pub summary: Summary,
 }
@@ -81,6 +91,8 @@ pub struct Summary {
     pub objects: usize,
     /// Those that carry a pod and were not skipped.
     pub judged: usize,
+    /// Those of unknown kinds that seem to hold pods elsewhere.
+    pub unjudged: usize,
     /// Findings of severity error.
     pub errors: usize,
     /// Findings of severity warning.
@@ -92,6 +104,7 @@ impl Summary {
     pub fn add(&mut self, other: Summary) {
         self.objects += other.objects;
         self.judged += other.judged;
+        self.unjudged += other.unjudged;
         self.errors += other.errors;
         self.warnings += other.warnings;
     }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use draingate_core::subject::Kind;
 use draingate_core::unreadable::Unreadable;
 
 /// Something in a file that could not be read.
@@ -34,13 +33,34 @@ pub enum Cause {
     },
     /// It carries a pod that cannot be read.
     Object {
-        /// Its kind.
-        kind: Kind,
+        /// Its kind's name.
+        kind: Box<str>,
         /// The line of the object's first key, counted from 1.
         line: usize,
         /// The field, and what is wrong with it.
-        unreadable: Unreadable,
+        unreadable: Box<Unreadable>,
     },
+}
+
+/// An object that seems to hold pods where nobody looks for them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{file}:{line}: {kind} {namespace}/{name} is not judged: it seems to hold pods at {pointer}, \
+     and only a pod template at spec.template is looked for"
+)]
+pub struct Unjudged {
+    /// The path as given, `-` for standard input.
+    pub file: Arc<str>,
+    /// The line of the file, counted from 1.
+    pub line: usize,
+    /// Its kind's name.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// A JSON pointer to what looks like a pod's.
+    pub pointer: String,
 }
 
 impl fmt::Display for Cause {

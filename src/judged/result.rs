@@ -92,6 +92,10 @@ pub struct ContainerResult {
     pub hook: Option<u64>,
     /// How that is known.
     pub hook_source: HookSource,
+    /// When it is told to stop, of an app.
+    pub stops_at: Option<u64>,
+    /// T, of an app: how long what it is told lets it finish.
+    pub finish: Option<u64>,
     /// R, of an app.
     pub worst_case_request: Option<u64>,
     /// S, of a helper or native sidecar.
@@ -108,6 +112,8 @@ impl ContainerResult {
             role: container.role,
             hook: container.hook,
             hook_source: container.hook_source,
+            stops_at: if is_app { container.stops_at() } else { None },
+            finish: container.reading.as_ref().filter(|_| is_app).and_then(|reading| reading.finish),
             worst_case_request: is_app.then_some(container.request.value),
             stop: (!is_app).then_some(container.stop),
             done,
@@ -151,7 +157,7 @@ impl ObjectResult {
         let containers = pod.containers.iter().zip(&budget.done);
         ObjectResult {
             origin,
-            kind: subject.kind.as_str().into(),
+            kind: subject.kind_name.clone().into_owned().into(),
             namespace: namespace.to_owned(),
             name: subject.name.to_string(),
             verdict: judgement.verdict(),

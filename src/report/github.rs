@@ -46,7 +46,7 @@ impl Format for Github {
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
-        let Summary { objects, judged, errors, warnings } = summary;
+        let Summary { objects, judged, errors, warnings, .. } = summary;
         let mut out = String::new();
         let unsaid = input_problems.saturating_sub(self.problems);
         if unsaid > 0 {

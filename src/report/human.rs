@@ -78,7 +78,7 @@ impl Format for Human {
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
-        let Summary { objects, judged, errors, warnings } = *summary;
+        let Summary { objects, judged, unjudged, errors, warnings } = *summary;
         let mut parts = vec![
             format!(
                 "{} judged of {}",
@@ -93,6 +93,9 @@ impl Format for Human {
         }
         if self.skipped > 0 {
             parts.push(format!("{} skipped", self.skipped));
+        }
+        if unjudged > 0 {
+            parts.push(format!("{unjudged} not judged"));
         }
         if input_problems > 0 {
             parts.push(count(input_problems, "document cannot be read", "documents cannot be read"));

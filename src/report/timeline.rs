@@ -111,6 +111,9 @@ pub struct Lane {
     /// What an empty lane means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
+    /// What its hook does, part by part, where that is more than one wait.
+    #[serde(rename = "hook", skip_serializing_if = "Option::is_none")]
+    pub story: Option<String>,
 }
 
 /// Whose lane it is.
@@ -198,8 +201,8 @@ impl Timeline {
         let mut lanes = vec![traffic(pod)];
         for (container, done) in &ends {
             let told = match container.role {
-                Role::App => container.hook,
-                Role::Helper if is_early(container, budget) => container.hook,
+                Role::App => container.stops_at(),
+                Role::Helper if is_early(container, budget) => container.leaves_at(),
                 Role::Helper | Role::NativeSidecar => done.and_then(|done| done.checked_sub(container.stop)),
             };
             let mut draft = Draft { grace: pod.grace, at: Some(0), segments: Vec::new() };
@@ -229,6 +232,7 @@ impl Timeline {
                 sigkill: killed.then(|| pod.grace.max(sigterm.saturating_add(LEAST_STOP_SECONDS))),
                 segments: draft.segments,
                 note: None,
+                story: container.reading.as_ref().and_then(|reading| reading.story()),
             });
         }
         margin(pod, budget, &mut lanes);
@@ -244,7 +248,7 @@ impl Timeline {
 /// A helper that is told to stop while apps need it. A hook of unknown length may wait long enough.
 fn is_early(helper: &Container, budget: &Budget) -> bool {
     let before_apps = |hook| budget.apps_done.is_none_or(|done| hook < done);
-    helper.hook_source != HookSource::Assumed && helper.hook.is_some_and(before_apps)
+    helper.hook_source != HookSource::Assumed && helper.leaves_at().is_some_and(before_apps)
 }
 
 fn traffic(pod: &Pod) -> Lane {
@@ -262,6 +266,7 @@ fn traffic(pod: &Pod) -> Lane {
         sigkill: None,
         segments: draft.segments,
         note,
+        story: None,
     }
 }
 

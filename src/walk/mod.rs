@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::candidate::Candidate;
 use self::parsed::{Object, Parsed};
-use crate::judged::{JudgedFile, ObjectResult, Problem, Summary};
+use crate::judged::{JudgedFile, ObjectResult, Problem, Summary, Unjudged};
 use draingate_core::judge::{Judgement, View};
 use draingate_core::manifest::{self, Document};
 use draingate_core::world::World;
@@ -54,6 +54,8 @@ pub(crate) struct Passed {
     pub(crate) objects: usize,
     /// What could not be read. It takes nothing else with it.
     pub(crate) problems: Vec<Problem>,
+    /// What seems to hold pods where nobody looks.
+    pub(crate) unjudged: Vec<Unjudged>,
 }
 
 impl Walk<'_> {
@@ -74,7 +76,7 @@ impl Walk<'_> {
                     let candidate = Candidate::new(&subject, self.world, self.namespace);
                     each(&Found { candidate, object: &object });
                 }
-                Ok(None) => {}
+                Ok(None) => passed.unjudged.extend(object.unjudged(self.namespace)),
                 Err(problem) => passed.problems.push(problem),
             }
         }
@@ -85,7 +87,7 @@ impl Walk<'_> {
     pub fn file<'t>(&self, name: &str, text: &'t str, view: View) -> JudgedFile<'t> {
         let name: Arc<str> = name.into();
         let documents = manifest::documents(text);
-        let (mut objects, mut problems) = (Vec::new(), Vec::new());
+        let (mut objects, mut problems, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
         let mut summary = Summary::default();
         for document in &documents {
             let passed = self.document(&name, document, |found| {
@@ -94,8 +96,10 @@ impl Walk<'_> {
                 objects.push(result);
             });
             summary.objects += passed.objects;
+            summary.unjudged += passed.unjudged.len();
             problems.extend(passed.problems);
+            unjudged.extend(passed.unjudged);
         }
-        JudgedFile { name, documents, objects, problems, summary }
+        JudgedFile { name, documents, objects, problems, unjudged, summary }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::judged::{Cause, Location, Origin, Problem, Source};
+use crate::judged::{Cause, Location, Origin, Problem, Source, Unjudged};
 use draingate_core::manifest::{self, Document, Node, Place};
 use draingate_core::objects;
 use draingate_core::subject::{Kind, Subject};
@@ -53,8 +53,7 @@ pub(super) struct Object<'d> {
 impl<'d> Object<'d> {
     /// What is to be judged; `None` where it carries no pod. Objects that name no namespace are in `namespace`.
     pub(super) fn subject(&self, namespace: &str) -> Result<Option<Subject<'d>>, Problem> {
-        let text = |key| self.value.get(key).and_then(Value::as_str).unwrap_or_default();
-        let Some(kind) = Kind::of_object(text("apiVersion"), text("kind")) else {
+        let Some(kind) = Kind::of_value(self.value) else {
             // It is in the world already; here it is only looked at where it stands.
             return match objects::add(&mut World::default(), self.value, Some(namespace)) {
                 Ok(_) => Ok(None),
@@ -63,8 +62,30 @@ impl<'d> Object<'d> {
         };
         Subject::of_value(kind, self.value).map(Some).map_err(|unreadable| {
             let pointer = unreadable.pointer();
+            let (kind, unreadable) = (self.text("/kind").into(), Box::new(unreadable));
             self.problem(&pointer, Cause::Object { kind, line: self.line(), unreadable })
         })
+    }
+
+    /// What it is, where it carries no pod but seems to hold some elsewhere.
+    pub(super) fn unjudged(&self, namespace: &str) -> Option<Unjudged> {
+        let pointer = objects::pods_elsewhere(self.value)?;
+        let own = self.text("/metadata/namespace");
+        Some(Unjudged {
+            file: Arc::clone(self.parsed.file),
+            line: self.location(&pointer).line,
+            kind: self.text("/kind").to_owned(),
+            namespace: if own.is_empty() { namespace } else { own }.to_owned(),
+            name: match (self.text("/metadata/name"), self.text("/metadata/generateName")) {
+                ("", prefix) if !prefix.is_empty() => format!("{prefix}*"),
+                (name, _) => name.to_owned(),
+            },
+            pointer,
+        })
+    }
+
+    fn text(&self, pointer: &str) -> &'d str {
+        self.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
     pub(super) fn origin(&self) -> Origin {

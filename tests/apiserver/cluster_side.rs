@@ -117,7 +117,7 @@ fn good_policies_are_accepted_as_they_are() {
         json!({}),
         json!({"hook": {"type": "None"}}),
         json!({"hook": {"type": "HTTPGet", "httpGet": {"path": "/drain", "port": 8080}, "seconds": 0}}),
-        json!({"hook": {"type": "Exec", "exec": {"command": ["/bin/drain", ""]}, "seconds": 86400}}),
+        json!({"hook": {"type": "Exec", "exec": {"command": ["/bin/drain", ""]}, "seconds": 2592000}}),
         json!({
             "selector": {
                 "matchLabels": {"tier": "web"},
@@ -129,7 +129,7 @@ fn good_policies_are_accepted_as_they_are() {
             },
             "profile": "alb",
             "budget": {
-                "endpointPropagationSeconds": 20, "drainDelaySeconds": 0, "worstCaseRequestSeconds": 86400,
+                "endpointPropagationSeconds": 20, "drainDelaySeconds": 0, "worstCaseRequestSeconds": 2592000,
                 "safetyMarginSeconds": 5,
             },
             "hook": {"type": "Sleep"},
@@ -205,7 +205,7 @@ fn bad_policies_are_refused_with_the_reason() {
         (json!({"rules": {"no-such-rule": "Off"}}), "a rule's name is one of grace-budget, early-helper,"),
         (json!({"rules": {"no-readiness": "off"}}), r#"supported values: "Off", "Warning", "Error""#),
         (json!({"rules": {"no-readiness": false}}), r#"must be of type string: "boolean""#),
-        (json!({"budget": {"drainDelaySeconds": 86401}}), "should be less than or equal to 86400"),
+        (json!({"budget": {"drainDelaySeconds": 2592001}}), "should be less than or equal to 2592000"),
         (json!({"budget": {"drainDelaySeconds": -1}}), "should be greater than or equal to 0"),
         (json!({"budget": {"drainDelaySeconds": "5"}}), "must be of type integer"),
         (json!({"budget": {"drainDelay": 5}}), r#"unknown field "spec.budget.drainDelay""#),

@@ -119,7 +119,7 @@ impl Varied {
             json!({"example.com/a.b_c": "kept", "example.com/x": ""}),
             key("draingate.dev/drain-delay-seconds", "0"),
             key("draingate.dev/drain-delay-seconds", "-1"),
-            key("draingate.dev/worst-case-request-seconds", "86400"),
+            key("draingate.dev/worst-case-request-seconds", "2592000"),
             key("draingate.dev/worst-case-request-seconds", "500"),
             key("draingate.dev/hook", "none"),
             key("draingate.dev/hook", "some"),

@@ -78,7 +78,7 @@ fn bad_policies_are_refused_with_a_reason() {
         ("{hook: {type: Exec, exec: {command: [drain]}}}", "the hook type Exec takes exactly exec and seconds"),
         ("{hook: {type: Wait}}", "supported values: \"Sleep\", \"HTTPGet\", \"Exec\", \"None\""),
         ("{hook: {type: HTTPGet, seconds: 5, httpGet: {path: /, port: 0}}}", "spec.hook.httpGet.port"),
-        ("{budget: {worstCaseRequestSeconds: 86401}}", "should be less than or equal to 86400"),
+        ("{budget: {worstCaseRequestSeconds: 2592001}}", "should be less than or equal to 2592000"),
         ("{budget: {drainDelaySeconds: -1}}", "should be greater than or equal to 0"),
         ("{budget: {drainDelaySeconds: 5s}}", "spec.budget.drainDelaySeconds"),
         ("{budget: {drainDelay: 5}}", "unknown field \"spec.budget.drainDelay\""),

@@ -261,7 +261,10 @@ fn lists_and_policies_among_the_inputs_count() {
     assert_eq!(first["source"], json!({"file": "-", "document": 0, "line": 8}));
     let hook = &first["findings"][0];
     assert_eq!((hook["code"].as_str().unwrap(), &hook["line"]), ("undeclared-hook", &json!(17)));
-    assert_eq!(result["summary"], json!({"objects": 2, "judged": 1, "errors": 0, "warnings": 1, "problems": 0}));
+    assert_eq!(
+        result["summary"],
+        json!({"objects": 2, "judged": 1, "notJudged": 0, "errors": 0, "warnings": 1, "problems": 0})
+    );
 }
 
 #[test]
@@ -306,4 +309,106 @@ fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
 fn the_examples_of_this_repository_are_clean() {
     let ran = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--fail-on", "warning", "examples"], "");
     assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+/// A custom resource of each sort: one with a pod template, and two that hold pods elsewhere.
+const CUSTOM: &str = "\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: search, namespace: shop}
+spec:
+  template:
+    spec:
+      containers: [{name: search, ports: [{containerPort: 1}], lifecycle: {preStop: {sleep: {seconds: 700}}}}]
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledJob
+metadata: {name: worker, namespace: shop}
+spec:
+  jobTargetRef:
+    template:
+      spec:
+        containers: [{name: worker, image: worker:1}]
+---
+apiVersion: rabbitmq.com/v1beta1
+kind: RabbitmqCluster
+metadata: {name: queue}
+spec: {replicas: 3, terminationGracePeriodSeconds: 604800}
+---
+apiVersion: example.com/v1
+kind: Colour
+metadata: {name: red}
+spec: {hue: 0}
+";
+
+#[test]
+fn custom_resources_are_judged_by_their_own_names_or_named_as_not_judged() {
+    let files = folder(&[("custom.yaml", CUSTOM)]);
+    let result = check_json(files.path(), &["custom.yaml"], "");
+    let found = &result["results"];
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!((&found[0]["kind"], &found[0]["verdict"]), (&json!("Rollout"), &json!("fail")));
+    assert_eq!(found[0]["findings"][0]["pointer"], "/spec/template/spec/terminationGracePeriodSeconds");
+    assert_eq!(
+        result["notJudged"],
+        json!([
+            {"file": "custom.yaml", "line": 16, "kind": "ScaledJob", "namespace": "shop", "name": "worker",
+                "pointer": "/spec/jobTargetRef/template/spec/containers"},
+            {"file": "custom.yaml", "line": 21, "kind": "RabbitmqCluster", "namespace": "default", "name": "queue",
+                "pointer": "/spec/terminationGracePeriodSeconds"},
+        ])
+    );
+    assert_eq!(result["summary"]["notJudged"], 2);
+
+    for arguments in
+        [&["check", "custom.yaml"][..], &["check", "--format", "sarif", "custom.yaml"], &["explain", "custom.yaml"]]
+    {
+        let ran = run(files.path(), arguments, "");
+        let notes: Vec<_> = ran.err.lines().collect();
+        assert_eq!(
+            notes[0],
+            "draingate: custom.yaml:16: ScaledJob shop/worker is not judged: it seems to hold pods at \
+             /spec/jobTargetRef/template/spec/containers, and only a pod template at spec.template is looked for",
+            "{arguments:?}"
+        );
+        assert!(
+            notes[1].starts_with("draingate: custom.yaml:21: RabbitmqCluster default/queue is not judged"),
+            "{notes:?}"
+        );
+        assert_eq!(notes.len(), 2, "{notes:?}");
+    }
+    let human = run(files.path(), &["check", "custom.yaml"], "");
+    assert!(human.out.contains("1 pod or template judged of 4 objects"), "{}", human.out);
+    assert!(human.out.contains("2 not judged"), "{}", human.out);
+    // A note is no finding.
+    let alone = CUSTOM.split("---\n").nth(2).unwrap();
+    assert_eq!(run(files.path(), &["check", "--fail-on", "warning", "-"], alone).code, 0);
+}
+
+#[test]
+fn a_template_of_a_custom_resource_that_cannot_be_read_is_told_by_its_kind() {
+    let text = "apiVersion: example.com/v1\nkind: Fleet\nmetadata: {name: a}\nspec:\n  template:\n    spec:\n      containers: [7]\n";
+    let ran = run(Path::new("."), &["check", "-"], text);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("Fleet: spec.template.spec.containers[0]"), "{}", ran.out);
+}
+
+#[test]
+fn a_misplaced_grace_is_written_where_it_counts() {
+    let deployment = |before: &str, inside: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n{before}  template:\n    spec:\n{inside}      \
+             containers:\n        - name: app\n          ports: [{{containerPort: 1}}]\n          lifecycle: {{preStop: {{sleep: {{seconds: 10}}}}}}\n"
+        )
+    };
+    let ignored = deployment("  terminationGracePeriodSeconds: 60\n", "");
+    let ran = run(Path::new("."), &["check", "--fail-on", "warning", "-"], &ignored);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let fixed = run(Path::new("."), &["check", "--fix", "-"], &ignored).out;
+    let both = deployment("  terminationGracePeriodSeconds: 60\n", "      terminationGracePeriodSeconds: 60\n");
+    assert_eq!(fixed, both);
+    assert_eq!(run(Path::new("."), &["check", "--fail-on", "warning", "-"], &both).code, 0);
+    // Less than the pod has now is not taken for granted.
+    let less = deployment("  terminationGracePeriodSeconds: 5\n", "");
+    assert_eq!(run(Path::new("."), &["check", "--fix", "-"], &less).out, "");
 }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use draingate::cli::ListFormat;
-use draingate::{codes, helpers};
+use draingate::{codes, helpers, hooks};
 use draingate_core::finding::{Code, Finding, Severity};
 use draingate_core::judge::{View, judge};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::World;
-use draingate_core::{manifest, objects};
+use draingate_core::{manifest, nodes, objects};
 use draingate_testing::written;
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ fn findings(code: Code, yaml: &str, world: &mut World) -> Vec<Finding> {
     for document in manifest::documents(yaml) {
         let object: Value = manifest::parse(&document).unwrap_or_else(|problem| panic!("{code}: {problem}\n{yaml}"));
         let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
-        match Kind::of_object(&text("apiVersion"), &text("kind")) {
+        match Kind::of_value(&object) {
             Some(kind) => subjects.push((kind, object)),
             None => assert_eq!(objects::add(world, &object, None), Ok(true), "{code}: {}", text("kind")),
         }
@@ -164,13 +164,19 @@ fn a_row_is_of_its_own_rule() {
     }
 }
 
-/// A page holds exactly what a command prints.
-fn holds(page: &str, table: &str) {
+/// A page holds exactly what a command prints: each table where its heading stands.
+fn holds(page: &str, tables: &str) {
     let path = docs().join(page);
-    let text = fs::read_to_string(&path).unwrap();
-    let quoted: String = text.split_inclusive('\n').filter(|line| line.starts_with('|')).collect();
-    assert!(!quoted.is_empty(), "docs/{page} has no table");
-    written::same(&path, &text.replacen(&quoted, table, 1));
+    let mut text = fs::read_to_string(&path).unwrap();
+    for table in tables.split("\n\n") {
+        let table = format!("{}\n", table.trim_end());
+        let heading = table.split_inclusive('\n').next().unwrap();
+        let start = text.find(heading).unwrap_or_else(|| panic!("docs/{page} has no table {heading}"));
+        let rows = text[start..].split_inclusive('\n').take_while(|line| line.starts_with('|'));
+        let end = start + rows.map(str::len).sum::<usize>();
+        text.replace_range(start..end, &table);
+    }
+    written::same(&path, &text);
 }
 
 #[test]
@@ -183,8 +189,27 @@ fn the_index_has_a_row_for_every_code() {
 }
 
 #[test]
+fn the_page_of_node_limits_has_the_table_and_its_sources() {
+    let row = |nodes: &nodes::TakenAway| {
+        let nodes::TakenAway { name, label, value, seconds, .. } = nodes;
+        format!("| {name} | `{label}: {value}` | {seconds} s |\n")
+    };
+    let rows: String = nodes::KNOWN.iter().map(row).collect();
+    holds("codes/node-limit.md", &format!("| nodes | label | at most |\n| --- | --- | --- |\n{rows}"));
+    let page = page(Code::NodeLimit);
+    for nodes in &nodes::KNOWN {
+        assert!(page.contains(&format!("<{}>", nodes.source)), "{}", nodes.name);
+    }
+}
+
+#[test]
 fn the_page_of_helpers_is_the_table() {
     holds("helpers.md", &helpers::list(ListFormat::Markdown).unwrap());
+}
+
+#[test]
+fn the_page_of_hooks_is_its_tables() {
+    holds("hooks.md", &hooks::list(ListFormat::Markdown).unwrap());
 }
 
 fn draingate(args: &[&str]) -> Output {

@@ -37,10 +37,10 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: a-day, annotations: {draingate.dev/max-seconds: "1"}}
+metadata: {name: a-month, annotations: {draingate.dev/max-seconds: "1"}}
 spec:
   containers:
-  - {name: app, ports: [{containerPort: 1}], lifecycle: {preStop: {exec: {command: [sleep, "86400"]}}}}
+  - {name: app, ports: [{containerPort: 1}], lifecycle: {preStop: {exec: {command: [sleep, "2592000"]}}}}
   - {name: vector}
 ---
 apiVersion: v1
@@ -53,7 +53,7 @@ spec:
 
 fn explained(name: &str, text: &str) -> Vec<Explanation> {
     let file = File { name: name.into(), text: text.into() };
-    let (explanations, _) = explanations(&[file], World::default(), "default");
+    let (explanations, ..) = explanations(&[file], World::default(), "default");
     assert!(!explanations.is_empty(), "{name}");
     explanations
 }
@@ -303,9 +303,9 @@ fn one_of_several_is_named() {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     };
-    let (code, drawn, _) = answer(&["-n", "shop", "pod/a-day"]);
+    let (code, drawn, _) = answer(&["-n", "shop", "pod/a-month"]);
     assert_eq!((code, drawn.lines().filter(|line| line.contains("standard input")).count()), (0, 1), "{drawn}");
-    assert!(drawn.starts_with("Pod shop/a-day "), "{drawn}");
+    assert!(drawn.starts_with("Pod shop/a-month "), "{drawn}");
     let (code, drawn, told) = answer(&["--format", "svg"]);
     assert_eq!((code, drawn.as_str()), (2, ""));
     assert!(told.contains("3 objects carry a pod"), "{told}");

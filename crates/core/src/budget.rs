@@ -130,7 +130,13 @@ fn hook_term(container: &Container) -> Term {
         HookSource::Injected => ", injected",
         HookSource::Written | HookSource::None => "",
     };
-    Term { what: "hold".into(), seconds: container.hook, note: format!("{kind} of {:?}{known}", container.name()) }
+    let story = container.reading.as_ref().and_then(|reading| reading.story());
+    let story = story.map(|story| format!(": {story}")).unwrap_or_default();
+    Term {
+        what: "hold".into(),
+        seconds: container.hook,
+        note: format!("{kind} of {:?}{known}{story}", container.name()),
+    }
 }
 
 fn hold_term(pod: &Pod, settings: &Settings) -> Term {

@@ -12,7 +12,7 @@ use super::pod::{Pod, Record, Role};
 use super::policy::Controllers;
 use super::rules::{self, Facts};
 use super::settings::{SettingProblem, Settings};
-use super::subject::{Kind, Subject};
+use super::subject::{Kind, Maker, Subject};
 use super::text::quote;
 use super::world::Context;
 
@@ -274,6 +274,9 @@ fn skip(subject: &Subject, context: &Context, settings: &Settings) -> Option<Ski
 
 /// A controller that is not one of Kubernetes' own may compare its pods with its wish.
 fn has_foreign_controller(subject: &Subject) -> bool {
+    if subject.kind == Kind::Custom(Maker::Own) {
+        return true;
+    }
     let Some(owner) = subject.controller.as_ref().filter(|_| subject.kind == Kind::Pod) else { return false };
     !matches!(
         Kind::of_object(&owner.api_version, &owner.kind),

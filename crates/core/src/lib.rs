@@ -11,7 +11,7 @@
 //! 2. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON, read by [`json`]; or why it is
 //!    [`unreadable`].
 //! 3. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source. [`objects`] fills a
-//!    [`world::World`] with them, out of what [`manifest`] reads.
+//!    [`world::World`] with them, out of what [`manifest`] reads. [`nodes`]: what they grant a pod that asks for Spot.
 //! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks, which [`hooks`] reads.
 //! 5. [`budget`]: the grace-budget inequality.
 //! 6. [`plan`]: the hooks and the grace to inject, all or nothing; [`patch`] writes them down.
@@ -26,9 +26,11 @@ pub mod hooks;
 pub mod json;
 pub mod judge;
 pub mod keys;
+mod kind;
 pub mod manifest;
 pub mod messages;
 pub mod mode;
+pub mod nodes;
 pub mod objects;
 pub mod patch;
 pub mod plan;
@@ -44,5 +46,5 @@ pub mod unreadable;
 pub mod versions;
 pub mod world;
 
-/// The longest setting or hook that is believed, in seconds: one day.
-pub const MAX_SECONDS: u64 = 86_400;
+/// The longest setting or hook that is believed, in seconds: 30 days, since RabbitMQ's own operator writes a week.
+pub const MAX_SECONDS: u64 = 2_592_000;

@@ -1,9 +1,11 @@
-//! The objects that a judgement is made among: policies, Namespaces and Services, out of manifests.
+//! The objects that a judgement is made among: policies, Namespaces and Services, out of manifests. And those that nobody
+//! here can judge, although they hold pods.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::keys;
 use crate::policy::{Policy, PolicyKind};
 use crate::world::World;
 
@@ -57,7 +59,114 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
     Ok(true)
 }
 
+/// Groups whose objects write about pods without making any: policies, and the schemas of kinds.
+const NO_PODS: [&str; 4] = ["draingate.dev", "kyverno.io", "constraints.gatekeeper.sh", "templates.gatekeeper.sh"];
+
+/// Where an object of an unknown kind seems to hold pods: a JSON pointer to the first sign of one below its `spec`. That is
+/// a list of containers, a container with an image, a grace, or something called a pod template.
+pub fn pods_elsewhere(object: &Value) -> Option<String> {
+    let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (group, _) = text("apiVersion").rsplit_once('/')?;
+    let built_in = !group.contains('.') || group.ends_with(".k8s.io");
+    if built_in || text("kind").is_empty() || NO_PODS.contains(&group) {
+        return None;
+    }
+    let mut stack = vec![("/spec".to_owned(), object.get("spec")?)];
+    while let Some((at, value)) = stack.pop() {
+        match value {
+            Value::Object(entries) => {
+                if let Some((key, _)) = entries.iter().find(|(key, value)| is_sign(key, value)) {
+                    return Some(format!("{at}/{}", keys::escape(key)));
+                }
+                stack.extend(entries.iter().rev().map(|(key, value)| (format!("{at}/{}", keys::escape(key)), value)));
+            }
+            Value::Array(items) => {
+                stack.extend(items.iter().enumerate().rev().map(|(index, item)| (format!("{at}/{index}"), item)));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn is_sign(key: &str, value: &Value) -> bool {
+    let has = |value: &Value, key: &str| value.get(key).is_some_and(Value::is_string);
+    match (key, value) {
+        ("containers", Value::Array(items)) => items.iter().any(|item| has(item, "image") || has(item, "name")),
+        ("container", Value::Object(_)) => has(value, "image"),
+        ("podTemplate" | "podTemplateSpec", Value::Object(template)) => {
+            template.get("spec").is_some_and(Value::is_object)
+        }
+        ("terminationGracePeriodSeconds", Value::Number(_)) => true,
+        _ => false,
+    }
+}
+
 fn pairs(value: Option<&Value>) -> BTreeMap<String, String> {
     let entries = value.and_then(Value::as_object).into_iter().flatten();
     entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::pods_elsewhere;
+
+    fn at(api_version: &str, spec: Value) -> Option<String> {
+        pods_elsewhere(&json!({"apiVersion": api_version, "kind": "Any", "spec": spec}))
+    }
+
+    #[test]
+    fn pods_are_seen_wherever_they_are() {
+        let containers = json!([{"name": "app", "image": "app:1"}]);
+        for (spec, pointer) in [
+            (json!({"replicas": 2, "containers": containers}), "/spec/containers"),
+            (
+                json!({"jobTargetRef": {"template": {"spec": {"containers": containers}}}}),
+                "/spec/jobTargetRef/template/spec/containers",
+            ),
+            (
+                json!({"override": {"statefulSet": {"spec": {"template": {"spec": {"containers": [{"name": "rabbitmq"}]}}}}}}),
+                "/spec/override/statefulSet/spec/template/spec/containers",
+            ),
+            (
+                json!({"templates": [{"name": "a"}, {"name": "b", "container": {"image": "app:1"}}]}),
+                "/spec/templates/1/container",
+            ),
+            (json!({"nodeSets": [{"podTemplate": {"spec": {}}}]}), "/spec/nodeSets/0/podTemplate"),
+            (json!({"terminationGracePeriodSeconds": 604800}), "/spec/terminationGracePeriodSeconds"),
+            (json!({"a/b": {"containers": containers}}), "/spec/a~1b/containers"),
+        ] {
+            assert_eq!(at("example.com/v1", spec.clone()).as_deref(), Some(pointer), "{spec}");
+        }
+    }
+
+    #[test]
+    fn what_only_writes_about_pods_holds_none() {
+        let containers = json!({"containers": [{"name": "app", "image": "app:1"}]});
+        for group in [
+            "v1",
+            "apps/v1",
+            "policy/v1",
+            "admissionregistration.k8s.io/v1",
+            "kyverno.io/v1",
+            "draingate.dev/v1alpha1",
+            "",
+        ] {
+            assert_eq!(at(group, containers.clone()), None, "{group}");
+        }
+        for spec in [
+            json!({}),
+            json!(null),
+            json!({"containers": []}),
+            json!({"containers": ["app"]}),
+            json!({"containers": 3, "container": "app", "podTemplate": "name"}),
+            json!({"properties": {"containers": {"type": "array"}, "terminationGracePeriodSeconds": {"type": "integer"}}}),
+        ] {
+            assert_eq!(at("example.com/v1", spec.clone()), None, "{spec}");
+        }
+        assert_eq!(pods_elsewhere(&json!({"spec": containers})), None);
+        assert_eq!(pods_elsewhere(&json!({"apiVersion": "example.com/v1", "spec": containers})), None);
+    }
 }

@@ -103,17 +103,17 @@ impl Writer {
     }
 
     fn grace(&mut self, subject: &Subject, standing: &Pod, record: Option<&Record>, plan: &Plan) {
-        let path = "/spec/terminationGracePeriodSeconds";
         let ours = record.and_then(|record| record.grace).filter(|change| change.to == standing.grace);
         let wanted = match (plan.grace, ours) {
             (Some(change), _) => change.to,
             (None, Some(change)) => change.from,
             (None, None) => return,
         };
+        let path = || format!("/spec/{}", subject.kind.grace_field());
         match subject.pod.spec.termination_grace_period_seconds {
             Some(_) if wanted == standing.grace => {}
-            Some(_) => self.replace(path, json!(wanted)),
-            None => self.add(path, json!(wanted)),
+            Some(_) => self.replace(&path(), json!(wanted)),
+            None => self.add(&path(), json!(wanted)),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::hooks::{self, Length, Reading};
 use super::keys;
 use super::policy::{AppliesTo, HelperRole, Hook};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Sourced, container_annotation, seconds};
-use super::subject::{self, Handler, IntOrString, Subject};
+use super::subject::{self, Handler, IntOrString, Kind, Subject};
 use super::world::Context;
 
 /// What a container is to the others.
@@ -202,9 +202,6 @@ impl Record {
     }
 }
 
-/// What an absent `terminationGracePeriodSeconds` means, in seconds.
-pub const DEFAULT_GRACE_SECONDS: u64 = 30;
-
 impl<'a> Pod<'a> {
     /// Reads the pod as it stands; hooks that equal `record` are ours.
     pub fn read(
@@ -215,7 +212,9 @@ impl<'a> Pod<'a> {
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Pod<'a> {
         let spec = &subject.pod.spec;
-        let all_helpers = spec.containers.iter().all(|c| settings.role_of(&c.name) == HelperRole::Helper);
+        // Knative gives each container of a pod the same hook: none leaves before the others.
+        let all_helpers = subject.kind.is_knative()
+            || spec.containers.iter().all(|c| settings.role_of(&c.name) == HelperRole::Helper);
         let role = |c: &subject::Container| match settings.role_of(&c.name) {
             HelperRole::Helper if !all_helpers => Role::Helper,
             _ => Role::App,
@@ -262,7 +261,7 @@ impl<'a> Pod<'a> {
             .collect();
         lone_annotations(subject, problems);
         Pod {
-            grace: grace(spec.termination_grace_period_seconds),
+            grace: grace(spec.termination_grace_period_seconds, subject.kind),
             hold,
             hold_reason,
             service,
@@ -291,9 +290,9 @@ impl<'a> Pod<'a> {
 }
 
 /// G: absent is 30, negative counts as 1, as the API server has it.
-fn grace(seconds: Option<i64>) -> u64 {
+fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
     match seconds {
-        None => DEFAULT_GRACE_SECONDS,
+        None => kind.default_grace(),
         Some(seconds) => u64::try_from(seconds).unwrap_or(1),
     }
 }

@@ -70,19 +70,19 @@ pub struct PolicySpec {
 pub struct BudgetSpec {
     /// E: from the deletion until the last data plane has stopped sending new work.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub endpoint_propagation_seconds: Option<u64>,
     /// D: an extra settling wait after that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub drain_delay_seconds: Option<u64>,
     /// R: the longest that work accepted at the last moment may still take.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub worst_case_request_seconds: Option<u64>,
     /// M: slack for jitter.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub safety_margin_seconds: Option<u64>,
 }
 
@@ -95,11 +95,11 @@ pub struct GracePeriodSpec {
     pub adjust: Option<Adjust>,
     /// The ceiling of what is raised, in seconds. A DrainPolicy can only lower it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub max_seconds: Option<u64>,
     /// The grace that the nodes really grant, in seconds (Spot: 15).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub node_limit_seconds: Option<u64>,
 }
 
@@ -112,7 +112,7 @@ pub struct HelperSpec {
     pub name: String,
     /// S: seconds from SIGTERM to exit; 2 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub stop_seconds: Option<u64>,
     /// App takes a name out of the helpers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,7 +145,7 @@ pub struct HookSpec {
     pub exec: Option<ExecSpec>,
     /// How long an HTTPGet or Exec hook takes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 86400))]
+    #[schemars(range(min = 0, max = 2_592_000))]
     pub seconds: Option<u64>,
 }
 

@@ -1,4 +1,5 @@
-//! The subject of a judgement: a pod, or one of the eight other kinds that carry a pod template.
+//! The subject of a judgement: a pod, one of the eight other built-in kinds that carry a pod template, or a custom resource
+//! that has one at `spec.template`.
 //!
 //! Parsing takes what the decision needs, borrowed from the bytes, and passes over everything else ([`json`](super::json)), so
 //! fields that Draingate has never heard of cannot disturb it.
@@ -12,118 +13,19 @@ use serde_json::Value;
 
 use super::hooks::Variable;
 use super::keys;
+use super::nodes::{self, Affinity, NodeSelector, TakenAway};
 use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
 use super::unreadable::{Unreadable, read};
 
-/// The kinds that carry a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A pod itself.
-    Pod,
-    /// core/v1
-    ReplicationController,
-    /// core/v1
-    PodTemplate,
-    /// apps/v1
-    ReplicaSet,
-    /// apps/v1
-    Deployment,
-    /// apps/v1
-    StatefulSet,
-    /// apps/v1
-    DaemonSet,
-    /// batch/v1
-    Job,
-    /// batch/v1
-    CronJob,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 9] = [
-        Kind::Pod,
-        Kind::ReplicationController,
-        Kind::PodTemplate,
-        Kind::ReplicaSet,
-        Kind::Deployment,
-        Kind::StatefulSet,
-        Kind::DaemonSet,
-        Kind::Job,
-        Kind::CronJob,
-    ];
-
-    /// The kind with this API group and name, if it carries a pod.
-    pub fn of(group: &str, kind: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|k| k.as_str() == kind && k.group() == group)
-    }
-
-    /// The kind of an object with this `apiVersion` and `kind`, if it carries a pod.
-    pub fn of_object(api_version: &str, kind: &str) -> Option<Kind> {
-        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-        Kind::of(group, kind)
-    }
-
-    /// The kind's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Pod => "Pod",
-            Kind::ReplicationController => "ReplicationController",
-            Kind::PodTemplate => "PodTemplate",
-            Kind::ReplicaSet => "ReplicaSet",
-            Kind::Deployment => "Deployment",
-            Kind::StatefulSet => "StatefulSet",
-            Kind::DaemonSet => "DaemonSet",
-            Kind::Job => "Job",
-            Kind::CronJob => "CronJob",
-        }
-    }
-
-    /// The kind's API group; empty for core.
-    pub fn group(self) -> &'static str {
-        match self {
-            Kind::Pod | Kind::ReplicationController | Kind::PodTemplate => "",
-            Kind::Job | Kind::CronJob => "batch",
-            _ => "apps",
-        }
-    }
-
-    /// JSON pointer from the object to its pod: the part that has `metadata` and `spec`.
-    pub fn pod_pointer(self) -> &'static str {
-        match self {
-            Kind::Pod => "",
-            Kind::PodTemplate => "/template",
-            Kind::CronJob => "/spec/jobTemplate/spec/template",
-            _ => "/spec/template",
-        }
-    }
-
-    /// The same as a field path, as people write it in YAML: `spec.template.`; empty for a pod.
-    pub fn pod_path(self) -> &'static str {
-        match self {
-            Kind::Pod => "",
-            Kind::PodTemplate => "template.",
-            Kind::CronJob => "spec.jobTemplate.spec.template.",
-            _ => "spec.template.",
-        }
-    }
-
-    /// Whether its pods run to an end and are therefore never judged.
-    pub fn runs_to_completion(self) -> bool {
-        matches!(self, Kind::Job | Kind::CronJob)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use super::kind::{Kind, Maker};
 
 /// What is judged: an object and the pod in it.
 #[derive(Debug)]
 pub struct Subject<'a> {
     /// What kind of object carries the pod.
     pub kind: Kind,
+    /// That kind's name, as the object has it: a custom resource's is its own.
+    pub kind_name: Cow<'a, str>,
     /// The object's name; of a pod that has none yet, its `generateName` and a star.
     pub name: Cow<'a, str>,
     /// The object's namespace, where it names one.
@@ -134,6 +36,22 @@ pub struct Subject<'a> {
     pub rollout: Rollout<'a>,
     /// The pod, or the template of its pods.
     pub pod: PodTemplate<'a>,
+    /// A grace beside the object's own spec.
+    stray_beside: Option<StrayGrace>,
+    /// A grace in the object's own spec, which is not its pod's.
+    stray_own: Option<StrayGrace>,
+    /// A grace in the pod's spec under a name that the kind refuses.
+    stray_refused: Option<i64>,
+}
+
+/// A `terminationGracePeriodSeconds` that is not the pod's.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum StrayGrace {
+    /// With this value.
+    Seconds(i64),
+    /// With something that is no number.
+    Other(IgnoredAny),
 }
 
 /// The `metadata` and `spec` of a pod or a pod template.
@@ -145,6 +63,8 @@ pub struct PodTemplate<'a> {
     /// Containers and grace.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub spec: PodSpec<'a>,
+    #[serde(rename = "terminationGracePeriodSeconds")]
+    stray_grace: Option<StrayGrace>,
 }
 
 /// What of an object's metadata matters here.
@@ -283,12 +203,24 @@ pub struct PodSpec<'a> {
     priority_class_name: Option<Text<'a>>,
     #[serde(borrow)]
     os: Option<Os<'a>>,
+    /// Knative's own word for the grace.
+    timeout_seconds: Option<i64>,
+    node_selector: Option<NodeSelector>,
+    #[serde(borrow)]
+    affinity: Option<Affinity<'a>>,
     /// Regular containers.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub containers: Bounded<Container<'a>, MOST_CONTAINERS>,
     /// Init containers; those with `restartPolicy: Always` are native sidecars.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub init_containers: Bounded<Container<'a>, MOST_CONTAINERS>,
+}
+
+impl PodSpec<'_> {
+    /// The nodes that can be taken away at short notice, where the pod asks for such.
+    pub fn taken_away(&self) -> Option<&'static TakenAway> {
+        nodes::bound_to(self.node_selector, self.affinity.as_ref())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -321,6 +253,8 @@ pub struct Container<'a> {
     pub liveness_probe: Option<Probe>,
     /// Startup probe.
     pub startup_probe: Option<Probe>,
+    #[serde(rename = "terminationGracePeriodSeconds")]
+    stray_grace: Option<StrayGrace>,
 }
 
 impl<'a> Container<'a> {
@@ -366,6 +300,7 @@ struct EnvVar<'a> {
 pub struct Lifecycle<'a> {
     /// The preStop hook.
     pub pre_stop: Option<Handler<'a>>,
+    stray_grace: Option<StrayGrace>,
     has_more: bool,
 }
 
@@ -389,8 +324,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Lifecycle<'a> {
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     if key.as_str() == "preStop" {
                         out.pre_stop = map.next_value()?;
+                        continue;
+                    }
+                    out.has_more = true;
+                    if key.as_str() == "terminationGracePeriodSeconds" {
+                        out.stray_grace = map.next_value()?;
                     } else {
-                        out.has_more = true;
                         map.next_value::<IgnoredAny>()?;
                     }
                 }
@@ -526,6 +465,8 @@ struct Carrier<'a> {
     template: Option<PodTemplate<'a>>,
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     spec: CarrierSpec<'a>,
+    #[serde(rename = "terminationGracePeriodSeconds")]
+    stray_grace: Option<StrayGrace>,
 }
 
 #[derive(Default, Deserialize)]
@@ -538,6 +479,27 @@ struct CarrierSpec<'a> {
     replicas: Option<i64>,
     #[serde(borrow, alias = "updateStrategy")]
     strategy: Option<Strategy<'a>>,
+    #[serde(rename = "terminationGracePeriodSeconds")]
+    stray_grace: Option<StrayGrace>,
+}
+
+/// Of a custom resource only the template is known: what else is in it may have any shape.
+#[derive(Default, Deserialize)]
+struct CustomResource<'a> {
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    metadata: Metadata<'a>,
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    spec: CustomSpec<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct CustomSpec<'a> {
+    #[serde(borrow)]
+    template: Option<PodTemplate<'a>>,
+    #[serde(rename = "terminationGracePeriodSeconds")]
+    stray_grace: Option<StrayGrace>,
 }
 
 #[derive(Default, Deserialize)]
@@ -552,7 +514,9 @@ struct JobSpec<'a> {
     template: Option<PodTemplate<'a>>,
 }
 
-fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -565,6 +529,7 @@ impl<'a> Subject<'a> {
     pub fn parse(kind: Kind, text: &'a str) -> Result<Subject<'a>, Unreadable> {
         match kind {
             Kind::Pod => Ok(Subject::of_pod(read(text)?)),
+            Kind::Custom(maker) => Ok(Subject::of_custom(maker, read(text)?)),
             _ => Ok(Subject::of_carrier(kind, read(text)?)),
         }
     }
@@ -576,6 +541,9 @@ impl<'a> Subject<'a> {
     pub fn of_value(kind: Kind, object: &'a Value) -> Result<Subject<'a>, Unreadable> {
         let subject = match kind {
             Kind::Pod => PodTemplate::deserialize(object).map(Subject::of_pod),
+            Kind::Custom(maker) => {
+                CustomResource::deserialize(object).map(|resource| Subject::of_custom(maker, resource))
+            }
             _ => Carrier::deserialize(object).map(|carrier| Subject::of_carrier(kind, carrier)),
         };
         // Only a failure pays for the path of the field.
@@ -586,14 +554,29 @@ impl<'a> Subject<'a> {
     }
 
     fn of_carrier(kind: Kind, carrier: Carrier<'a>) -> Subject<'a> {
-        let Carrier { metadata, template, spec } = carrier;
+        let Carrier { metadata, template, spec, stray_grace } = carrier;
         let pod = match kind {
             Kind::PodTemplate => template,
             Kind::CronJob => spec.job_template.and_then(|job| job.spec.template),
             _ => spec.template,
         };
         let rollout = Rollout { replicas: spec.replicas, strategy: spec.strategy };
-        Subject::new(kind, metadata, rollout, pod.unwrap_or_default())
+        let subject = Subject::new(kind, metadata, rollout, pod.unwrap_or_default());
+        Subject { stray_beside: stray_grace, stray_own: spec.stray_grace, ..subject }
+    }
+
+    fn of_custom(maker: Maker, resource: CustomResource<'a>) -> Subject<'a> {
+        let CustomResource { kind, metadata, spec } = resource;
+        let mut pod = spec.template.unwrap_or_default();
+        let mut stray_refused = None;
+        if maker == Maker::Knative {
+            stray_refused = pod.spec.termination_grace_period_seconds.take();
+            pod.spec.termination_grace_period_seconds = pod.spec.timeout_seconds;
+        }
+        // The spec of a resource that nobody here knows may have a grace of its own.
+        let stray_own = spec.stray_grace.filter(|_| maker == Maker::BuiltIn);
+        let subject = Subject::new(Kind::Custom(maker), metadata, Rollout::default(), pod);
+        Subject { kind_name: kind.into_inner(), stray_own, stray_refused, ..subject }
     }
 
     /// A pod that has been read already.
@@ -609,12 +592,49 @@ impl<'a> Subject<'a> {
             _ => Cow::Borrowed(""),
         };
         let controller = metadata.owner_references.iter().find(|owner| owner.controller == Some(true)).cloned();
-        Subject { kind, name, namespace: metadata.namespace, controller, rollout, pod }
+        Subject {
+            kind,
+            kind_name: Cow::Borrowed(kind.as_str()),
+            name,
+            namespace: metadata.namespace,
+            controller,
+            rollout,
+            pod,
+            stray_beside: None,
+            stray_own: None,
+            stray_refused: None,
+        }
+    }
+
+    /// Every grace that Kubernetes ignores or refuses: its JSON pointer in the object, and its container.
+    pub fn stray_graces(&self) -> Vec<(String, Option<&Container<'a>>, StrayGrace)> {
+        const FIELD: &str = "/terminationGracePeriodSeconds";
+        let pod = self.kind.pod_pointer();
+        let mut strays = Vec::new();
+        let mut add = |stray: Option<StrayGrace>, within: &str, container| {
+            strays.extend(stray.map(|stray| (format!("{within}{FIELD}"), container, stray)));
+        };
+        add(self.stray_beside, "", None);
+        add(self.stray_own, "/spec", None);
+        add(self.pod.stray_grace, pod, None);
+        add(self.stray_refused.map(StrayGrace::Seconds), &format!("{pod}/spec"), None);
+        let spec = &self.pod.spec;
+        for (list, containers) in [("containers", &spec.containers), ("initContainers", &spec.init_containers)] {
+            for (index, container) in containers.iter().enumerate() {
+                let lifecycle = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.stray_grace);
+                if container.stray_grace.is_some() || lifecycle.is_some() {
+                    let within = format!("{pod}/spec/{list}/{index}");
+                    add(container.stray_grace, &within, Some(container));
+                    add(lifecycle, &format!("{within}/lifecycle"), Some(container));
+                }
+            }
+        }
+        strays
     }
 
     /// What there is more of than is judged.
     pub fn excess(&self) -> Option<String> {
-        let PodTemplate { metadata, spec } = &self.pod;
+        let PodTemplate { metadata, spec, .. } = &self.pod;
         if spec.containers.has_more() || spec.init_containers.has_more() {
             Some(format!("{MOST_CONTAINERS} containers"))
         } else if metadata.labels.has_more() {

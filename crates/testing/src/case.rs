@@ -35,6 +35,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether an API server sends objects of its kind to the webhook.
+    pub fn is_for_webhooks(&self) -> bool {
+        !matches!(self.kind, Kind::Custom(_))
+    }
+
     /// The subject as the bytes of a request.
     pub fn json(&self) -> String {
         self.subject.to_string()
@@ -138,7 +143,7 @@ fn read(path: &Path) -> Case {
     let mut world = World::default();
     let mut subjects = Vec::new();
     for document in &documents {
-        if let Some(kind) = subject_kind(document) {
+        if let Some(kind) = Kind::of_value(document) {
             subjects.push((kind, document.clone()));
         } else {
             add(&mut world, document).unwrap_or_else(|problem| panic!("{name}: {problem}"));
@@ -147,10 +152,6 @@ fn read(path: &Path) -> Case {
     let [(kind, subject)] = <[_; 1]>::try_from(subjects).unwrap_or_else(|s| panic!("{name}: {} subjects", s.len()));
     let namespace = namespace_of(&subject);
     Case { name, path: path.to_owned(), documents, world, subject, kind, namespace, expected }
-}
-
-fn subject_kind(document: &Value) -> Option<Kind> {
-    Kind::of_object(document["apiVersion"].as_str()?, document["kind"].as_str()?)
 }
 
 fn namespace_of(document: &Value) -> String {

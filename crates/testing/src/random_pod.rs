@@ -16,8 +16,10 @@ use crate::kubelet;
 
 /// Where every random pod lives.
 pub const NAMESPACE: &str = "shop";
-/// The longest hook that is believed.
+/// The longest setting and grace that are drawn.
 const DAY: u64 = 86_400;
+/// The longest setting or hook that is believed.
+const LONGEST: u64 = 30 * DAY;
 /// The record of what was injected.
 pub const RECORD: &str = "draingate.dev/injected";
 
@@ -329,9 +331,9 @@ impl RandomPod {
     pub fn hook_seconds(&self, container: &Container) -> Option<u64> {
         match (&container.hook, container.declared.seconds()) {
             (Hook::None, _) => Some(0),
-            (Hook::Sleep(seconds), _) => Some(*seconds).filter(|seconds| *seconds <= DAY),
+            (Hook::Sleep(seconds), _) => Some(*seconds).filter(|seconds| *seconds <= LONGEST),
             (_, Some(declared)) => Some(declared),
-            (Hook::ExecSleep(_, seconds), None) => seconds.filter(|seconds| *seconds <= DAY),
+            (Hook::ExecSleep(_, seconds), None) => seconds.filter(|seconds| *seconds <= LONGEST),
             (Hook::Unknown(_), None) => Some(self.hold()),
         }
     }
@@ -418,7 +420,7 @@ impl RandomPod {
         if app_waits && lacks(Role::App) && !can_wait {
             return None;
         }
-        if lacks(Role::App) && for_apps > DAY {
+        if lacks(Role::App) && for_apps > LONGEST {
             return Some(None);
         }
         let hook = |container: &Container, role, for_helpers| match role {
@@ -434,7 +436,7 @@ impl RandomPod {
             return None;
         }
         let for_helpers = if apps_done > 0 { apps_done + 1 } else { 0 };
-        if lacks(Role::Helper) && for_helpers > DAY {
+        if lacks(Role::Helper) && for_helpers > LONGEST {
             return Some(None);
         }
         Some(self.play(0, |container, role| hook(container, role, for_helpers)))
@@ -808,7 +810,7 @@ fn rarely<S: Strategy>(some: S) -> impl Strategy<Value = Option<S::Value>> {
 }
 
 fn written(share: f64) -> impl Strategy<Value = Written> {
-    let bad = prop::sample::select(vec!["", "abc", "-1", "1e3", "86401", "100000", "5s", " 5", "1.5"]);
+    let bad = prop::sample::select(vec!["", "abc", "-1", "1e3", "2592001", "10000000", "5s", " 5", "1.5"]);
     let some = prop_oneof![40 => seconds().prop_map(Written::Seconds), 1 => bad.prop_map(Written::Bad)];
     prop::option::weighted(share, some).prop_map(|written| written.unwrap_or(Written::Absent))
 }
@@ -916,10 +918,10 @@ fn hook() -> impl Strategy<Value = Hook> {
 fn endless() -> impl Strategy<Value = Hook> {
     let exec = |line: &str| Hook::ExecSleep(["sh", "-c", line].map(str::to_owned).to_vec(), None);
     prop::sample::select(vec![
-        Hook::Sleep(DAY + 1),
+        Hook::Sleep(LONGEST + 1),
         Hook::Sleep(i64::MAX.unsigned_abs()),
         exec("sleep infinity"),
-        exec("sleep 25h"),
+        exec("sleep 31d"),
         exec("sleep 99999999999999999999999 && x"),
     ])
 }

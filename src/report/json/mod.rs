@@ -1,7 +1,7 @@
 //! `--format json`: version 1 of the contract, one result a line.
 //!
 //! The results are written as they come. Only the problems are kept until the end, because JSON wants them
-//! in an array of their own; they are as many as documents are broken.
+//! in an array of their own, and so are the objects that were not judged; they are as many as documents are broken or strange.
 
 pub(super) mod v1;
 
@@ -13,6 +13,7 @@ use crate::judged::{Judged, Summary};
 pub struct Json {
     started: bool,
     problems: Vec<String>,
+    unjudged: Vec<String>,
 }
 
 impl Format for Json {
@@ -27,6 +28,7 @@ impl Format for Json {
 
     fn add(&mut self, judged: Judged, mut text: String) -> String {
         self.problems.extend(judged.problems().iter().map(|problem| json_line(&v1::Problem::from(problem))));
+        self.unjudged.extend(judged.unjudged().iter().map(|unjudged| json_line(&v1::Unjudged::from(unjudged))));
         if self.started && !text.is_empty() {
             text.insert(0, ',');
         }
@@ -35,9 +37,10 @@ impl Format for Json {
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
-        let problems = std::mem::take(&mut self.problems);
-        let first = if problems.is_empty() { "" } else { "\n" };
+        let lines = |list: Vec<String>| if list.is_empty() { String::new() } else { format!("\n{}", list.join(",\n")) };
+        let problems = lines(std::mem::take(&mut self.problems));
+        let unjudged = lines(std::mem::take(&mut self.unjudged));
         let counts = json_line(&v1::Summary::new(summary, input_problems));
-        format!("\n],\"problems\":[{first}{}],\n\"summary\":{counts}}}\n", problems.join(",\n"))
+        format!("\n],\"problems\":[{problems}],\n\"notJudged\":[{unjudged}],\n\"summary\":{counts}}}\n")
     }
 }

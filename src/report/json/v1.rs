@@ -125,6 +125,8 @@ struct Container<'a> {
     role: &'static str,
     hook_seconds: Option<u64>,
     hook_source: &'static str,
+    stops_at: Option<u64>,
+    finish_seconds: Option<u64>,
     worst_case_request_seconds: Option<u64>,
     stop_seconds: Option<u64>,
     done_seconds: Option<u64>,
@@ -137,6 +139,8 @@ impl<'a> From<&'a ContainerResult> for Container<'a> {
             role: container.role.as_str(),
             hook_seconds: container.hook,
             hook_source: container.hook_source.as_str(),
+            stops_at: container.stops_at,
+            finish_seconds: container.finish,
             worst_case_request_seconds: container.worst_case_request,
             stop_seconds: container.stop,
             done_seconds: container.done,
@@ -202,11 +206,31 @@ impl<'a> From<&'a judged::Problem> for Problem<'a> {
     }
 }
 
+/// An object that seems to hold pods where nobody looks for them.
+#[derive(Serialize)]
+pub(crate) struct Unjudged<'a> {
+    file: &'a str,
+    line: usize,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    pointer: &'a str,
+}
+
+impl<'a> From<&'a judged::Unjudged> for Unjudged<'a> {
+    fn from(unjudged: &'a judged::Unjudged) -> Unjudged<'a> {
+        let judged::Unjudged { file, line, kind, namespace, name, pointer } = unjudged;
+        Unjudged { file, line: *line, kind, namespace, name, pointer }
+    }
+}
+
 /// The counts, with what was not read.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Summary {
     objects: usize,
     judged: usize,
+    not_judged: usize,
     errors: usize,
     warnings: usize,
     problems: usize,
@@ -215,7 +239,7 @@ pub(crate) struct Summary {
 impl Summary {
     /// The counts of judged objects, and of what was not read.
     pub(crate) fn new(summary: &judged::Summary, problems: usize) -> Summary {
-        let judged::Summary { objects, judged, errors, warnings } = *summary;
-        Summary { objects, judged, errors, warnings, problems }
+        let judged::Summary { objects, judged, unjudged, errors, warnings } = *summary;
+        Summary { objects, judged, not_judged: unjudged, errors, warnings, problems }
     }
 }

@@ -67,7 +67,9 @@ fn object(out: &mut String, explanation: &Explanation, index: usize) {
     for (number, view) in explanation.views.iter().enumerate() {
         let picture = svg::panel_of(explanation, view, &format!("stop-{index}-{number}"));
         let _ = writeln!(out, "<figure>\n{picture}<figcaption>");
-        let _ = writeln!(out, "<p class=\"muted\">{}</p>", escaped(&arithmetic(view)));
+        for line in std::iter::once(arithmetic(view)).chain(words::stories(view)) {
+            let _ = writeln!(out, "<p class=\"muted\">{}</p>", escaped(&line));
+        }
         findings(out, view);
         out.push_str("</figcaption>\n</figure>\n");
     }

@@ -43,6 +43,7 @@ pub fn render(explanation: &Explanation) -> String {
     for view in &explanation.views {
         y = panel(&mut canvas, y, view, &axis, &mut legend);
         y = paragraph(&mut canvas, y, &arithmetic(view));
+        y = words::stories(view).iter().fold(y, |y, story| paragraph(&mut canvas, y, story));
         for result in &view.findings {
             y = paragraph(&mut canvas, y, &words::finding(&result.finding));
         }
@@ -78,6 +79,7 @@ fn description(explanation: &Explanation, views: &[View]) -> String {
             text.push(format!("{} ({}): {parts}.", words::plain(&lane.name), lane.kind.as_str()));
         }
         text.push(format!("{}.", arithmetic(view)));
+        text.extend(words::stories(view).iter().map(|story| format!("{story}.")));
     }
     if let Some(skip) = &explanation.result.skipped {
         text.push(format!("Skipped: {}.", words::plain(&skip.reason())));

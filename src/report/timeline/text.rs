@@ -84,6 +84,7 @@ fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usiz
         let _ = writeln!(out, "{:INDENT$}{label} {}", "", row.print(paint, beyond).trim_end());
     }
     paragraph(out, &arithmetic(view), INDENT);
+    words::stories(view).iter().for_each(|story| paragraph(out, story, INDENT));
     for result in &view.findings {
         paragraph(out, &words::finding(&result.finding), INDENT);
         if view.view != Which::AsWritten {
@@ -360,6 +361,7 @@ mod tests {
             sigkill: Some(u64::MAX),
             segments: vec![segment],
             note: None,
+            story: None,
         };
         for (grace, needed) in [(0, None), (u64::MAX, Some(1)), (1, Some(u64::MAX)), (u64::MAX, None)] {
             let lanes = vec![lane("x"), lane("\u{1b}[31m")];

@@ -1,6 +1,6 @@
 //! The words of a picture, the same in every format, and how foreign text gets into them.
 
-use super::{Explanation, Segment, Timeline, View, What, Which};
+use super::{Explanation, Lane, Segment, Timeline, View, What, Which};
 use crate::judged::{FindingResult, Origin};
 use draingate_core::finding::Finding;
 use draingate_core::pod::HookSource;
@@ -63,6 +63,14 @@ pub fn arithmetic(view: &View) -> String {
 /// A finding in one line: `error [grace-budget]: …`.
 pub fn finding(finding: &Finding) -> String {
     plain(&format!("{} [{}]: {}", finding.severity.as_str(), finding.code, finding.message))
+}
+
+/// What the hooks do, part by part, where the arithmetic does not say it.
+pub fn stories(view: &View) -> Vec<String> {
+    let said = |lane: &&Lane| lane.story.as_ref().is_some_and(|story| !view.arithmetic.contains(story.as_str()));
+    let told =
+        |lane: &Lane| format!("hook of {}: {}", plain(&lane.name), plain(lane.story.as_deref().unwrap_or_default()));
+    view.timeline.lanes.iter().filter(said).map(told).collect()
 }
 
 /// The rest of a finding in lines, the fix last; without the arithmetic, which the picture shows.

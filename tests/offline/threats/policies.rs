@@ -22,7 +22,7 @@ fn essence(judgement: &Judgement) -> (Verdict, Option<u64>, Vec<Finding>, String
 fn hostile_policies() -> [Value; 4] {
     let rules: serde_json::Map<_, _> = Code::ALL.iter().map(|code| (code.to_string(), json!("Off"))).collect();
     [
-        json!({"budget": {"worstCaseRequestSeconds": 86_400, "safetyMarginSeconds": 86_400}, "appliesTo": "All"}),
+        json!({"budget": {"worstCaseRequestSeconds": 2_592_000, "safetyMarginSeconds": 2_592_000}, "appliesTo": "All"}),
         json!({"rules": rules, "controllers": "Any", "hook": {"type": "None"}, "gracePeriod": {"adjust": "Never", "maxSeconds": 0}}),
         json!({"helpers": [{"name": "*", "role": "Helper"}], "gracePeriod": {"nodeLimitSeconds": 1}}),
         json!({"budget": 7, "locked": ["skip"]}),

@@ -5,6 +5,8 @@
 //! a server to stop. Nothing is ever run.
 
 mod duration;
+mod forms;
+mod known;
 mod programs;
 mod reading;
 mod scripts;
@@ -13,6 +15,8 @@ mod span;
 mod stops;
 mod windows;
 
+pub use forms::{FORMS, Form};
+pub use known::{KNOWN, KnownHook};
 pub use reading::{Length, Reading, Step, StepKind, Stop, Variable};
 pub use stops::{COMMANDS, REQUESTS, StopCommand, StopRequest};
 
@@ -44,6 +48,7 @@ pub fn read_command<'e>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'e
         stop: outcome.stop.map(|stop| Stop { after: stop.after.length(), certain: stop.certain, words: stop.words }),
         finish: finish.map(|time| time.div_ceil(SECOND)),
         fails: None,
+        known: outcome.known && !outcome.unknown,
         may_be: outcome.may_be,
         steps: outcome.steps,
     }
@@ -52,8 +57,9 @@ pub fn read_command<'e>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'e
 /// Reads the path of an httpGet hook, which may take any time.
 pub fn read_request(path: &str) -> Reading {
     let stop = stops::by_request(path).map(|_| Stop { after: Length::Exact(0), certain: true, words: path.to_owned() });
-    let length = if stop.is_some() { Length::Exact(0) } else { Length::Unknown };
-    Reading { length, stop, ..UNKNOWN }
+    let known = known::request(path);
+    let length = if stop.is_some() { Length::Exact(0) } else { known.map_or(Length::Unknown, |span| span.length()) };
+    Reading { length, stop, known: known.is_some(), ..UNKNOWN }
 }
 
 /// A hook that cannot run.
@@ -68,6 +74,7 @@ pub const UNKNOWN: Reading = Reading {
     finish: None,
     fails: None,
     only_sleep: false,
+    known: false,
     may_be: None,
     steps: Vec::new(),
 };

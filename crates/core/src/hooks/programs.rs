@@ -1,6 +1,7 @@
 //! What a program does with its words: takes no time, waits, stops the container, runs another, or nobody knows.
 
 use super::duration::{self, Refused};
+use super::known;
 use super::scripts;
 use super::shell::Status;
 use super::span::{FOREVER, SECOND, Span};
@@ -15,6 +16,8 @@ pub(super) enum Does {
     Sleep(Result<Span, &'static str>),
     /// Plainly a wait in another form.
     Waits(Span),
+    /// A program of which the table of known hooks says how long it takes.
+    Known(Span),
     /// It tells the container to stop.
     Stops(Stops),
     /// It runs another program, perhaps with a bound in nanoseconds.
@@ -74,28 +77,31 @@ pub(super) fn file_name(path: &str) -> &str {
 }
 
 /// Looks at a program's name and its words; one without a value may be anything.
-pub(super) fn look(words: &[Option<String>]) -> Does {
+pub(super) fn look(command: &[Option<String>]) -> Does {
     let unknown = Does::Unknown { bound: None, may_be: None };
-    let Some((Some(path), arguments)) = words.split_first() else { return unknown };
-    let known: Vec<&str> = arguments.iter().map(|word| word.as_deref().unwrap_or("\u{0}")).collect();
+    let Some((Some(path), arguments)) = command.split_first() else { return unknown };
+    let words: Vec<&str> = arguments.iter().map(|word| word.as_deref().unwrap_or("\u{0}")).collect();
     let name = file_name(path);
-    if let Some(stops) = stops::find(name, &known) {
+    if let Some(stops) = stops::find(name, &words) {
         return Does::Stops(stops);
+    }
+    if let Some(span) = known::program(name, &words) {
+        return Does::Known(span);
     }
     match name {
         "sleep" | "gsleep" => sleep(arguments),
-        "usleep" => match known.first().and_then(|n| duration::decimal(n, u128::from(SECOND / 1_000_000))) {
+        "usleep" => match words.first().and_then(|n| duration::decimal(n, u128::from(SECOND / 1_000_000))) {
             Some(time) => Does::Waits(Span::exactly(time)),
             None => unknown,
         },
         "true" => Does::Nothing(Status::Succeeds),
         "false" => Does::Nothing(Status::Fails),
         "kill" | "pkill" | "killall" | "skill" | "killall5" => {
-            let asks = known.iter().any(|word| *word == "-0" || *word == "-l");
+            let asks = words.iter().any(|word| *word == "-0" || *word == "-l");
             Does::Nothing(if asks { Status::Unknown } else { Status::Likely })
         }
-        "tail" if known.iter().any(|word| is_following(word)) => {
-            let bound = known.iter().any(|word| word.starts_with("--pid"));
+        "tail" if words.iter().any(|word| is_following(word)) => {
+            let bound = words.iter().any(|word| word.starts_with("--pid"));
             if bound { unknown } else { Does::Waits(Span::ENDLESS) }
         }
         "nohup" | "setsid" | "sudo" | "doas" | "nice" | "ionice" | "stdbuf" | "catchsegv" | "tini" | "dumb-init"
@@ -106,17 +112,17 @@ pub(super) fn look(words: &[Option<String>]) -> Does {
                 unknown
             })
         }
-        "ping" => windows::ping(&known, "-c").unwrap_or(unknown),
-        "cmd" | "powershell" | "pwsh" | "timeout.exe" => windows::look(name, &known).unwrap_or(unknown),
+        "ping" => windows::ping(&words, "-c").unwrap_or(unknown),
+        "cmd" | "powershell" | "pwsh" | "timeout.exe" => windows::look(name, &words).unwrap_or(unknown),
         _ if is_shell(name) => shell(name, arguments),
         _ if ASKS.contains(&name) => Does::Nothing(Status::Unknown),
         _ if QUICK.contains(&name) => Does::Nothing(Status::Likely),
-        _ if scripts::is_interpreter(name) => match scripts::read(name, &known) {
+        _ if scripts::is_interpreter(name) => match scripts::read(name, &words) {
             Some(span) => Does::Waits(span),
             None => unknown,
         },
         _ if name.is_empty() && arguments.is_empty() => Does::CannotRun("it has no command"),
-        _ => Does::Unknown { bound: bound_of(name, &known), may_be: may_be(&known) },
+        _ => Does::Unknown { bound: bound_of(name, &words), may_be: may_be(&words) },
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a reader says of a hook: how long it runs, what it does to its container, and which words say so.
 
+use std::fmt;
+
 /// How long something runs, in whole seconds, rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
@@ -13,6 +15,19 @@ pub enum Length {
     NoEnd,
     /// Nothing is known.
     Unknown,
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Length::Exact(seconds) => write!(f, "{seconds} s"),
+            Length::AtLeast(seconds) => write!(f, "at least {seconds} s"),
+            Length::Between(0, most) => write!(f, "at most {most} s"),
+            Length::Between(least, most) => write!(f, "{least} to {most} s"),
+            Length::NoEnd => f.write_str("no end"),
+            Length::Unknown => f.write_str("unknown"),
+        }
+    }
 }
 
 /// The moment at which a hook itself tells its container to stop.
@@ -57,10 +72,49 @@ pub struct Reading {
     pub fails: Option<&'static str>,
     /// It does nothing but sleep, so the native `sleep` would do the same.
     pub only_sleep: bool,
+    /// Somebody's controller writes it, and the table of those says how long it takes: nobody has to declare it.
+    pub known: bool,
     /// A number of seconds among the words of a program that nobody knows: what it may take.
     pub may_be: Option<u64>,
     /// What gave what.
     pub steps: Vec<Step>,
+}
+
+impl Reading {
+    /// What the hook does, part by part: "10 s of `sleep 10`, then `nginx -s quit` stops it, and 20 s to finish". `None`
+    /// where it says no more than its length.
+    pub fn story(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        for step in &self.steps {
+            let words = cut(&step.words);
+            match step.what {
+                StepKind::Stops => {
+                    parts.push(format!("{}`{words}` stops it", if parts.is_empty() { "" } else { "then " }));
+                    break;
+                }
+                StepKind::Waits(Length::Unknown) => parts.push(format!("`{words}`, of unknown length")),
+                StepKind::Waits(length) => parts.push(format!("{length} of `{words}`")),
+            }
+        }
+        if let (Some(stop), false) = (&self.stop, self.steps.iter().any(|step| step.what == StepKind::Stops)) {
+            parts.push(format!("`{}` stops it", cut(&stop.words)));
+        }
+        if let (Some(seconds), Some(_)) = (self.finish, &self.stop) {
+            parts.push(format!("and {seconds} s to finish"));
+        }
+        (parts.len() > 1 || self.stop.is_some()).then(|| parts.join(", "))
+    }
+}
+
+/// The most characters of a hook's words that are told.
+const MOST_TOLD: usize = 60;
+
+fn cut(words: &str) -> String {
+    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match line.char_indices().nth(MOST_TOLD) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line,
+    }
 }
 
 /// What a container's own `env` says of a variable.

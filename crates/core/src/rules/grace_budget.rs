@@ -22,16 +22,17 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn check(report: &mut Report) {
-    let Facts { settings, pod, budget, required, .. } = *report.facts;
+    let Facts { subject, settings, pod, budget, required, .. } = *report.facts;
     if required.is_some_and(|required| pod.grace >= required) {
         return;
     }
+    let name = subject.kind.grace_field();
     let message = match required {
         Some(required) => {
             let short = required - pod.grace;
-            format!("grace budget short by {short} s: terminationGracePeriodSeconds {} < {required} needed", pod.grace)
+            format!("grace budget short by {short} s: {name} {} < {required} needed", pod.grace)
         }
-        None => format!("grace budget has no end: no terminationGracePeriodSeconds is enough, it is {}", pod.grace),
+        None => format!("grace budget has no end: no {name} is enough, it is {}", pod.grace),
     };
     let fixes = grace_fixes(report);
     let mut detail = vec![sum(&terms(pod, budget, settings))];
@@ -43,9 +44,9 @@ pub(super) fn check(report: &mut Report) {
     detail.extend(
         report.facts.plan.and_then(|plan| plan.refused.as_ref()).and_then(|refusal| refusal_text(refusal, settings)),
     );
-    let field = "/spec/terminationGracePeriodSeconds";
-    let edit = required.and_then(|required| report.edit("", field, json!(required)));
-    if let Some(finding) = report.say(None, field, message, fixes) {
+    let field = report.grace_field();
+    let edit = required.and_then(|required| report.edit("", &field, json!(required)));
+    if let Some(finding) = report.say(None, &field, message, fixes) {
         finding.detail = detail;
         finding.edit = edit;
     }
@@ -72,12 +73,20 @@ fn refusal_text(refusal: &Refusal, settings: &Settings) -> Option<String> {
     }
 }
 
+/// The longest timeoutSeconds that Knative takes, unless it is told otherwise.
+const KNATIVE_MAX_SECONDS: u64 = 600;
+
 /// Raise G, shorten a hook that is longer than its wait, or lower an R that nobody chose.
 fn grace_fixes(report: &Report) -> Vec<String> {
     let Facts { subject, pod, budget, required, .. } = *report.facts;
     let mut fixes = Vec::new();
+    let name = subject.kind.grace_field();
     if let Some(required) = required {
-        fixes.push(in_owner(subject, &format!("spec.terminationGracePeriodSeconds: {required}")));
+        let mut fix = in_owner(subject, &format!("spec.{name}: {required}"));
+        if subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
+            fix += ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
+        }
+        fixes.push(fix);
     }
     // Shortening hooks down to the hold leaves this.
     let mut shorter = pod.clone();
@@ -97,8 +106,7 @@ fn grace_fixes(report: &Report) -> Vec<String> {
     }
     if let Some(enough) = Budget::of(&shorter).required.filter(|_| !long.is_empty()) {
         let each = long.iter().map(|(name, wait)| format!("the preStop hook of {name:?} to {wait} s"));
-        let then =
-            if enough <= pod.grace { String::new() } else { format!(", and terminationGracePeriodSeconds: {enough}") };
+        let then = if enough <= pod.grace { String::new() } else { format!(", and {name}: {enough}") };
         fixes.push(format!("or shorten {}{then}", each.collect::<Vec<_>>().join(" and ")));
     }
     fixes.extend(request_fix(report));

@@ -26,6 +26,7 @@ mod failing_hook;
 mod grace_budget;
 mod invalid_setting;
 mod locked_setting;
+mod misplaced_grace;
 mod no_readiness;
 mod node_limit;
 mod plain_helper;
@@ -72,6 +73,7 @@ table! {
     ShortHold => short_hold,
     FailingHook => failing_hook,
     UndeclaredHook => undeclared_hook,
+    MisplacedGrace => misplaced_grace,
     ShellHook => shell_hook,
     LockedSetting => locked_setting,
     NodeLimit => node_limit,
@@ -206,6 +208,11 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
             edit: None,
         });
         self.findings.last_mut()
+    }
+
+    /// The pod's grace as a field of it: `/spec/terminationGracePeriodSeconds`.
+    fn grace_field(&self) -> String {
+        format!("/spec/{}", self.facts.subject.kind.grace_field())
     }
 
     fn pod(&self) -> &'j Pod<'a> {

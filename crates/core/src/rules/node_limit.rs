@@ -27,5 +27,30 @@ pub(super) fn check(report: &mut Report) {
     );
     let fix =
         format!("run it on nodes that grant {needed} s, or accept the loss there: rules: {{node-limit: \"Off\"}}");
-    report.say(None, "/spec/terminationGracePeriodSeconds", message, vec![fix]);
+    let left = left(report, limit.value);
+    if let Some(finding) = report.say(None, &report.grace_field(), message, vec![fix]) {
+        finding.detail.extend(left);
+    }
+}
+
+/// What such an end leaves the app with the longest hook, and what it would have with or without one.
+fn left(report: &Report, limit: u64) -> Option<String> {
+    let pod = report.pod();
+    let app = pod.of(Role::App).max_by_key(|app| app.hook.unwrap_or(u64::MAX))?;
+    let name = app.name();
+    Some(match app.hook {
+        Some(0) => {
+            let rest = limit.saturating_sub(pod.hold);
+            format!(
+                "there {name:?} has {limit} s after SIGTERM; with a hook as long as the hold it would have {rest} s"
+            )
+        }
+        Some(hook) if hook < limit => {
+            format!(
+                "there its hook leaves {name:?} {} s after SIGTERM; without it, it would have {limit} s",
+                limit - hook
+            )
+        }
+        _ => format!("there the hook of {name:?} takes all of it; without it, it would have {limit} s after SIGTERM"),
+    })
 }

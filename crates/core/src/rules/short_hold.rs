@@ -31,14 +31,14 @@ pub(super) fn check(report: &mut Report) {
         };
         let name = app.name();
         let hold = pod.hold;
-        let sent = format!("new work is still sent to it until {propagation} s (endpoint propagation), hold {hold} s");
+        let sent = format!("is sent new work until {propagation} s after the deletion");
         let stop = app.reading.as_ref().and_then(|reading| reading.stop.as_ref());
         let message = match (stop, app.has_hook()) {
             (Some(stop), _) => {
-                format!("{name:?} is told to stop by its own hook at {stops} s ({}): {sent}", quote(&stop.words))
+                format!("{name:?} is told to stop at {stops} s by its hook's {}, but {sent}", quote(&stop.words))
             }
-            (None, true) => format!("{name:?} is told to stop at {stops} s: {sent}"),
-            (None, false) => format!("{name:?} has no preStop hook and is told to stop at once: {sent}"),
+            (None, true) => format!("{name:?} is told to stop at {stops} s, but {sent}"),
+            (None, false) => format!("{name:?} has no preStop hook, but {sent}"),
         };
         let sleep = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {hold}}}}}}}");
         let keeps = match (stop, app.reading.as_ref()) {

@@ -14,8 +14,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn check(report: &mut Report) {
-    let Facts { settings, pod, .. } = *report.facts;
-    if !settings.waits_by_itself() || pod.hold == 0 {
+    let Facts { subject, settings, pod, .. } = *report.facts;
+    // Knative's queue-proxy asks the app itself, and turns unready at once.
+    if subject.kind.is_knative() || !settings.waits_by_itself() || pod.hold == 0 {
         return;
     }
     let e = settings.endpoint_propagation;

@@ -19,7 +19,8 @@ pub(super) const RULE: Rule = Rule {
 pub(super) fn check(report: &mut Report) {
     let pod = report.pod();
     for container in &pod.containers {
-        let Some(reading) = container.reading.as_ref().filter(|_| container.hook_source != HookSource::Declared) else {
+        let undeclared = container.hook_source != HookSource::Declared;
+        let Some(reading) = container.reading.as_ref().filter(|reading| undeclared && !reading.known) else {
             continue;
         };
         let counted = container.hook.unwrap_or_default();
@@ -27,7 +28,7 @@ pub(super) fn check(report: &mut Report) {
             Length::AtLeast(least) if least < pod.hold => {
                 format!("it takes at least {least} s, how long cannot be read")
             }
-            Length::Between(least, most) if most > pod.hold => format!("it takes {least} to {most} s"),
+            Length::Between(_, most) if most > pod.hold => format!("it takes {}", reading.length),
             Length::Unknown => match reading.may_be {
                 Some(seconds) => format!("its length cannot be read, it may be {seconds} s"),
                 None => "its length cannot be read".to_owned(),

@@ -90,6 +90,7 @@ impl<'a> Settings<'a> {
     pub fn resolve(subject: &'a Subject<'a>, context: &Context<'a>) -> (Settings<'a>, Vec<SettingProblem<'a>>) {
         let mut problems = Vec::new();
         let mut settings = Settings::built_in();
+        settings.node_limit = subject.pod.spec.taken_away().map(Sourced::of_nodes);
         let (cluster, own) = context.policies(&subject.pod.metadata.labels);
         if let Some(policy) = cluster {
             let built_in = settings.clone();
@@ -108,6 +109,9 @@ impl<'a> Settings<'a> {
             settings.merge(policy, &base, &mut problems);
         }
         settings.annotations(subject, &base, &mut problems);
+        if subject.kind.is_knative() {
+            settings.hook = Sourced::built_in(&Hook::None);
+        }
         for policy in context.unreadable() {
             let problem = quote(&policy.problem);
             problems.push(SettingProblem::bad_elsewhere(
@@ -477,11 +481,11 @@ pub fn container_annotation<'a>(subject: &'a Subject<'a>, prefix: &str, containe
 const MOST_HELPERS: usize = 64;
 
 /// What a number in an annotation must look like.
-pub const SECONDS_EXPECTED: &str = "whole seconds from 0 to 86400";
+pub const SECONDS_EXPECTED: &str = "whole seconds from 0 to 2592000";
 
-/// A number in an annotation: one to five digits, at most [`MAX_SECONDS`].
+/// A number in an annotation: one to seven digits, at most [`MAX_SECONDS`].
 pub fn seconds(text: &str) -> Option<u64> {
-    let plain = (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = (1..=7).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok())?.filter(|s| *s <= MAX_SECONDS)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::nodes::TakenAway;
 use crate::policy::Profile;
 
 /// Where a value came from.
@@ -9,6 +10,8 @@ use crate::policy::Profile;
 pub enum Source<'a> {
     /// Draingate's own default: a guess.
     BuiltIn,
+    /// Draingate's table of nodes that can be taken away, by what they are called.
+    Nodes(&'static str),
     /// A policy, by its title, and the profile in it where that gave the value.
     Policy(&'a str, Option<Profile>),
     /// The namespace's profile label.
@@ -23,6 +26,7 @@ impl fmt::Display for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::BuiltIn => f.write_str("built-in"),
+            Source::Nodes(name) => write!(f, "built-in, {name}"),
             Source::Policy(title, None) => f.write_str(title),
             Source::Policy(title, Some(profile)) => write!(f, "{title}, profile {}", profile.as_str()),
             Source::ProfileLabel(namespace, profile) => {
@@ -46,5 +50,11 @@ pub struct Sourced<'a, T> {
 impl<T> Sourced<'_, T> {
     pub(super) fn built_in(value: T) -> Self {
         Sourced { value, source: Source::BuiltIn }
+    }
+}
+
+impl Sourced<'_, u64> {
+    pub(super) fn of_nodes(nodes: &'static TakenAway) -> Self {
+        Sourced { value: nodes.seconds, source: Source::Nodes(nodes.name) }
     }
 }

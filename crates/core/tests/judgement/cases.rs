@@ -210,7 +210,7 @@ fn every_case_is_told_in_the_same_words() {
         let json = case.json();
         let subject = Subject::parse(case.kind, &json).unwrap();
         let context = case.world.context(&case.namespace);
-        writeln!(text, "{} ({} {:?})", case.name, case.kind, subject.name).unwrap();
+        writeln!(text, "{} ({} {:?})", case.name, subject.kind_name, subject.name).unwrap();
         let mut before = String::new();
         for (view, name) in [(View::AsAdmitted, "as admitted"), (View::AsWritten, "as written"), (View::Final, "final")]
         {

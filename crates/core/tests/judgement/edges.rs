@@ -195,8 +195,8 @@ fn a_record_that_we_cannot_have_written_is_none() {
         let record = json!({"hooks": {"app": 7}, "grace": {"from": from, "to": to}});
         source(json!({}), json!({"sleep": {"seconds": 7}}), record)
     };
-    assert_eq!((grace(30, 31), grace(1, 86_400)), ("injected", "injected"));
-    assert_eq!((grace(30, 30), grace(31, 30), grace(30, 86_401)), ("written", "written", "written"));
+    assert_eq!((grace(30, 31), grace(1, 2_592_000)), ("injected", "injected"));
+    assert_eq!((grace(30, 30), grace(31, 30), grace(30, 2_592_001)), ("written", "written", "written"));
 }
 
 /// What is left of a record goes with its annotation, and the map only where nothing else is in it.
@@ -265,8 +265,8 @@ fn what_a_policy_may_not_say_is_said() {
     let empty = json!({"type": "Exec", "exec": {"command": []}, "seconds": 1});
     assert_eq!(own(json!({"hook": empty})), "spec.hook.exec.command: is empty");
     assert_eq!(
-        own(json!({"budget": {"drainDelaySeconds": 86_401}})),
-        "spec.budget.drainDelaySeconds: 86401 is more than 86400"
+        own(json!({"budget": {"drainDelaySeconds": 2_592_001}})),
+        "spec.budget.drainDelaySeconds: 2592001 is more than 2592000"
     );
 }
 
@@ -436,18 +436,18 @@ fn annotations_are_read_whole_or_count_as_absent() {
     for blank in ["", " ", "\t\n"] {
         assert_eq!((told("draingate.dev/skip", blank).0, bad("draingate.dev/skip", blank)), (false, Some("error")));
     }
-    for helpers in ["a", "a,b", " a , b = 10 ", "a-1*", "*", "a=0", "a=86400"] {
+    for helpers in ["a", "a,b", " a , b = 10 ", "a-1*", "*", "a=0", "a=2592000"] {
         assert_eq!(bad("draingate.dev/helpers", helpers), None, "{helpers}");
     }
     for helpers in
-        ["", ",", "a,", "a,,b", "A", "a b", "a*b", "**", "a=", "a=x", "a=-1", "a=86401", "=1", "a=1=2", "a_b"]
+        ["", ",", "a,", "a,,b", "A", "a b", "a*b", "**", "a=", "a=x", "a=-1", "a=2592001", "=1", "a=1=2", "a_b"]
     {
         assert_eq!(bad("draingate.dev/helpers", helpers), Some("error"), "{helpers}");
     }
-    for seconds in ["0", "00000", "86400"] {
+    for seconds in ["0", "0000000", "2592000"] {
         assert_eq!(bad("draingate.dev/safety-margin-seconds", seconds), None, "{seconds}");
     }
-    for seconds in ["", "-1", "+1", "1.5", " 1", "1s", "86401", "000000", "\u{661}"] {
+    for seconds in ["", "-1", "+1", "1.5", " 1", "1s", "2592001", "00000000", "\u{661}"] {
         assert_eq!(bad("draingate.dev/safety-margin-seconds", seconds), Some("error"), "{seconds}");
     }
     // What is not ours is nobody's business here; what only looks like ours is told, with what was meant.

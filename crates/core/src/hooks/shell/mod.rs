@@ -181,6 +181,9 @@ pub(super) struct Outcome {
     pub only_sleep: bool,
     /// Why what should wait does not.
     pub broken: Option<&'static str>,
+    /// A program of the table of known hooks ran, and one that nobody knows.
+    pub known: bool,
+    pub unknown: bool,
     pub may_be: Option<u64>,
     pub steps: Vec<Step>,
 }
@@ -201,6 +204,8 @@ pub(super) fn follow<'v>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'
         top: None,
         only_sleep: true,
         broken: None,
+        known: false,
+        unknown: false,
         may_be: None,
         steps: Vec::new(),
     };
@@ -210,12 +215,23 @@ pub(super) fn follow<'v>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'
         Flow::Next(status) | Flow::Return(status) | Flow::Exit(status) => status,
         Flow::Break(_) | Flow::Continue(_) => Status::Succeeds,
     };
-    let Shell { mut state, only_sleep, broken, may_be, steps, .. } = shell;
+    let Shell { mut state, only_sleep, broken, known, unknown, may_be, steps, .. } = shell;
     if state.since.is_none() {
         // What was left in the background may keep the hook open.
         state.clock.most = state.clock.most.max(state.background.most);
     }
-    Ok(Outcome { clock: state.clock, since: state.since, stop: state.stop, status, only_sleep, broken, may_be, steps })
+    Ok(Outcome {
+        clock: state.clock,
+        since: state.since,
+        stop: state.stop,
+        status,
+        only_sleep,
+        broken,
+        known,
+        unknown,
+        may_be,
+        steps,
+    })
 }
 
 struct Shell<'e, 'v> {
@@ -237,6 +253,8 @@ struct Shell<'e, 'v> {
     top: Option<Rc<str>>,
     only_sleep: bool,
     broken: Option<&'static str>,
+    known: bool,
+    unknown: bool,
     may_be: Option<u64>,
     steps: Vec<Step>,
 }
@@ -790,6 +808,11 @@ impl Shell<'_, '_> {
                 self.state.pass(span);
                 Ok(if self.state.ended() { Flow::Exit(Status::Succeeds) } else { Flow::Next(Status::Succeeds) })
             }
+            Does::Known(span) => {
+                self.known = true;
+                self.state.pass(span);
+                Ok(Flow::Next(Status::Likely))
+            }
             Does::Sleep(Err(why)) => {
                 self.broken.get_or_insert(why);
                 Ok(Flow::Next(Status::Fails))
@@ -799,6 +822,7 @@ impl Shell<'_, '_> {
                 Ok(Flow::Next(Status::Fails))
             }
             Does::Unknown { bound, may_be } => {
+                self.unknown = true;
                 self.may_be = self.may_be.or(may_be);
                 self.state.pass(Span::at_most(bound.unwrap_or(FOREVER)));
                 Ok(Flow::Next(Status::Likely))

@@ -1,0 +1,82 @@
+//! A grace that stands where Kubernetes does not look for it: the pod gets another, and nobody says so.
+//!
+//! An API server drops such a field of its own kinds before any webhook sees it, so files are where this is found.
+
+use serde_json::json;
+
+use super::{Report, Rule};
+use crate::finding::Severity;
+use crate::subject::StrayGrace;
+
+pub(super) const RULE: Rule = Rule {
+    code: "misplaced-grace",
+    default_severity: Severity::Warning,
+    short_description: "A grace period is written where Kubernetes ignores it",
+    full_description: "terminationGracePeriodSeconds is a field of a pod's spec. In a workload's own spec, beside a template's spec or in a container it has no effect.",
+    help: "Move it into the pod's spec: spec.template.spec of a workload.",
+    page: include_str!("../../../../docs/codes/misplaced-grace.md"),
+};
+
+pub(super) fn check(report: &mut Report) {
+    let subject = report.facts.subject;
+    let (kind, written) = (subject.kind, subject.pod.spec.termination_grace_period_seconds);
+    let (home, name) = (format!("{}spec", kind.pod_path()), kind.grace_field());
+    // What else a pod's spec holds under this name has become its grace.
+    let refuses =
+        |pointer: &str| pointer.strip_prefix(kind.pod_pointer()) == Some("/spec/terminationGracePeriodSeconds");
+    let gets = match written {
+        Some(seconds) => format!("{home}.{name} is {seconds}"),
+        None => format!("{home} has no {name}, which counts as {}", kind.default_grace()),
+    };
+    for (pointer, container, stray) in subject.stray_graces() {
+        let seconds = match stray {
+            StrayGrace::Seconds(seconds) if written == Some(seconds) => continue,
+            StrayGrace::Seconds(seconds) => Some(seconds),
+            StrayGrace::Other(_) => None,
+        };
+        let value = seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
+        let (at, fate) = (path(&pointer), if refuses(&pointer) { "refused by Knative" } else { "ignored there" });
+        let message = format!("{at}{value} is {fate}: {gets}");
+        let fix = match (seconds, written) {
+            (Some(seconds), None) => format!("{home}.{name}: {seconds}"),
+            (Some(seconds), Some(_)) => format!("take it out, or {home}.{name}: {seconds}"),
+            (None, _) => "take it out".to_owned(),
+        };
+        // What makes the grace longer takes nothing away.
+        let longer = seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|s| *s > kind.default_grace());
+        let field = report.grace_field();
+        let edit = longer.filter(|_| written.is_none()).and_then(|seconds| report.edit("", &field, json!(seconds)));
+        if let Some(finding) = report.say(None, "", message, vec![fix]) {
+            finding.container = container.map(|container| container.name.to_string());
+            finding.pointer = pointer;
+            finding.edit = edit;
+        }
+    }
+    on_readiness(report);
+}
+
+/// A readiness probe restarts nothing: the API server refuses a grace on it.
+fn on_readiness(report: &mut Report) {
+    let pod = report.pod();
+    for container in &pod.containers {
+        let Some(seconds) = container.raw.readiness_probe.and_then(|probe| probe.termination_grace_period_seconds)
+        else {
+            continue;
+        };
+        let name = container.name();
+        let message = format!(
+            "{name:?}: readinessProbe.terminationGracePeriodSeconds {seconds} is refused by the API server: \
+             only a liveness or startup probe restarts a container"
+        );
+        let fix = format!("in container {name:?}, take it out of the readinessProbe");
+        report.say(Some(container), "/readinessProbe/terminationGracePeriodSeconds", message, vec![fix]);
+    }
+}
+
+/// A JSON pointer as people write it in YAML: `spec.template.spec.containers[0]`.
+fn path(pointer: &str) -> String {
+    let is_index = |token: &str| token.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |token: &str| if is_index(token) { format!("[{token}]") } else { format!(".{token}") };
+    let path: String = pointer.split('/').skip(1).map(part).collect();
+    path.trim_start_matches('.').to_owned()
+}

@@ -232,8 +232,8 @@ fn hooks_are_read_as_the_shells_run_them() {
         println!("{}, not read:", construct.words());
         outcome.missed.get(construct).into_iter().flatten().for_each(|example| println!("  {example}"));
     }
-    outcome.disagreements.iter().take(40).for_each(|disagreement| println!("{disagreement}\n"));
-    let mistaken = outcome.disagreements.len();
+    outcome.disagreements.iter().for_each(|disagreement| println!("{disagreement}\n"));
+    let mistaken = outcome.mistaken;
     assert!(mistaken == 0, "{mistaken} readings are not so");
     assert!(few.is_empty(), "too little is read of: {few:?}");
 }

@@ -5,7 +5,7 @@ run() { # number, how often a thing is still there, variables, --, a command
   (
     exec </dev/null >/dev/null 2>/dev/null 8</real/budget 7<"/real/again/$2"
     ulimit -t 5
-    export DG_RUN="$1"
+    export DG_RUN="$1" HOSTNAME=app-0
     shift 2
     cd /tmp
     while [ "$1" != -- ]; do export "$1"; shift; done

@@ -51,7 +51,7 @@ enum Effect {
 }
 
 fn effect(words: &[&str]) -> Effect {
-    let has = |wanted: &str| words.iter().any(|word| *word == wanted);
+    let has = |wanted: &str| words.contains(&wanted);
     let stops = |yes: bool| if yes { Effect::Stops } else { Effect::None };
     match words.first().copied().unwrap_or_default() {
         "kill" | "pkill" | "killall" => {
@@ -164,7 +164,10 @@ pub fn mistakes(hook: &Hook, reading: &Reading, truth: &Truth) -> Vec<String> {
         None if hook.constructs.contains(&Construct::Malformed) && reading.length == Length::Unknown => {}
         None => says(truth.stop.is_some(), "a stop that is not read"),
         Some(stop) if stop.certain => {
-            says(truth.stop.is_none(), "a stop that never comes");
+            // Behind what may last for ever, it still is the next thing to come.
+            let open =
+                matches!(stop.after, Length::AtLeast(_) | Length::Unknown | Length::NoEnd) && truth.end.is_none();
+            says(truth.stop.is_none() && !open, "a stop that never comes");
             says(truth.stop.is_some() && !agrees(stop.after, truth.stop), "the moment of the stop");
         }
         Some(stop) => {
@@ -179,7 +182,8 @@ pub fn mistakes(hook: &Hook, reading: &Reading, truth: &Truth) -> Vec<String> {
         says(!truth.failed || truth.end != Some(0) || truth.stop.is_some(), "it does not fail at once");
     }
     if let (Some(given), true) = (reading.finish, truth.stop.is_some()) {
-        let literal = certain && hook.at_most(Duty::May);
+        // What would run where a stop command failed is the author's word, too.
+        let literal = certain && hook.at_most(Duty::May) && !hook.constructs.contains(&Construct::AndOr);
         match truth.finish.map(seconds) {
             Some(real) => says(given < real || (literal && given > real), "what is left to finish"),
             None => says(true, "an end of what is left to finish"),

@@ -437,6 +437,8 @@ impl Writer {
             let comment = self.dice.percent(3);
             let next = self.part(place);
             let next = self.decorated(next);
+            // All that is chained before a single & goes there.
+            let apart = next.text.contains(" & ");
             // A single & takes no other end.
             if list.text.ends_with('&') {
                 list.text += " ";
@@ -445,7 +447,7 @@ impl Writer {
                 let words = self.dice.pick(&["wait for it", "sleep 99", "don't stop; sleep 5", "kill 1 && `x`"]);
                 list.text += &format!(" # {words}\n");
             } else {
-                match self.dice.weighted(&[10, 7, 8, 2]) {
+                match self.dice.weighted(if apart { &[1, 1] } else { &[10, 7, 8, 2] }) {
                     0 => {
                         self.says(C::Sequence);
                         list.text += self.dice.pick(&["; ", ";", " ; ", ";  "]);
@@ -562,7 +564,9 @@ impl Writer {
                 self.says(C::Subshell);
                 let inner = self.list(Place { depth: place.depth - 1, ..place });
                 let end = if self.dice.percent(20) { " )" } else { ")" };
-                Part { text: format!("({}{end}", inner.text), ends: inner.ends }
+                // Two at once would begin arithmetic.
+                let start = if inner.text.starts_with('(') { "( " } else { "(" };
+                Part { text: format!("{start}{}{end}", inner.text), ends: inner.ends }
             }
             5 => {
                 self.says(C::Group);
@@ -660,6 +664,7 @@ impl Writer {
                 let (limit, number) = (self.number(), self.number());
                 let shell = self.dice.pick(&["sh", "/bin/sh"]);
                 let many = 1 + number;
+                let number = if number == limit { many } else { number };
                 let text = match self.dice.below(3) {
                     0 => format!("timeout {limit} {shell} -c 'sleep {number}; sleep {many}'"),
                     1 => format!("timeout {limit} {shell} -c 'while true; do sleep {many}; done'"),
@@ -784,22 +789,14 @@ impl Writer {
 
     fn no_time(&mut self) -> Part {
         self.says(C::NoTime);
-        let (text, ends) = match self.dice.weighted(&[6, 8, 1, 1, 1]) {
-            0 => (
+        let (text, ends) = match self.dice.weighted(&[4, 14, 1, 1, 1]) {
+            0 => (self.dice.pick(&["true", ":", "test 1 = 1", "[ 1 -eq 1 ]"]), Ends::Well),
+            1 => (
                 self.dice.pick(&[
                     "echo stopping",
                     "echo \"preStop: draining\"",
                     "echo 'sleep 30; nginx -s quit'",
-                    "true",
-                    ":",
-                    "test 1 = 1",
-                    "[ 1 -eq 1 ]",
                     "echo it\\'s time",
-                ]),
-                Ends::Well,
-            ),
-            1 => (
-                self.dice.pick(&[
                     "touch /tmp/draining",
                     "rm -f /tmp/healthy",
                     "date",

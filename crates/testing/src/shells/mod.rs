@@ -62,11 +62,16 @@ pub struct Share {
 pub struct Outcome {
     pub hooks: u64,
     pub runs: u64,
+    /// Where the reader is mistaken: how often, and the first of them.
+    pub mistaken: u64,
     pub disagreements: Vec<Disagreement>,
     pub shares: BTreeMap<Construct, Share>,
     /// Of each construct that has to be read, some hooks that were not.
     pub missed: BTreeMap<Construct, Vec<String>>,
 }
+
+/// Where a reading is not so: the shell, what it did, and what of the reading.
+type Found = (Shell, Run, Vec<String>);
 
 /// The shells' rooms, and what came of them so far.
 #[derive(Debug)]
@@ -75,8 +80,9 @@ pub struct House {
     outcome: Outcome,
 }
 
-/// Examples of each construct, and disagreements that are made small: each takes many runs.
+/// Examples of each construct; disagreements that are kept, and those that are made small: each takes many runs.
 const EXAMPLES: usize = 4;
+const KEPT: usize = 100;
 const SMALL: usize = 12;
 const TRIES: usize = 300;
 
@@ -87,7 +93,7 @@ impl House {
     }
 
     /// Runs a hook in the shells that know it, and says where the reader is mistaken first.
-    fn disagreement(&mut self, hook: &Hook) -> (Option<(Shell, Run, Vec<String>)>, Vec<Truth>) {
+    fn disagreement(&mut self, hook: &Hook) -> (Option<Found>, Vec<Truth>) {
         let reading = reading(hook);
         let mut truths = Vec::new();
         for shell in &hook.shells {
@@ -130,6 +136,10 @@ impl House {
             }
         }
         let Some((mut shell, mut run, mut what)) = found else { return };
+        self.outcome.mistaken += 1;
+        if self.outcome.disagreements.len() >= KEPT {
+            return;
+        }
         let mut smallest = hook;
         if self.outcome.disagreements.len() < SMALL {
             dice::shrink(throws, TRIES, &mut |throws| {
@@ -156,6 +166,7 @@ impl Outcome {
     pub fn with(mut self, other: Outcome) -> Outcome {
         self.hooks += other.hooks;
         self.runs += other.runs;
+        self.mistaken += other.mistaken;
         self.disagreements.extend(other.disagreements);
         for (construct, share) in other.shares {
             let sum = self.shares.entry(construct).or_default();

@@ -18,7 +18,7 @@ const START: &str = include_str!("start.sh");
 const STUB: &str = include_str!("stub.sh");
 /// The programs of a room.
 const STUBS: &str = "sleep kill sh bash dash ash busybox env nohup setsid timeout seq tail cat tee rm mkdir touch date \
-    logger sync hostname chmod pidof pgrep kong curl wget drainctl drain.sh python3 java node nginx pkill killall \
+    logger sync hostname chmod true false echo printf pidof pgrep kong curl wget drainctl drain.sh python3 java node nginx pkill killall \
     apachectl consul nodetool rabbitmqctl catalina.sh wait-shutdown";
 /// What a run may take in real time; the stubs' budget ends what is endless long before that.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -26,7 +26,7 @@ enum Damage {
     Word(Index, &'static str),
 }
 
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 20] = [
     "draingate.dev/",
     "null",
     "-1",
@@ -39,6 +39,14 @@ const WORDS: [&str; 12] = [
     "&a",
     "*a",
     "Always",
+    "; done",
+    "$(",
+    "do ",
+    "&& ",
+    "sleep 5",
+    "'",
+    "kill 1",
+    "fi",
 ];
 
 impl Damage {
@@ -106,6 +114,13 @@ fn pods() {
 #[test]
 fn settings() {
     play(targets::settings, &["fuzz/seeds/settings"], 2_000);
+}
+
+/// `FUZZ_INPUTS` sets another number.
+#[test]
+fn hooks() {
+    let inputs = std::env::var("FUZZ_INPUTS").ok().map(|inputs| inputs.parse().unwrap());
+    play(targets::hook, &["fuzz/seeds/hook"], inputs.unwrap_or(10_000));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use draingate::serve::metrics::ServeMetrics;
 use draingate::walk::Walk;
 use draingate_core::admit::{Webhook, admit, concerns};
 use draingate_core::finding::Code;
+use draingate_core::hooks::{Length, Variable, read_command};
 use draingate_core::judge::{Verdict, View, judge};
 use draingate_core::review::Review;
 use draingate_core::subject::{Kind, Subject};
@@ -117,6 +118,30 @@ pub fn settings(bytes: &[u8]) {
         }
     });
     review(create(&pod).as_bytes());
+}
+
+/// Any text as a preStop hook: the line of three shells, and the words of a command. Whatever it is, what is read of it is
+/// in itself possible, and what is told of it stays short and in one line.
+pub fn hook(bytes: &[u8]) {
+    let Ok(line) = std::str::from_utf8(bytes) else { return };
+    let variable = |name: &str| match name {
+        "DELAY" => Variable::Literal("40"),
+        "SECRET" => Variable::Unknown,
+        _ => Variable::Unset,
+    };
+    let words: Vec<&str> = line.split_whitespace().collect();
+    for command in [&["sh", "-c", line][..], &["bash", "-ec", line], &["dash", "-c", line, "name", "5"], &words] {
+        let reading = read_command(command, &variable);
+        if let Length::Between(least, most) = reading.length {
+            assert!(least < most, "{command:?}: {reading:?}");
+        }
+        assert!(reading.fails.is_none() || reading.length == Length::Exact(0), "{command:?}: {reading:?}");
+        assert!(reading.stop.is_some() || reading.finish.is_none(), "{command:?}: {reading:?}");
+        let stopped = reading.stop.as_ref().filter(|stop| stop.certain);
+        assert!(stopped.is_none_or(|stop| stop.after == reading.length), "{command:?}: {reading:?}");
+        let story = reading.story().unwrap_or_default();
+        assert!(!story.chars().any(char::is_control) && story.len() < 4_000, "{command:?}: {story:?}");
+    }
 }
 
 /// Random pods, made from the bytes, and the kubelet simulator that knows no formula: what the core asks for is the

@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
+.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -26,6 +26,7 @@ lint: ## Format and lints
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
 
 offline: ## Tests: everything that needs no cluster
+	@tests/shells
 	$(CARGO) test $(ALL) --no-fail-fast --lib --bins --test judgement --test offline -- --test-threads $(THREADS) $(TESTS)
 
 apiserver: ## Tests: everything on a real API server, which is found or built first
@@ -66,6 +67,10 @@ lab: ## Rollouts under load without Draingate and with it, on a real node (as ro
 
 conformance: ## The model against the kubelet, with PODS=300 random pods (as root)
 	PODS=$(or $(PODS),300) $(CARGO) test $(ALL) --test node -- conformance --nocapture
+
+shells: ## The reader of hooks against dash, bash and busybox, on LINES=1000000 random hooks
+	@tests/shells
+	LINES=$(or $(LINES),1000000) $(CARGO) test $(ALL) --test offline -- shells:: --nocapture
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test $(ALL) --test node -- --ignored --exact install::soak_of_rollouts_and_rotations --nocapture

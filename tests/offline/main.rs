@@ -25,6 +25,8 @@ mod image;
 #[cfg(test)]
 mod parts;
 #[cfg(test)]
+mod shells;
+#[cfg(test)]
 mod standalone;
 #[cfg(test)]
 mod threats;

@@ -30,6 +30,8 @@ pub mod router;
 #[cfg(feature = "program")]
 pub mod schema;
 #[cfg(feature = "program")]
+pub mod shells;
+#[cfg(feature = "program")]
 pub mod standalone;
 #[cfg(feature = "program")]
 pub mod tls;

@@ -311,7 +311,7 @@ fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
     }
     let (command, args) = (words(&container.command), words(&container.args));
     let variable = |name: &str| container.variable(name);
-    let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(|name| tell(name));
+    let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(tell);
     let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
     servers::find(&Facts { image, command, args, variable: &variable, names: &names })
 }

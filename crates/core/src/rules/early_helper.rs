@@ -26,7 +26,9 @@ pub(super) fn check(report: &mut Report) {
         let when = if helper.has_hook() { format!("at {leaves} s") } else { "at once".to_owned() };
         let message = format!("{who} {name:?} is told to stop {when}, its apps need it until {apps_done} s");
         let fixes = if is_sidecar {
-            vec![format!("take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps")]
+            vec![format!(
+                "take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps"
+            )]
         } else {
             vec![
                 format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),

@@ -588,8 +588,8 @@ fn the_world_forgets_what_it_is_told_to() {
     world.set_service(SHOP, "web", selector("web"));
     world.set_service(SHOP, "a-other", selector("other"));
     let service = |world: &World, namespace: &str| {
-        let first = world.context(namespace).services(&labels).next().map(|(name, _)| name.to_owned());
-        first
+        let context = world.context(namespace);
+        context.services(&labels).next().map(|(name, _)| name.to_owned())
     };
     assert_eq!((service(&world, SHOP), service(&world, "other")), (Some("web".into()), None));
     world.set_service(SHOP, "web", Service::default());

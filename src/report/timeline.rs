@@ -348,7 +348,7 @@ mod tests {
         timeline.lanes[index].segments.iter().map(|s| (s.what, s.from, s.to, s.cut)).collect()
     }
 
-    const POOLER: &str = r#"{"containers":[{"name":"app","ports":[{"containerPort":1}]},{"name":"pgbouncer"}]}"#;
+    const POOLER: &str = r#"{"containers":[{"name":"app","ports":[{"containerPort":1}]},{"name":"promtail"}]}"#;
 
     #[test]
     fn a_pooler_leaves_first_and_then_stays() {
@@ -399,7 +399,7 @@ mod tests {
         let sidecars = r#"[{"name":"first","restartPolicy":"Always"},{"name":"last","restartPolicy":"Always"}]"#;
         let spec = format!(r#"{{"containers":[{{"name":"app"}}],"initContainers":{sidecars}}}"#);
         let timeline = timeline(&spec, Pods::AsAdmitted);
-        assert_eq!(timeline.lanes[0].note, Some("none: the pod does not serve"));
+        assert_eq!(timeline.lanes[0].note, Some("none: it has no port that carries work"));
         assert_eq!(lane(&timeline, 3), [(What::Serving, 0, Some(15), false), (What::Stop, 15, Some(17), false)]);
         assert_eq!((timeline.lanes[2].sigterm, timeline.lanes[3].sigterm), (Some(17), Some(15)));
     }

@@ -396,7 +396,7 @@ impl Writer {
         if words[0] == "env" {
             self.says(C::Env);
         }
-        let place = Place { depth: 3, times: 30, bash };
+        let place = Place { depth: 3, times: 15, bash };
         let mut line = String::new();
         if self.dice.percent(4) {
             self.errexit = true;
@@ -1015,7 +1015,8 @@ impl Writer {
         let open = self.dice.pick(&["; do ", "\ndo\n  "]);
         let inner = Place { depth: place.depth - 1, times: 1, ..place };
         let first = if self.dice.percent(30) { self.block(inner).text } else { String::new() };
-        let sleep = self.plain_sleep();
+        // By its path it costs a process, a hundred times.
+        let sleep = if self.dice.percent(10) { self.plain_sleep() } else { format!("sleep {}", self.number()) };
         let ending = if self.dice.percent(40) {
             self.says(C::Break);
             let item = self.dice.pick(&["break; ", "exit 0; ", "[ -f /run/x ] && break; ", "break\n"]);

@@ -39,7 +39,7 @@ for name in $STUBS; do ln -s ../real/stub "bin/$name"; done
 ln -s bin/wait-shutdown wait-shutdown
 ln -s ../bin/drain.sh app/drain.sh
 i=0
-while [ $i -lt 300 ]; do echo; i=$((i + 1)); done > real/budget
+while [ $i -lt 120 ]; do echo; i=$((i + 1)); done > real/budget
 for i in 0 1 2 3 4 5; do head -n $i real/budget > real/again/$i; done
 ln real/budget real/again/always
 

@@ -38,8 +38,7 @@ pub fn read_command<'e>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'e
     }
     let length = outcome.clock.length();
     let finish = outcome.since.and_then(|since| match (since.least, since.most) {
-        (FOREVER, _) | (0, FOREVER | 0) => None,
-        (least, FOREVER) => Some(least),
+        (_, FOREVER | 0) => None,
         (_, most) => Some(most),
     });
     Reading {

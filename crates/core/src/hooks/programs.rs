@@ -41,8 +41,6 @@ pub(super) struct Stops {
     pub blocks: bool,
     /// By SIGKILL.
     pub kills: bool,
-    /// Whether it surely means this container.
-    pub certain: bool,
 }
 
 /// A shell's line, with the parameters and options it is given.
@@ -94,6 +92,9 @@ pub(super) fn look(command: &[Option<String>]) -> Does {
             Some(time) => Does::Waits(Span::exactly(time)),
             None => unknown,
         },
+        "nginx" | "openresty" if words.iter().any(|word| matches!(*word, "reload" | "reopen" | "-t" | "-v")) => {
+            Does::Nothing(Status::Likely)
+        }
         "true" => Does::Nothing(Status::Succeeds),
         "false" => Does::Nothing(Status::Fails),
         "kill" | "pkill" | "killall" | "skill" | "killall5" => {

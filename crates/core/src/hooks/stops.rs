@@ -196,14 +196,14 @@ pub(super) fn find(name: &str, words: &[&str]) -> Option<Stops> {
         })
     };
     let wait = time(row.wait).map_or(Span::NONE, Span::exactly);
-    Some(Stops { wait, limit: time(row.limit), blocks: row.blocks, kills: false, certain: true })
+    Some(Stops { wait, limit: time(row.limit), blocks: row.blocks, kills: false })
 }
 
 /// Whether a request to this address stops the container's server.
 pub(super) fn by_request(address: &str) -> Option<Stops> {
     let path = address.split(['?', '#']).next().unwrap_or(address);
     let stops = REQUESTS.iter().any(|request| path.ends_with(request.path));
-    stops.then_some(Stops { wait: Span::NONE, limit: None, blocks: false, kills: false, certain: true })
+    stops.then_some(Stops { wait: Span::NONE, limit: None, blocks: false, kills: false })
 }
 
 /// Each of `wanted` stands in `words`, in this order; the last may be only a part of its word after `--eval`.
@@ -254,7 +254,7 @@ fn by_signal(words: &[&str], takes_value: &[&str], name: &str) -> Option<Stops> 
         return None;
     }
     let kills = row.0 == "KILL";
-    Some(Stops { wait: Span::NONE, limit: None, blocks: words.contains(&"-w"), kills, certain: true })
+    Some(Stops { wait: Span::NONE, limit: None, blocks: words.contains(&"-w"), kills })
 }
 
 fn is_signal(text: &str) -> bool {

@@ -313,6 +313,10 @@ impl Shell<'_, '_> {
         while let Some(((join, pipeline), others)) = rest.split_first() {
             self.commands_left = self.commands_left.checked_sub(1).ok_or(GaveUp)?;
             let flow = match (join, status) {
+                (Join::And, Status::Likely) if others.iter().any(|(join, other)| *join == Join::Or && does(other)) => {
+                    status = Status::Unknown;
+                    continue;
+                }
                 (_, Status::Unknown) => {
                     return self.either(&mut |this| this.chain(Status::Succeeds, rest), &mut |this| {
                         this.chain(Status::Fails, rest)
@@ -357,6 +361,10 @@ impl Shell<'_, '_> {
         };
         match flow {
             Flow::Next(Status::Fails) if self.errexit && !self.in_condition => Ok(Flow::Exit(Status::Fails)),
+            Flow::Next(Status::Unknown) if self.errexit && !self.in_condition => {
+                self.state.doubtful = true;
+                Ok(Flow::Next(Status::Succeeds))
+            }
             flow => Ok(flow),
         }
     }
@@ -548,7 +556,7 @@ impl Shell<'_, '_> {
     }
 
     fn while_loop(&mut self, until: bool, condition: &List, body: &List) -> Followed {
-        let doubtful = self.state.doubtful;
+        let mut doubtful = self.state.doubtful;
         let flow = loop {
             self.commands_left = self.commands_left.checked_sub(1).ok_or(GaveUp)?;
             let before = self.state.variables.clone();
@@ -563,12 +571,14 @@ impl Shell<'_, '_> {
                 Status::Likely | Status::Unknown => {
                     // So many times as the condition holds.
                     let before = self.state.clone();
-                    let status = match self.list(body)? {
-                        Flow::Next(status @ (Status::Succeeds | Status::Likely)) => status,
-                        _ => Status::Unknown,
+                    let (status, ends) = match self.list(body)? {
+                        Flow::Next(status @ (Status::Succeeds | Status::Likely)) => (status, false),
+                        Flow::Next(_) | Flow::Break(_) | Flow::Continue(_) => (Status::Unknown, false),
+                        Flow::Return(_) | Flow::Exit(_) => (Status::Unknown, true),
                     };
                     let after = std::mem::take(&mut self.state);
                     self.state = before.or(after);
+                    doubtful |= ends;
                     self.state.variables.iter_mut().filter(|v| assigns(body, &v.name)).for_each(|v| v.value = None);
                     self.state.pass(Span::UNKNOWN);
                     break Flow::Next(status);
@@ -605,11 +615,11 @@ impl Shell<'_, '_> {
         let Some((fields, surely)) = counted else {
             let before = self.state.clone();
             self.set(name, None, false)?;
-            self.list(body)?;
+            let ends = matches!(self.list(body)?, Flow::Return(_) | Flow::Exit(_));
             let after = std::mem::take(&mut self.state);
             self.state = before.or(after);
             self.state.pass(Span::UNKNOWN);
-            self.state.doubtful = doubtful;
+            self.state.doubtful = doubtful || ends;
             return Ok(Flow::Next(Status::Unknown));
         };
         let mut flow = Flow::Next(Status::Succeeds);
@@ -771,7 +781,7 @@ impl Shell<'_, '_> {
                     None if self.state.doubtful => self.state.clock.most = clock.most.max(background.most),
                     None => self.state.clock = clock.and(background),
                 }
-                Status::Succeeds
+                if arguments.is_empty() { Status::Succeeds } else { Status::Unknown }
             }
             "read" => {
                 self.state.pass(Span::UNKNOWN);
@@ -832,54 +842,66 @@ impl Shell<'_, '_> {
             }
             Does::Stops(stop) => {
                 self.state.pass(stop.wait);
-                let spoken = || {
-                    let words = words.iter().map(|word| word.as_deref().unwrap_or("…"));
-                    words.collect::<Vec<_>>().join(" ")
-                };
-                let state = &mut self.state;
-                let certain = !state.doubtful && stop.certain;
-                match &state.stop {
-                    Some(found) if found.certain || !certain => state.killed |= stop.kills && found.certain && certain,
-                    _ => {
-                        state.stop = Some(FoundStop { after: state.clock, certain, words: spoken() });
-                        if certain {
-                            state.since = Some(Span::NONE);
-                            state.killed = stop.kills;
-                        }
-                    }
-                }
-                state.pass(Span::at_most(stop.limit.unwrap_or(if stop.blocks { FOREVER } else { 0 })));
+                let spoken = words.iter().map(|word| word.as_deref().unwrap_or("…")).collect::<Vec<_>>().join(" ");
+                self.stop(spoken, stop.kills);
+                self.state.pass(Span::at_most(stop.limit.unwrap_or(if stop.blocks { FOREVER } else { 0 })));
                 Ok(Flow::Next(Status::Likely))
             }
-            Does::Runs { words, bound, .. } => {
-                let before = self.state.clone();
-                let flow = self.program(words)?;
-                let Some(bound) = bound else { return Ok(flow) };
-                let took = self.state.total().since(before.total());
-                if took.most <= bound {
-                    return Ok(flow);
-                }
-                let stop = self.state.stop.take().filter(|_| before.stop.is_none());
-                let cut_at = before.clock.plus(Span::exactly(bound));
-                self.state = State { variables: self.state.variables.clone(), ..before };
-                match stop {
-                    Some(stop) if stop.certain && stop.after.most <= cut_at.most => {
-                        let left = cut_at.since(stop.after);
-                        self.state.clock = stop.after;
-                        self.state.since = Some(Span { least: took.capped(bound).least.min(left.least), ..left });
-                        self.state.stop = Some(stop);
-                    }
-                    stop => {
-                        self.state.pass(took.capped(bound));
-                        if self.state.stop.is_none() {
-                            self.state.stop = stop.map(|stop| FoundStop { certain: false, ..stop });
-                        }
-                    }
-                }
-                let cut_for_sure = took.least > bound;
-                Ok(Flow::Next(if cut_for_sure { Status::Fails } else { Status::Unknown }))
-            }
+            Does::Runs { words, bound: None, .. } => self.program(words),
+            Does::Runs { words, bound: Some(bound), .. } => self.bounded(words, bound),
             Does::Shell(line) => self.nested_shell(line),
+        }
+    }
+
+    /// A program that is ended after so many nanoseconds.
+    fn bounded(&mut self, words: Vec<Option<String>>, bound: u64) -> Followed {
+        let before = self.state.clone();
+        let fresh = State { clock: Span::NONE, since: None, stop: None, background: Span::NONE, ..before.clone() };
+        self.state = State { doubtful: false, ..fresh };
+        let status = match self.program(words)? {
+            Flow::Next(status) | Flow::Return(status) | Flow::Exit(status) => status,
+            Flow::Break(_) | Flow::Continue(_) => Status::Unknown,
+        };
+        let inner = std::mem::replace(&mut self.state, before);
+        let (took, certain) = (inner.total(), inner.since.is_some());
+        self.state.variables = inner.variables;
+        match inner.stop {
+            Some(stop) if certain && stop.after.most <= bound => {
+                self.state.pass(stop.after);
+                self.stop(stop.words, inner.killed);
+                self.state.pass(inner.since.unwrap_or_default().capped(bound - stop.after.most));
+            }
+            stop => {
+                let came = stop.filter(|stop| stop.after.least <= bound && self.state.stop.is_none());
+                self.state.stop = came
+                    .map(|stop| FoundStop { after: self.state.clock.plus(stop.after), certain: false, ..stop })
+                    .or(self.state.stop.take());
+                self.state.pass(took.capped(bound));
+            }
+        }
+        Ok(Flow::Next(match status {
+            _ if took.least > bound => Status::Fails,
+            _ if took.most > bound => Status::Unknown,
+            status => status,
+        }))
+    }
+
+    /// The container is told to stop now.
+    fn stop(&mut self, words: String, kills: bool) {
+        let state = &mut self.state;
+        let certain = !state.doubtful;
+        match &state.stop {
+            Some(found) if found.certain || !certain => state.killed |= kills && found.certain && certain,
+            before => {
+                // One that may have come before may have ended it already.
+                let earliest = before.as_ref().map_or(state.clock.least, |stop| stop.after.least);
+                if certain {
+                    state.clock.least = state.clock.least.min(earliest);
+                    state.since = Some(Span::NONE);
+                    state.killed = kills;
+                }
+                state.stop = Some(FoundStop { after: state.clock, certain, words });
+            }
         }
     }
 
@@ -930,6 +952,16 @@ impl Shell<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether what follows `||` is another way, not only a way to go on.
+fn does(pipeline: &Pipeline) -> bool {
+    let idle = |command: &Command| {
+        let Command::Simple(simple) = command else { return false };
+        let first = simple.words.first().and_then(|word| word.plain());
+        matches!(first, None | Some("true" | ":" | "echo" | "exit" | "return"))
+    };
+    !pipeline.commands.iter().all(idle)
 }
 
 /// Whether a list sets a variable.

@@ -26,8 +26,9 @@ pub(super) enum Does {
     Shell(Line),
     /// There is no such program.
     CannotRun(&'static str),
-    /// Any time, at most `bound` nanoseconds where it has one; `may_be` seconds stand among its words.
-    Unknown { bound: Option<u64>, may_be: Option<u64> },
+    /// Any time, at most `bound` nanoseconds where it has one; `may_be` seconds stand among its words. What it `asks` may be
+    /// answered either way.
+    Unknown { bound: Option<u64>, may_be: Option<u64>, asks: bool },
 }
 
 /// How a command stops the container.
@@ -37,8 +38,6 @@ pub(super) struct Stops {
     pub wait: Span,
     /// How long it lets the container finish, in nanoseconds, where it says so.
     pub limit: Option<u64>,
-    /// It returns when the container is done.
-    pub blocks: bool,
     /// By SIGKILL.
     pub kills: bool,
 }
@@ -49,6 +48,7 @@ pub(super) struct Line {
     pub line: String,
     pub positional: Vec<String>,
     pub errexit: bool,
+    pub nounset: bool,
 }
 
 /// Programs that take no time and are believed to do as asked.
@@ -61,6 +61,9 @@ const QUICK: [&str; 47] = [
 
 /// Programs that take no time and answer a question.
 const ASKS: [&str; 8] = ["cmp", "diff", "grep", "egrep", "pgrep", "pidof", "which", "xargs"];
+
+/// Words that make a program a question.
+const QUESTIONS: [&str; 6] = ["check", "status", "health", "ready", "is-active", "ping"];
 
 /// Words of a shell that are no programs.
 const BUILTINS: [&str; 22] = [
@@ -76,7 +79,7 @@ pub(super) fn file_name(path: &str) -> &str {
 
 /// Looks at a program's name and its words; one without a value may be anything.
 pub(super) fn look(command: &[Option<String>]) -> Does {
-    let unknown = Does::Unknown { bound: None, may_be: None };
+    let unknown = Does::Unknown { bound: None, may_be: None, asks: false };
     let Some((Some(path), arguments)) = command.split_first() else { return unknown };
     let words: Vec<&str> = arguments.iter().map(|word| word.as_deref().unwrap_or("\u{0}")).collect();
     let name = file_name(path);
@@ -117,13 +120,18 @@ pub(super) fn look(command: &[Option<String>]) -> Does {
         "cmd" | "powershell" | "pwsh" | "timeout.exe" => windows::look(name, &words).unwrap_or(unknown),
         _ if is_shell(name) => shell(name, arguments),
         _ if ASKS.contains(&name) => Does::Nothing(Status::Unknown),
+        "echo" | "printf" | "date" | "hostname" | "id" | "pwd" | "whoami" | "uname" | "sync" | "logger" | "seq"
+        | "touch" | "rm" | "mkdir" | "chmod" | "chown" => Does::Nothing(Status::Succeeds),
         _ if QUICK.contains(&name) => Does::Nothing(Status::Likely),
         _ if scripts::is_interpreter(name) => match scripts::read(name, &words) {
             Some(span) => Does::Waits(span),
             None => unknown,
         },
         _ if name.is_empty() && arguments.is_empty() => Does::CannotRun("it has no command"),
-        _ => Does::Unknown { bound: bound_of(name, &words), may_be: may_be(&words) },
+        _ => {
+            let asks = words.iter().any(|word| QUESTIONS.contains(&word.trim_start_matches('-')));
+            Does::Unknown { bound: bound_of(name, &words), may_be: may_be(&words), asks }
+        }
     }
 }
 
@@ -244,9 +252,9 @@ fn wrapper(name: &str, arguments: &[Option<String>]) -> Option<Does> {
 
 /// `sh -c LINE NAME PARAMETERS`
 fn shell(name: &str, arguments: &[Option<String>]) -> Does {
-    let unknown = Does::Unknown { bound: None, may_be: None };
+    let unknown = Does::Unknown { bound: None, may_be: None, asks: false };
     let name = ["ash", "bash", "dash", "ksh", "mksh", "zsh"].into_iter().find(|n| *n == name).unwrap_or("sh");
-    let (mut at, mut command, mut errexit) = (0, false, false);
+    let (mut at, mut command, mut errexit, mut nounset) = (0, false, false, false);
     while let Some(Some(flag)) = arguments.get(at).filter(|flag| {
         flag.as_deref().is_some_and(|flag| flag.len() > 1 && (flag.starts_with('-') || flag.starts_with('+')))
     }) {
@@ -257,6 +265,7 @@ fn shell(name: &str, arguments: &[Option<String>]) -> Does {
         if let Some(letters) = flag.strip_prefix('-').filter(|letters| !letters.starts_with('-')) {
             command |= letters.contains('c');
             errexit |= letters.contains('e');
+            nounset |= letters.contains('u');
         }
         if flag.ends_with(['o', 'O']) && !flag.starts_with("--") {
             errexit |= arguments.get(at).is_some_and(|option| option.as_deref() == Some("errexit"));
@@ -272,7 +281,7 @@ fn shell(name: &str, arguments: &[Option<String>]) -> Does {
         return Does::CannotRun("its shell has no line to run");
     }
     let line = rest.remove(0);
-    Does::Shell(Line { name, line, positional: rest, errexit })
+    Does::Shell(Line { name, line, positional: rest, errexit, nounset })
 }
 
 /// The bound that a program is given by a flag of its own: `-t 30`, `--timeout=30s`, curl's `-m 30`.

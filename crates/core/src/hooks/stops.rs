@@ -15,8 +15,6 @@ pub struct StopCommand {
     pub wait: Option<&'static str>,
     /// A flag whose value it lets the server finish, in seconds.
     pub limit: Option<&'static str>,
-    /// Whether it returns only when the server is gone.
-    pub blocks: bool,
     /// Which server.
     pub server: &'static str,
     /// Where that stands.
@@ -37,11 +35,10 @@ pub struct StopRequest {
 const fn row(
     program: &'static str,
     words: &'static [&'static str],
-    blocks: bool,
     server: &'static str,
     source: &'static str,
 ) -> StopCommand {
-    StopCommand { program, words, wait: None, limit: None, blocks, server, source }
+    StopCommand { program, words, wait: None, limit: None, server, source }
 }
 
 const APACHE: &str = "apache/httpd docs/manual/stopping.xml@0cb680442eca: graceful-stop, stop";
@@ -55,100 +52,73 @@ const MONGO: &str = "mongodb.com/docs/manual/reference/method/db.shutdownServer/
 
 /// The table, in the order in which the docs print it.
 pub const COMMANDS: [StopCommand; 48] = [
-    row("nginx", &["-s", "quit"], false, "nginx", NGINX),
-    row("nginx", &["-s", "stop"], false, "nginx, at once", NGINX),
-    row("openresty", &["-s", "quit"], false, "OpenResty", NGINX),
-    row("openresty", &["-s", "stop"], false, "OpenResty, at once", NGINX),
-    row("apachectl", &["graceful-stop"], false, "Apache httpd", APACHE),
-    row("apachectl", &["stop"], false, "Apache httpd, at once", APACHE),
-    row("apache2ctl", &["graceful-stop"], false, "Apache httpd", APACHE),
-    row("apache2ctl", &["stop"], false, "Apache httpd, at once", APACHE),
-    row("httpd", &["-k", "graceful-stop"], false, "Apache httpd", APACHE),
-    row("httpd", &["-k", "stop"], false, "Apache httpd, at once", APACHE),
-    row("apache2", &["-k", "graceful-stop"], false, "Apache httpd", APACHE),
-    row("apache2", &["-k", "stop"], false, "Apache httpd, at once", APACHE),
-    row("wait-shutdown", &[], true, "ingress-nginx", "kubernetes/ingress-nginx cmd/waitshutdown/main.go@dbb11b92ddb7"),
+    row("nginx", &["-s", "quit"], "nginx", NGINX),
+    row("nginx", &["-s", "stop"], "nginx, at once", NGINX),
+    row("openresty", &["-s", "quit"], "OpenResty", NGINX),
+    row("openresty", &["-s", "stop"], "OpenResty, at once", NGINX),
+    row("apachectl", &["graceful-stop"], "Apache httpd", APACHE),
+    row("apachectl", &["stop"], "Apache httpd, at once", APACHE),
+    row("apache2ctl", &["graceful-stop"], "Apache httpd", APACHE),
+    row("apache2ctl", &["stop"], "Apache httpd, at once", APACHE),
+    row("httpd", &["-k", "graceful-stop"], "Apache httpd", APACHE),
+    row("httpd", &["-k", "stop"], "Apache httpd, at once", APACHE),
+    row("apache2", &["-k", "graceful-stop"], "Apache httpd", APACHE),
+    row("apache2", &["-k", "stop"], "Apache httpd, at once", APACHE),
+    row("wait-shutdown", &[], "ingress-nginx", "kubernetes/ingress-nginx cmd/waitshutdown/main.go@dbb11b92ddb7"),
     StopCommand {
         wait: Some("--wait"),
         limit: Some("--timeout"),
-        ..row("kong", &["quit"], true, "Kong", "Kong/kong kong/cmd/quit.lua@22246ef28c16: -w,--wait, -t,--timeout")
+        ..row("kong", &["quit"], "Kong", "Kong/kong kong/cmd/quit.lua@22246ef28c16: -w,--wait, -t,--timeout")
     },
-    row("kong", &["stop"], false, "Kong, at once", "Kong/kong kong/cmd/stop.lua@22246ef28c16: stop"),
-    row("catalina.sh", &["stop"], false, "Tomcat", TOMCAT),
-    row("shutdown.sh", &[], false, "Tomcat", TOMCAT),
-    row("rabbitmqctl", &["stop_app"], true, "RabbitMQ", RABBIT),
-    row("rabbitmqctl", &["stop"], false, "RabbitMQ", RABBIT),
-    row("rabbitmqctl", &["shutdown"], true, "RabbitMQ", RABBIT),
-    row("consul", &["leave"], true, "Consul", "developer.hashicorp.com/consul/commands/leave"),
-    row(
-        "nodetool",
-        &["drain"],
-        true,
-        "Cassandra",
-        "docs.datastax.com/en/cassandra-oss/3.0/cassandra/tools/toolsDrain.html",
-    ),
+    row("kong", &["stop"], "Kong, at once", "Kong/kong kong/cmd/stop.lua@22246ef28c16: stop"),
+    row("catalina.sh", &["stop"], "Tomcat", TOMCAT),
+    row("shutdown.sh", &[], "Tomcat", TOMCAT),
+    row("rabbitmqctl", &["stop_app"], "RabbitMQ", RABBIT),
+    row("rabbitmqctl", &["stop"], "RabbitMQ", RABBIT),
+    row("rabbitmqctl", &["shutdown"], "RabbitMQ", RABBIT),
+    row("consul", &["leave"], "Consul", "developer.hashicorp.com/consul/commands/leave"),
+    row("nodetool", &["drain"], "Cassandra", "docs.datastax.com/en/cassandra-oss/3.0/cassandra/tools/toolsDrain.html"),
     row(
         "nodetool",
         &["stopdaemon"],
-        true,
         "Cassandra",
         "apache/cassandra src/java/org/apache/cassandra/tools/nodetool/StopDaemon.java@181a1e8d9af8",
     ),
-    row("redis-cli", &["shutdown"], true, "Redis", REDIS),
-    row("valkey-cli", &["shutdown"], true, "Valkey", REDIS),
-    row(
-        "mysqladmin",
-        &["shutdown"],
-        true,
-        "MySQL, MariaDB",
-        "dev.mysql.com/doc/refman/8.4/en/mysqladmin.html: shutdown",
-    ),
-    row("mariadb-admin", &["shutdown"], true, "MariaDB", "mariadb.com/kb/en/mariadb-admin/: shutdown"),
+    row("redis-cli", &["shutdown"], "Redis", REDIS),
+    row("valkey-cli", &["shutdown"], "Valkey", REDIS),
+    row("mysqladmin", &["shutdown"], "MySQL, MariaDB", "dev.mysql.com/doc/refman/8.4/en/mysqladmin.html: shutdown"),
+    row("mariadb-admin", &["shutdown"], "MariaDB", "mariadb.com/kb/en/mariadb-admin/: shutdown"),
     StopCommand {
         limit: Some("-t"),
-        ..row(
-            "pg_ctl",
-            &["stop"],
-            true,
-            "PostgreSQL",
-            "postgresql.org/docs/current/app-pg-ctl.html: stop, -t, --timeout",
-        )
+        ..row("pg_ctl", &["stop"], "PostgreSQL", "postgresql.org/docs/current/app-pg-ctl.html: stop, -t, --timeout")
     },
-    row("mongosh", &["--eval", "shutdown"], true, "MongoDB", MONGO),
-    row("mongo", &["--eval", "shutdown"], true, "MongoDB", MONGO),
-    row("zkServer.sh", &["stop"], false, "ZooKeeper", "apache/zookeeper bin/zkServer.sh@53a78e36f996: stop"),
-    row("kafka-server-stop.sh", &[], false, "Kafka", "apache/kafka bin/kafka-server-stop.sh: SIGNAL=${SIGNAL:-TERM}"),
-    row("kafka-server-stop", &[], false, "Kafka", "apache/kafka bin/kafka-server-stop.sh: SIGNAL=${SIGNAL:-TERM}"),
-    row("emqx", &["stop"], true, "EMQX", "emqx/emqx bin/emqx@50e04386de84: stop"),
-    row("vernemq", &["stop"], true, "VerneMQ", "vernemq/vernemq files/runner@90ebd3e634ba: stop"),
-    row("nats-server", &["ldm"], false, "NATS", "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, ldm"),
-    row(
-        "nats-server",
-        &["quit"],
-        false,
-        "NATS, at once",
-        "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, quit",
-    ),
-    row("supervisorctl", &["stop"], true, "programs of supervisord", SUPERVISOR),
-    row("supervisorctl", &["shutdown"], false, "supervisord", SUPERVISOR),
-    row("pumactl", &["stop"], false, "Puma", "puma/puma lib/puma/control_cli.rb@ff2e2126ee2f: stop"),
-    row("uwsgi", &["--stop"], false, "uWSGI", "unbit/uwsgi core/uwsgi.c@6cbb2177ae48: stop"),
-    row("caddy", &["stop"], true, "Caddy", "caddyserver/caddy cmd/commands.go@0cf03d32f7d9: stop"),
-    row("pm2", &["stop"], true, "programs of PM2", "Unitech/pm2 lib/binaries/CLI.js@31adee8048db: stop"),
-    row("pm2", &["kill"], true, "PM2", "Unitech/pm2 lib/binaries/CLI.js@31adee8048db: kill"),
-    row("sv", &["down"], false, "a service of runit", RUNIT),
-    row("sv", &["stop"], true, "a service of runit", RUNIT),
+    row("mongosh", &["--eval", "shutdown"], "MongoDB", MONGO),
+    row("mongo", &["--eval", "shutdown"], "MongoDB", MONGO),
+    row("zkServer.sh", &["stop"], "ZooKeeper", "apache/zookeeper bin/zkServer.sh@53a78e36f996: stop"),
+    row("kafka-server-stop.sh", &[], "Kafka", "apache/kafka bin/kafka-server-stop.sh: SIGNAL=${SIGNAL:-TERM}"),
+    row("kafka-server-stop", &[], "Kafka", "apache/kafka bin/kafka-server-stop.sh: SIGNAL=${SIGNAL:-TERM}"),
+    row("emqx", &["stop"], "EMQX", "emqx/emqx bin/emqx@50e04386de84: stop"),
+    row("vernemq", &["stop"], "VerneMQ", "vernemq/vernemq files/runner@90ebd3e634ba: stop"),
+    row("nats-server", &["ldm"], "NATS", "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, ldm"),
+    row("nats-server", &["quit"], "NATS, at once", "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, quit"),
+    row("supervisorctl", &["stop"], "programs of supervisord", SUPERVISOR),
+    row("supervisorctl", &["shutdown"], "supervisord", SUPERVISOR),
+    row("pumactl", &["stop"], "Puma", "puma/puma lib/puma/control_cli.rb@ff2e2126ee2f: stop"),
+    row("uwsgi", &["--stop"], "uWSGI", "unbit/uwsgi core/uwsgi.c@6cbb2177ae48: stop"),
+    row("caddy", &["stop"], "Caddy", "caddyserver/caddy cmd/commands.go@0cf03d32f7d9: stop"),
+    row("pm2", &["stop"], "programs of PM2", "Unitech/pm2 lib/binaries/CLI.js@31adee8048db: stop"),
+    row("pm2", &["kill"], "PM2", "Unitech/pm2 lib/binaries/CLI.js@31adee8048db: kill"),
+    row("sv", &["down"], "a service of runit", RUNIT),
+    row("sv", &["stop"], "a service of runit", RUNIT),
     row(
         "cloud-sql-proxy",
         &["shutdown"],
-        false,
         "Cloud SQL Auth Proxy",
         "GoogleCloudPlatform/cloud-sql-proxy cmd/root.go@31c3b33e3f85: shutdown",
     ),
     row(
         "pilot-agent",
         &["request", "quitquitquit"],
-        false,
         "istio-proxy",
         "istio/istio pilot/cmd/pilot-agent/app/request.go@86c9f01fd735: request",
     ),
@@ -196,14 +166,14 @@ pub(super) fn find(name: &str, words: &[&str]) -> Option<Stops> {
         })
     };
     let wait = time(row.wait).map_or(Span::NONE, Span::exactly);
-    Some(Stops { wait, limit: time(row.limit), blocks: row.blocks, kills: false })
+    Some(Stops { wait, limit: time(row.limit), kills: false })
 }
 
 /// Whether a request to this address stops the container's server.
 pub(super) fn by_request(address: &str) -> Option<Stops> {
     let path = address.split(['?', '#']).next().unwrap_or(address);
     let stops = REQUESTS.iter().any(|request| path.ends_with(request.path));
-    stops.then_some(Stops { wait: Span::NONE, limit: None, blocks: false, kills: false })
+    stops.then_some(Stops { wait: Span::NONE, limit: None, kills: false })
 }
 
 /// Each of `wanted` stands in `words`, in this order; the last may be only a part of its word after `--eval`.
@@ -254,7 +224,7 @@ fn by_signal(words: &[&str], takes_value: &[&str], name: &str) -> Option<Stops> 
         return None;
     }
     let kills = row.0 == "KILL";
-    Some(Stops { wait: Span::NONE, limit: None, blocks: words.contains(&"-w"), kills })
+    Some(Stops { wait: Span::NONE, limit: None, kills })
 }
 
 fn is_signal(text: &str) -> bool {

@@ -78,7 +78,12 @@ impl Shell<'_, '_> {
                 (Known::Unset, Some(word)) => self.one(word),
                 (Known::Value(value), Some(word)) if value.is_empty() => self.one(word),
                 (Known::Value(value), _) => Ok(Some(value)),
-                (Known::Unset | Known::Nothing, _) => Ok(None),
+                (Known::Unset | Known::Nothing, _) => {
+                    if self.nounset {
+                        self.state.doubt();
+                    }
+                    Ok(None)
+                }
             },
             What::Output(list) => self.output(list),
         }

@@ -106,6 +106,8 @@ struct State {
     killed: bool,
     /// Something before may have ended it already.
     doubtful: bool,
+    /// How often that was found.
+    doubts: u32,
     /// When the last command in the background is done.
     background: Span,
 }
@@ -126,6 +128,11 @@ impl State {
         }
     }
 
+    fn doubt(&mut self) {
+        self.doubtful = true;
+        self.doubts += 1;
+    }
+
     /// Nothing after this is reached.
     fn ended(&self) -> bool {
         self.total().least == FOREVER
@@ -136,6 +143,10 @@ impl State {
         if self.since.is_some() != other.since.is_some() {
             for state in [&mut self, &mut other] {
                 state.clock = state.total();
+                if state.killed {
+                    // What came after was not counted.
+                    state.clock.most = FOREVER;
+                }
                 state.since = None;
                 state.stop.iter_mut().for_each(|stop| stop.certain = false);
             }
@@ -164,6 +175,7 @@ impl State {
             stop,
             killed: self.killed && other.killed,
             doubtful: self.doubtful || other.doubtful,
+            doubts: self.doubts.max(other.doubts),
             background: self.background.or(other.background),
         }
     }
@@ -198,6 +210,7 @@ pub(super) fn follow<'v>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'
         functions: Vec::new(),
         positional: Vec::new(),
         errexit: false,
+        nounset: false,
         in_condition: false,
         nested: 0,
         forks: 0,
@@ -243,6 +256,8 @@ struct Shell<'e, 'v> {
     /// `$0`, `$1` and so on.
     positional: Vec<String>,
     errexit: bool,
+    /// A variable that is not set ends it.
+    nounset: bool,
     /// Failing ends nothing here.
     in_condition: bool,
     /// Shells, functions and `eval` in each other.
@@ -338,14 +353,14 @@ impl Shell<'_, '_> {
     /// What runs only if a program fails that is believed to succeed: it may take its time, and ends nothing.
     fn hardly(&mut self, pipeline: &Pipeline, status: Status) -> Followed {
         let before = self.state.clone();
-        self.pipeline(pipeline)?;
+        let flow = self.pipeline(pipeline)?;
         let after = std::mem::replace(&mut self.state, before);
         let most = after.clock.plus(after.since.unwrap_or_default()).since(self.state.total()).most;
         self.state.pass(Span::at_most(most));
         if self.state.stop.is_none() {
             self.state.stop = after.stop.map(|stop| FoundStop { certain: false, ..stop });
         }
-        Ok(Flow::Next(status))
+        Ok(Flow::Next(if flow == Flow::Next(Status::Succeeds) { Status::Succeeds } else { status }))
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline) -> Followed {
@@ -359,10 +374,20 @@ impl Shell<'_, '_> {
             Flow::Next(status) if pipeline.negated => return Ok(Flow::Next(status.negated())),
             flow => flow,
         };
+        // What a compound command ends with was looked at inside.
+        let compound = matches!(
+            pipeline.commands.as_slice(),
+            [Command::Group(_)
+                | Command::If { .. }
+                | Command::While { .. }
+                | Command::For { .. }
+                | Command::Case { .. }]
+        );
+        let ends = self.errexit && !self.in_condition && !compound;
         match flow {
-            Flow::Next(Status::Fails) if self.errexit && !self.in_condition => Ok(Flow::Exit(Status::Fails)),
-            Flow::Next(Status::Unknown) if self.errexit && !self.in_condition => {
-                self.state.doubtful = true;
+            Flow::Next(Status::Fails) if ends => Ok(Flow::Exit(Status::Fails)),
+            Flow::Next(Status::Unknown) if ends => {
+                self.state.doubt();
                 Ok(Flow::Next(Status::Succeeds))
             }
             flow => Ok(flow),
@@ -509,11 +534,11 @@ impl Shell<'_, '_> {
             (a, b) if a == b => a,
             (Flow::Exit(a), Flow::Exit(b)) => Flow::Exit(a.or(b)),
             (Flow::Next(status), _) | (_, Flow::Next(status)) => {
-                self.state.doubtful = true;
+                self.state.doubt();
                 Flow::Next(status)
             }
             (a, _) => {
-                self.state.doubtful = true;
+                self.state.doubt();
                 a
             }
         })
@@ -584,6 +609,7 @@ impl Shell<'_, '_> {
                     break Flow::Next(status);
                 }
             }
+            let doubts = self.state.doubts;
             match self.list(body)? {
                 Flow::Next(_) | Flow::Continue(0 | 1) => {}
                 Flow::Continue(levels) => break Flow::Continue(levels - 1),
@@ -591,10 +617,15 @@ impl Shell<'_, '_> {
                 Flow::Break(levels) => break Flow::Break(levels - 1),
                 end @ (Flow::Return(_) | Flow::Exit(_)) => return Ok(end),
             }
-            if self.state.doubtful && !doubtful {
+            if self.state.doubts > doubts {
                 // Something in it may have ended it.
                 self.state.pass(Span::UNKNOWN);
                 self.state.variables.iter_mut().filter(|v| assigns(body, &v.name)).for_each(|v| v.value = None);
+                break Flow::Next(Status::Unknown);
+            }
+            if self.state.variables == before && self.errexit && self.unknown {
+                // A program that fails ends it.
+                self.state.pass(Span::UNKNOWN);
                 break Flow::Next(Status::Unknown);
             }
             if self.state.variables == before {
@@ -628,7 +659,7 @@ impl Shell<'_, '_> {
         while index < count {
             self.commands_left = self.commands_left.checked_sub(1).ok_or(GaveUp)?;
             if index > 0 && !surely {
-                self.state.doubtful = true;
+                self.state.doubt();
             }
             let value = fields.get(usize::try_from(index).unwrap_or(usize::MAX)).cloned().flatten();
             self.set(name, value, false)?;
@@ -652,6 +683,7 @@ impl Shell<'_, '_> {
                 // The others are as the second was.
                 let took = self.state.total().since(before);
                 self.state.pass(took.times(count - index));
+                self.set(name, fields.last().cloned().flatten(), false)?;
                 index = count;
             }
         }
@@ -744,6 +776,7 @@ impl Shell<'_, '_> {
                     if option.starts_with('-') && option.contains('e') || option == "errexit" {
                         self.errexit = true;
                     }
+                    self.nounset |= option.starts_with('-') && option.contains('u') || option == "nounset";
                     if option.starts_with('+') && option.contains('e') {
                         self.errexit = false;
                     }
@@ -819,7 +852,12 @@ impl Shell<'_, '_> {
             Does::Nothing(status) => Ok(Flow::Next(status)),
             Does::Sleep(Ok(span)) | Does::Waits(span) => {
                 self.state.pass(span);
-                Ok(if self.state.ended() { Flow::Exit(Status::Succeeds) } else { Flow::Next(Status::Succeeds) })
+                Ok(match span {
+                    _ if self.state.ended() => Flow::Exit(Status::Succeeds),
+                    // An operand that is not known may be none.
+                    Span { most: FOREVER, .. } => Flow::Next(Status::Unknown),
+                    _ => Flow::Next(Status::Succeeds),
+                })
             }
             Does::Known(span) => {
                 self.known = true;
@@ -834,17 +872,18 @@ impl Shell<'_, '_> {
                 self.broken.get_or_insert(why);
                 Ok(Flow::Next(Status::Fails))
             }
-            Does::Unknown { bound, may_be } => {
+            Does::Unknown { bound, may_be, asks } => {
                 self.unknown = true;
                 self.may_be = self.may_be.or(may_be);
                 self.state.pass(Span::at_most(bound.unwrap_or(FOREVER)));
-                Ok(Flow::Next(Status::Likely))
+                Ok(Flow::Next(if asks { Status::Unknown } else { Status::Likely }))
             }
             Does::Stops(stop) => {
                 self.state.pass(stop.wait);
                 let spoken = words.iter().map(|word| word.as_deref().unwrap_or("…")).collect::<Vec<_>>().join(" ");
                 self.stop(spoken, stop.kills);
-                self.state.pass(Span::at_most(stop.limit.unwrap_or(if stop.blocks { FOREVER } else { 0 })));
+                // How long it takes itself is the app's own time, which it bounds or not.
+                self.state.pass(Span::at_most(stop.limit.unwrap_or(0)));
                 Ok(Flow::Next(Status::Likely))
             }
             Does::Runs { words, bound: None, .. } => self.program(words),
@@ -890,14 +929,15 @@ impl Shell<'_, '_> {
     fn stop(&mut self, words: String, kills: bool) {
         let state = &mut self.state;
         let certain = !state.doubtful;
-        match &state.stop {
-            Some(found) if found.certain || !certain => state.killed |= kills && found.certain && certain,
+        match &mut state.stop {
+            Some(found) if found.certain => state.killed |= kills && certain,
+            Some(found) if !certain => found.after = found.after.or(state.clock),
             before => {
-                // One that may have come before may have ended it already.
-                let earliest = before.as_ref().map_or(state.clock.least, |stop| stop.after.least);
+                // One that may have come before may have ended it already, and what follows was its time, too.
+                let perhaps = before.as_ref().map(|stop| stop.after.least);
                 if certain {
-                    state.clock.least = state.clock.least.min(earliest);
-                    state.since = Some(Span::NONE);
+                    state.clock.least = state.clock.least.min(perhaps.unwrap_or(FOREVER));
+                    state.since = Some(if perhaps.is_some() { Span::UNKNOWN } else { Span::NONE });
                     state.killed = kills;
                 }
                 state.stop = Some(FoundStop { after: state.clock, certain, words });
@@ -911,6 +951,7 @@ impl Shell<'_, '_> {
         let kept = (
             std::mem::replace(&mut self.positional, shell.positional),
             std::mem::replace(&mut self.errexit, shell.errexit),
+            std::mem::replace(&mut self.nounset, shell.nounset),
             std::mem::take(&mut self.functions),
             std::mem::replace(&mut self.in_condition, false),
             self.state.variables.clone(),
@@ -928,7 +969,8 @@ impl Shell<'_, '_> {
             self.top = Some(shell.line.as_str().into());
         }
         let flow = self.deeper(|this| this.list(&list));
-        let (positional, errexit, functions, in_condition, variables, doubtful, top, braces) = kept;
+        let (positional, errexit, nounset, functions, in_condition, variables, doubtful, top, braces) = kept;
+        self.nounset = nounset;
         (self.positional, self.errexit, self.functions, self.in_condition) =
             (positional, errexit, functions, in_condition);
         (self.state.variables, self.state.doubtful, self.top, self.braces) = (variables, doubtful, top, braces);

@@ -18,6 +18,8 @@ pub struct Truth {
     pub stop: Option<Moment>,
     /// What it slept from then on, up to a kill; `None`, if that never ends.
     pub finish: Option<Moment>,
+    /// What was slept after the stop until the budget ended the run.
+    pub until_cut: Option<Moment>,
     /// It ended in a failure.
     pub failed: bool,
     /// It did something else than to wait.
@@ -124,7 +126,15 @@ impl Truth {
         }
         let end = (!endless).then_some(now);
         let finish = (stop.is_some() && killed.or(end).is_some()).then_some(slept);
-        Truth { end, stop, finish, failed: run.status.is_some_and(|status| status != 0), busy }
+        let cut = run.record.last().is_some_and(|entry| entry == "bound");
+        Truth {
+            end,
+            stop,
+            finish,
+            until_cut: cut.then_some(slept),
+            failed: run.status.is_some_and(|status| status != 0),
+            busy,
+        }
     }
 
     /// When the hook is over, where it tells the app to stop in any case: it ends with the process.
@@ -186,7 +196,10 @@ pub fn mistakes(hook: &Hook, reading: &Reading, truth: &Truth) -> Vec<String> {
         let literal = certain && hook.at_most(Duty::May) && !hook.constructs.contains(&Construct::AndOr);
         match truth.finish.map(seconds) {
             Some(real) => says(given < real || (literal && given > real), "what is left to finish"),
-            None => says(true, "an end of what is left to finish"),
+            None => {
+                let later = truth.until_cut.is_none_or(|slept| given < seconds(slept));
+                says(later, "an end of what is left to finish");
+            }
         }
     }
     says(reading.only_sleep && truth.busy, "it does more than to sleep");

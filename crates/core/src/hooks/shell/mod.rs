@@ -876,6 +876,10 @@ impl Shell<'_, '_> {
                 self.unknown = true;
                 self.may_be = self.may_be.or(may_be);
                 self.state.pass(Span::at_most(bound.unwrap_or(FOREVER)));
+                if bound.is_some() && self.errexit && !self.in_condition {
+                    // At its bound it fails.
+                    self.state.doubt();
+                }
                 Ok(Flow::Next(if asks { Status::Unknown } else { Status::Likely }))
             }
             Does::Stops(stop) => {

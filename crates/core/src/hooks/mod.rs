@@ -288,6 +288,19 @@ mod tests {
         }
     }
 
+    /// Each asks for more than it is given: time, memory or depth.
+    #[test]
+    fn what_asks_for_too_much_is_not_read() {
+        let doubling = format!("A=aaaaaaaa;{}sleep $A", "A=$A$A;".repeat(3_000));
+        let words = "echo ".to_owned() + &"{1..99999} ".repeat(1_000);
+        let loops = "for i in 1 2 3 4 5 6 7 8 9; do x=$i; ".repeat(20) + "sleep 1;" + &"done;".repeat(20);
+        let seq = "for i in $(seq 99999); do sleep $i; done;".repeat(100);
+        for text in [&doubling, &words, &loops, &seq, &"$(".repeat(30_000), &"a&&".repeat(20_000), &"{ ".repeat(30_000)]
+        {
+            assert_eq!(read(&["bash", "-c", text]).length, Length::Unknown, "{}", text.get(..40).unwrap_or(text));
+        }
+    }
+
     #[test]
     fn its_parts_are_told_in_order() {
         let steps = line("sleep 10 && nginx -s quit && sleep 20").steps;

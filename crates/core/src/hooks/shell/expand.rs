@@ -12,18 +12,21 @@ impl Shell<'_, '_> {
     pub(super) fn fields(&mut self, words: &[Word]) -> Result<Option<(Vec<Value>, bool)>, GaveUp> {
         let (mut fields, mut surely) = (Vec::new(), true);
         for word in words {
-            match word.plain().and_then(braces) {
-                Some(expanded) if self.braces != Braces::Stay => {
+            let expanded = word.plain().filter(|_| self.braces != Braces::Stay).and_then(braces);
+            match expanded {
+                Some(expanded) => {
+                    let expanded = expanded.ok_or(GaveUp)?;
+                    self.words_left = self.words_left.checked_sub(expanded.len()).ok_or(GaveUp)?;
                     surely &= self.braces == Braces::Expand;
                     fields.extend(expanded.into_iter().map(Some));
                 }
                 _ => match self.split(word)? {
-                    Some(more) => fields.extend(more),
+                    Some(more) => {
+                        self.words_left = self.words_left.checked_sub(more.len()).ok_or(GaveUp)?;
+                        fields.extend(more);
+                    }
                     None => return Ok(None),
                 },
-            }
-            if fields.len() as u64 > MOST_WORDS {
-                return Err(GaveUp);
             }
         }
         Ok(Some((fields, surely)))
@@ -70,6 +73,13 @@ impl Shell<'_, '_> {
     }
 
     fn piece(&mut self, piece: &Piece) -> Result<Value, GaveUp> {
+        let value = self.expanded(piece)?;
+        let length = value.as_ref().map_or(0, String::len);
+        self.text_left = self.text_left.checked_sub(length).ok_or(GaveUp)?;
+        Ok(value)
+    }
+
+    fn expanded(&mut self, piece: &Piece) -> Result<Value, GaveUp> {
         match &piece.what {
             What::Text(text) => Ok(Some(text.clone())),
             What::Opaque => Ok(None),
@@ -185,17 +195,14 @@ fn seq(numbers: &[&str]) -> Value {
 
 fn range(first: i64, step: i64, last: i64) -> Option<Vec<i64>> {
     let count = last.checked_sub(first)?.checked_div(step)?.checked_add(1)?.max(0);
-    if count > i64::try_from(LONGEST_LIST).ok()? {
+    if count > i64::try_from(MOST_WORDS).ok()? {
         return None;
     }
     (0..count).map(|n| first.checked_add(step.checked_mul(n)?)).collect()
 }
 
-/// The most words that one expression is worked out to.
-const LONGEST_LIST: usize = 100_000;
-
-/// `{1..15}` and `{a,b,c}`, as a whole word.
-fn braces(word: &str) -> Option<Vec<String>> {
+/// `{1..15}` and `{a,b,c}`, as a whole word; within, nothing where they are too many.
+fn braces(word: &str) -> Option<Option<Vec<String>>> {
     let inner = word.strip_prefix('{')?.strip_suffix('}')?;
     if inner.contains(['{', '}']) {
         return None;
@@ -204,10 +211,10 @@ fn braces(word: &str) -> Option<Vec<String>> {
         let (last, step) = last.split_once("..").unwrap_or((last, "1"));
         let (first, last): (i64, i64) = (first.parse().ok()?, last.parse().ok()?);
         let step = step.parse::<i64>().ok()?.checked_abs()?.max(1);
-        let numbers = range(first, if first <= last { step } else { -step }, last)?;
-        return Some(numbers.iter().map(i64::to_string).collect());
+        let numbers = range(first, if first <= last { step } else { -step }, last);
+        return Some(numbers.map(|numbers| numbers.iter().map(i64::to_string).collect()));
     }
-    inner.contains(',').then(|| inner.split(',').map(str::to_owned).collect())
+    inner.contains(',').then(|| Some(inner.split(',').map(str::to_owned).collect()))
 }
 
 /// Whether any simple command in a list is of a kind.

@@ -2,8 +2,8 @@
 //! to stop.
 //!
 //! It is followed like a shell would, with two bounds for the time that has passed. A condition that cannot be read
-//! leaves both ways open; a program that nobody knows may take any time, and is believed to succeed. The work is bounded
-//! by [`MOST_COMMANDS`], whatever the line says.
+//! leaves both ways open; a program that nobody knows may take any time, and is believed to succeed. The work is bounded,
+//! whatever the line says.
 
 mod expand;
 mod syntax;
@@ -16,16 +16,21 @@ use super::programs::{self, Does};
 use super::reading::{Step, StepKind, Variable};
 use super::span::{FOREVER, Span};
 
-/// The most commands that are followed.
+/// The most commands that are followed: so many, and so many more for each byte, up to a bound. A short line that asks for
+/// more is of no use to anybody.
+const LEAST_COMMANDS: u32 = 64;
+const COMMANDS_A_BYTE: u32 = 8;
 const MOST_COMMANDS: u32 = 4_000;
+/// The most bytes that its words expand to.
+const MOST_TEXT: usize = 256 << 10;
 /// The most variables, functions and nested shells that are kept apart.
 const MOST_NAMES: usize = 64;
 /// The most conditions that are left open at a time.
 const MOST_FORKS: u32 = 16;
 /// The most parts of a hook that are told one by one.
 const MOST_STEPS: usize = 8;
-/// The most words that a list expands to.
-const MOST_WORDS: u64 = 2_592_000;
+/// The most words that its lists expand to.
+const MOST_WORDS: usize = 20_000;
 
 /// The line is not understood, or asks for more than it is given.
 #[derive(Debug)]
@@ -202,10 +207,14 @@ pub(super) struct Outcome {
 
 /// Follows a command as it is given to a container: a program and its words, no shell unless it is one.
 pub(super) fn follow<'v>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'v>) -> Result<Outcome, GaveUp> {
+    let bytes = command.iter().map(|word| word.len()).sum::<usize>();
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
     let mut shell = Shell {
         env: variable,
         state: State::default(),
-        commands_left: MOST_COMMANDS,
+        commands_left: LEAST_COMMANDS.saturating_add(bytes.saturating_mul(COMMANDS_A_BYTE)).min(MOST_COMMANDS),
+        text_left: MOST_TEXT,
+        words_left: MOST_WORDS,
         braces: Braces::Perhaps,
         functions: Vec::new(),
         positional: Vec::new(),
@@ -251,6 +260,8 @@ struct Shell<'e, 'v> {
     env: &'e dyn Fn(&str) -> Variable<'v>,
     state: State,
     commands_left: u32,
+    text_left: usize,
+    words_left: usize,
     braces: Braces,
     functions: Vec<(String, Rc<List>)>,
     /// `$0`, `$1` and so on.
@@ -654,7 +665,6 @@ impl Shell<'_, '_> {
             return Ok(Flow::Next(Status::Unknown));
         };
         let mut flow = Flow::Next(Status::Succeeds);
-        let alike = !changes(body, name);
         let (mut index, count) = (0, fields.len() as u64);
         while index < count {
             self.commands_left = self.commands_left.checked_sub(1).ok_or(GaveUp)?;
@@ -679,7 +689,7 @@ impl Shell<'_, '_> {
                 end @ (Flow::Return(_) | Flow::Exit(_)) => return Ok(end),
             }
             index += 1;
-            if alike && index == 2 {
+            if index == 2 && count > 2 && !changes(body, name) {
                 // The others are as the second was.
                 let took = self.state.total().since(before);
                 self.state.pass(took.times(count - index));

@@ -122,6 +122,14 @@ impl State {
         self.clock.plus(self.since.unwrap_or_default())
     }
 
+    /// What has passed since an earlier state of the same way.
+    fn passed(&self, before: &State) -> Span {
+        match (before.since, self.since) {
+            (Some(before), Some(now)) => now.since(before),
+            _ => self.total().since(before.total()),
+        }
+    }
+
     fn pass(&mut self, span: Span) {
         let span = if self.doubtful { Span { least: 0, ..span } } else { span };
         if self.killed {
@@ -366,8 +374,7 @@ impl Shell<'_, '_> {
         let before = self.state.clone();
         let flow = self.pipeline(pipeline)?;
         let after = std::mem::replace(&mut self.state, before);
-        let most = after.clock.plus(after.since.unwrap_or_default()).since(self.state.total()).most;
-        self.state.pass(Span::at_most(most));
+        self.state.pass(Span::at_most(after.passed(&self.state).most));
         if self.state.stop.is_none() {
             self.state.stop = after.stop.map(|stop| FoundStop { certain: false, ..stop });
         }
@@ -431,7 +438,7 @@ impl Shell<'_, '_> {
     /// Commands that run side by side, each in a shell of its own.
     fn pipe(&mut self, commands: &[Command]) -> Followed {
         let before = self.state.clone();
-        let (mut end, mut status) = (before.total(), Status::Succeeds);
+        let (mut took, mut status) = (Span::NONE, Status::Succeeds);
         let mut stop = None;
         for (index, command) in commands.iter().enumerate() {
             self.state = before.clone();
@@ -439,15 +446,14 @@ impl Shell<'_, '_> {
                 Flow::Next(status) | Flow::Return(status) | Flow::Exit(status) => status,
                 Flow::Break(_) | Flow::Continue(_) => Status::Unknown,
             };
-            let mut total = self.state.total();
-            if total.least == FOREVER && index + 1 < commands.len() {
+            let mut passed = self.state.passed(&before);
+            if passed.least == FOREVER && index + 1 < commands.len() {
                 // It ends when nobody reads what it writes.
-                total.least = before.total().least;
+                passed.least = 0;
             }
-            end = end.and(total);
+            took = took.and(passed);
             stop = stop.or(self.state.stop.take().map(|stop| (stop, self.state.since)));
         }
-        let took = end.since(before.total());
         self.only_sleep = false;
         self.state = before;
         if self.state.stop.is_none()
@@ -673,7 +679,7 @@ impl Shell<'_, '_> {
             }
             let value = fields.get(usize::try_from(index).unwrap_or(usize::MAX)).cloned().flatten();
             self.set(name, value, false)?;
-            let before = self.state.total();
+            let before = (index == 1).then(|| self.state.clone());
             match self.list(body)? {
                 Flow::Next(status) => flow = Flow::Next(status),
                 Flow::Continue(0 | 1) => {}
@@ -689,9 +695,9 @@ impl Shell<'_, '_> {
                 end @ (Flow::Return(_) | Flow::Exit(_)) => return Ok(end),
             }
             index += 1;
-            if index == 2 && count > 2 && !changes(body, name) {
+            if let Some(before) = before.filter(|_| count > 2 && !changes(body, name)) {
                 // The others are as the second was.
-                let took = self.state.total().since(before);
+                let took = self.state.passed(&before);
                 self.state.pass(took.times(count - index));
                 self.set(name, fields.last().cloned().flatten(), false)?;
                 index = count;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// machine has two cores for a whole node.
 const TOLERANCE: f64 = 2.0;
 /// Pods that stop at the same time.
-const BATCH: usize = 20;
+const BATCH: usize = 8;
 
 /// Numbers that look random, and are the same for the same seed.
 struct Dice(u64);

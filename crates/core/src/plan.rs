@@ -2,7 +2,7 @@
 //!
 //! A hook without the grace for it would harm, so where G would still be too small nothing is injected.
 
-use super::budget::Budget;
+use super::budget::{Budget, need};
 use super::pod::{GraceChange, HookSource, Pod, Record, Role};
 use super::policy::{Adjust, Hook};
 use super::settings::Settings;
@@ -131,13 +131,11 @@ fn give(
 ) -> Result<(), String> {
     let Some((seconds, handler)) = hook else { return Ok(()) };
     for container in 0..pod.containers.len() {
-        let Some(accepts) =
-            pod.containers.get(container).filter(|c| c.role == role && !c.has_hook()).map(|c| c.accepts())
-        else {
-            continue;
-        };
+        let Some(raw) = pod.containers.get(container).filter(|c| c.role == role && !c.has_hook()) else { continue };
+        let (accepts, need) = (raw.accepts(), need(raw, pod.hold).filter(|_| role == Role::App));
         let seconds = match handler {
             Ok(PlannedHandler::Policy) => seconds,
+            _ if need.is_some() => need.unwrap_or_default(),
             _ if accepts >= seconds => continue,
             _ if role == Role::App => seconds - accepts,
             _ => seconds,

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::MAX_SECONDS;
+use super::hooks::StopKind;
 use super::hooks::{self, Length, Reading};
 use super::keys;
 use super::policy::Hook;
-use super::servers::{self, Facts, Found};
+use super::servers::{self, Facts, Found, Sigterm};
 pub use super::serving::HoldReason;
 use super::serving::{Part, Serving};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Source, Sourced, container_annotation, seconds};
+use super::shutdown::Shutdown;
 use super::subject::{self, Handler, IntOrString, Kind, Subject};
 use super::world::Context;
 
@@ -85,8 +87,8 @@ pub struct Container<'a> {
     pub told: Option<u64>,
     /// What was read of a hook that somebody wrote and that is no native sleep.
     pub reading: Option<Arc<Reading>>,
-    /// The server that it runs, where that is known.
-    pub server: Option<Found>,
+    /// What it does after SIGTERM.
+    pub shutdown: Shutdown<'a>,
     /// R in seconds; of an app.
     pub request: Sourced<'a, u64>,
     /// S in seconds; of a helper or native sidecar.
@@ -101,13 +103,22 @@ impl<'a> Container<'a> {
 
     /// A: how long it still takes new work after SIGTERM, in seconds.
     pub fn accepts(&self) -> u64 {
-        self.server.as_ref().and_then(|server| server.accept.as_ref()).map_or(0, |accept| accept.seconds)
+        self.shutdown.accepts.as_ref().map_or(0, |accepts| accepts.seconds)
     }
 
     /// T: how long what it is told lets it finish, in seconds; what stands in the pod, or a server's default.
     pub fn finish(&self) -> Option<u64> {
-        let of_server = || Some(self.server.as_ref()?.finish.as_ref()?.seconds);
-        self.reading.as_ref().and_then(|reading| reading.finish).or_else(of_server)
+        let limit = self.shutdown.finishes.as_ref();
+        let by_hook = || self.reading.as_ref().and_then(|reading| reading.finish);
+        let overruled = limit.filter(|limit| !matches!(limit.source, Source::Server(_)));
+        overruled.map(|limit| limit.seconds).or_else(by_hook).or(limit.map(|limit| limit.seconds))
+    }
+
+    /// Whether it ends running requests when it is told to stop, so that its hook has to last until they are done.
+    pub fn cuts(&self) -> bool {
+        let stop = self.reading.as_ref().and_then(|reading| reading.stop.as_ref());
+        let is_graceful = stop.is_some_and(|stop| stop.certain && stop.kind == StopKind::Graceful);
+        self.shutdown.sigterm.value == Sigterm::Cuts && !is_graceful
     }
 
     /// When it is told to stop: by its hook, or after it; `None` where that never comes.
@@ -215,43 +226,44 @@ impl<'a> Pod<'a> {
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Pod<'a> {
         let spec = &subject.pod.spec;
-        let servers: Vec<_> = spec.containers.iter().map(server).collect();
-        let serving = Serving::of(subject, settings, context, as_written, &servers);
+        let shutdown = |c: &'a subject::Container<'a>, problems: &mut Vec<_>| {
+            Shutdown::of(c, server(c), subject, settings, problems)
+        };
+        let shutdowns: Vec<_> = spec.containers.iter().map(|c| shutdown(c, problems)).collect();
+        let serving = Serving::of(subject, settings, context, as_written, &shutdowns);
         let role = |part: &Part| match part {
             Part::App => Role::App,
             Part::Helper => Role::Helper,
             Part::Auxiliary => Role::Auxiliary,
         };
-        let regular = spec.containers.iter().zip(&serving.parts).zip(servers).enumerate();
-        let regular = regular.map(|(i, ((c, part), server))| (role(part), "containers", i, c, server));
+        let regular = spec.containers.iter().zip(&serving.parts).zip(shutdowns).enumerate();
+        let regular = regular.map(|(i, ((c, part), shutdown))| (role(part), "containers", i, c, shutdown));
         let sidecars = spec.init_containers.iter().enumerate().filter(|(_, c)| c.is_native_sidecar());
-        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c, None));
+        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c, Shutdown::UNKNOWN));
         let hold = if serving.reason.holds() { settings.hold_seconds() } else { 0 };
 
         let mut bytes_left = hooks::MOST_BYTES;
         let mut containers: Vec<Container> = regular
             .chain(sidecars)
-            .map(|(role, list, index, raw, server): (_, _, _, &'a subject::Container<'a>, Option<Found>)| {
+            .map(|(role, list, index, raw, shutdown): (_, _, _, &'a subject::Container<'a>, Shutdown<'a>)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
                 let (request, stop) = match role {
                     Role::App => {
                         let by_hook = hook.reading.as_ref().and_then(|reading| reading.finish);
                         let by_hook = by_hook.map(|value| Sourced { value, source: Source::Hook });
-                        let given = by_hook.or_else(|| stated_limit(server.as_ref()?));
+                        let given =
+                            stated_limit(&shutdown, false).or(by_hook).or_else(|| stated_limit(&shutdown, true));
                         (settings.request_of(name, given, subject, problems), 0)
                     }
                     _ => {
-                        if let Some((key, _)) = container_annotation(subject, keys::REQUEST_PREFIX, name) {
-                            let why = format!("{name:?} is a {}, which has no request of its own", role.as_str());
-                            problems.push(SettingProblem::idle_annotation(key, Some(name), &why));
-                        }
+                        idle_annotations(subject, name, role, problems);
                         (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(raw))
                     }
                 };
                 let pointer = format!("/spec/{list}/{index}");
                 let HookFacts { seconds: hook, source: hook_source, told, reading } = hook;
-                Container { role, raw, pointer, hook, hook_source, told, reading, server, request, stop }
+                Container { role, raw, pointer, hook, hook_source, told, reading, shutdown, request, stop }
             })
             .collect();
         lone_annotations(subject, problems);
@@ -316,10 +328,30 @@ fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
     servers::find(&Facts { image, command, args, variable: &variable, names: &names })
 }
 
-/// T, where it stands in the pod; a server's default is a limit, not a need.
-fn stated_limit<'a>(server: &Found) -> Option<Sourced<'a, u64>> {
-    let finish = server.finish.as_ref().filter(|finish| finish.stated)?;
-    Some(Sourced { value: finish.seconds, source: Source::Server(server.server.name) })
+/// T, where somebody states it: in the pod as its server's setting, or over that; a server's default is a limit, not a need.
+fn stated_limit<'a>(shutdown: &Shutdown<'a>, by_server: bool) -> Option<Sourced<'a, u64>> {
+    let finish = shutdown.finishes.as_ref().filter(|finish| finish.stated)?;
+    (matches!(finish.source, Source::Server(_)) == by_server)
+        .then_some(Sourced { value: finish.seconds, source: finish.source })
+}
+
+/// Annotations that mean nothing for a container that is no app.
+fn idle_annotations<'a>(subject: &'a Subject<'a>, name: &'a str, role: Role, problems: &mut Vec<SettingProblem<'a>>) {
+    let mut idle = |prefix, why: &str| {
+        if let Some((key, _)) = container_annotation(subject, prefix, name) {
+            let why = format!("{name:?} is a {}, {why}", role.as_str());
+            problems.push(SettingProblem::idle_annotation(key, Some(name), &why));
+        }
+    };
+    for prefix in [keys::REQUEST_PREFIX, keys::FINISH_PREFIX, keys::WORK_PREFIX] {
+        idle(prefix, "which has no request of its own");
+    }
+    if role == Role::NativeSidecar {
+        idle(keys::ROLE_PREFIX, "whatever else it may be");
+    }
+    if matches!(role, Role::NativeSidecar | Role::Auxiliary) {
+        idle(keys::ACCEPT_PREFIX, "which nobody waits for");
+    }
 }
 
 /// What is known of a container's hook.
@@ -481,7 +513,7 @@ fn lone_annotations<'a>(subject: &'a Subject<'a>, problems: &mut Vec<SettingProb
     let spec = &subject.pod.spec;
     let mut names = None;
     for (key, _) in annotations.ours.iter() {
-        let container = [keys::PRESTOP_PREFIX, keys::REQUEST_PREFIX].iter().find_map(|prefix| key.strip_prefix(prefix));
+        let container = keys::CONTAINER_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix));
         let Some(container) = container else { continue };
         let names = names.get_or_insert_with(|| {
             let sidecars = spec.init_containers.iter().filter(|c| c.is_native_sidecar());

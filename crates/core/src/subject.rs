@@ -292,6 +292,16 @@ impl<'a> Container<'a> {
         name.split(':').next().unwrap_or_default()
     }
 
+    /// Its image without tag and digest.
+    pub fn image_path(&self) -> &str {
+        let path = self.image.split('@').next().unwrap_or_default();
+        match path.rsplit_once(':') {
+            // A colon before a slash is a registry's port.
+            Some((before, tag)) if !tag.contains('/') => before,
+            _ => path,
+        }
+    }
+
     /// The names and literal values of its own `env`.
     pub fn literals(&self) -> impl Iterator<Item = (&str, &str)> {
         let literal = self.env.iter().filter(|variable| variable.value_from.is_none());

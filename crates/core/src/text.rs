@@ -95,6 +95,11 @@ impl<'a> Pairs<'a> {
         self.sorted.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
     /// Whether there were more than [`MOST_PAIRS`].
     pub fn has_more(&self) -> bool {
         self.more

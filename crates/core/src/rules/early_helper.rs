@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A helper stops before the apps that need it",
     full_description: "All regular containers are told to stop at the same time. A proxy or a pooler that stops at once takes the connections of the apps with it.",
     help: "Give the helper a preStop sleep that outlasts the apps, or make it a native sidecar.",
-    page: include_str!("../../../../docs/codes/early-helper.md"),
+    page: include_str!("../../docs/codes/early-helper.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -9,8 +9,6 @@ use crate::keys;
 use crate::plan::Refusal;
 use crate::pod::Role;
 use crate::settings::{Settings, Source};
-use crate::subject::Subject;
-use crate::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "grace-budget",
@@ -18,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "The grace period is shorter than the pod's stop",
     full_description: "The preStop hook runs inside terminationGracePeriodSeconds. What is left has to be enough for the longest request; otherwise the kubelet kills the pod while it works.",
     help: "Raise terminationGracePeriodSeconds to the number in the message, or shorten the hook.",
-    page: include_str!("../../../../docs/codes/grace-budget.md"),
+    page: include_str!("../../docs/codes/grace-budget.md"),
 };
 
 pub(super) fn check(report: &mut Report) {
@@ -82,7 +80,7 @@ fn grace_fixes(report: &Report) -> Vec<String> {
     let mut fixes = Vec::new();
     let name = subject.kind.grace_field();
     if let Some(required) = required {
-        let mut fix = in_owner(subject, &format!("spec.{name}: {required}"));
+        let mut fix = report.in_owner(&format!("spec.{name}: {required}"));
         if subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
             fix += ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
         }
@@ -126,12 +124,4 @@ fn request_fix(report: &Report) -> Option<String> {
         "or, if no request ever takes longer than {seconds} s: annotation {}: \"{seconds}\"",
         keys::WORST_CASE_REQUEST
     ))
-}
-
-/// A field of the pod, as a person finds it in the manifest they own.
-fn in_owner(subject: &Subject, field: &str) -> String {
-    match subject.edited_in() {
-        Some(owner) => format!("in its {}, spec.template.{field}", text::name(owner)),
-        None => format!("{}{field}", subject.kind.pod_path()),
-    }
 }

@@ -16,17 +16,21 @@ use super::plan::Plan;
 use super::pod::{Container, Pod};
 use super::settings::{SettingProblem, Settings};
 use super::subject::{Probe, Subject};
+use super::text;
 use super::world::SleepSupport;
 
 // Outside the macro, where rustfmt and cargo-mutants see them.
+mod app_timeout;
 mod capacity_dip;
 mod changed_after;
+mod cut_at_sigterm;
 mod early_helper;
 mod failing_hook;
 mod grace_budget;
 mod invalid_setting;
 mod locked_setting;
 mod misplaced_grace;
+mod never_withdrawn;
 mod no_readiness;
 mod node_limit;
 mod plain_helper;
@@ -71,8 +75,11 @@ table! {
     EarlyHelper => early_helper,
     InvalidSetting => invalid_setting,
     ShortHold => short_hold,
+    CutAtSigterm => cut_at_sigterm,
+    NeverWithdrawn => never_withdrawn,
     FailingHook => failing_hook,
     UndeclaredHook => undeclared_hook,
+    AppTimeout => app_timeout,
     MisplacedGrace => misplaced_grace,
     ShellHook => shell_hook,
     LockedSetting => locked_setting,
@@ -213,6 +220,15 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
     /// The pod's grace as a field of it: `/spec/terminationGracePeriodSeconds`.
     fn grace_field(&self) -> String {
         format!("/spec/{}", self.facts.subject.kind.grace_field())
+    }
+
+    /// A field of the pod, as a person finds it in the manifest they own.
+    fn in_owner(&self, field: &str) -> String {
+        let subject = self.facts.subject;
+        match subject.edited_in() {
+            Some(owner) => format!("in its {}, spec.template.{field}", text::name(owner)),
+            None => format!("{}{field}", subject.kind.pod_path()),
+        }
     }
 
     fn pod(&self) -> &'j Pod<'a> {

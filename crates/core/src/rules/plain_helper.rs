@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A helper waits a fixed time",
     full_description: "A helper that is a regular container has to wait a fixed time; a native sidecar is stopped by the kubelet once the apps are gone.",
     help: "Move the helper to initContainers with restartPolicy: Always.",
-    page: include_str!("../../../../docs/codes/plain-helper.md"),
+    page: include_str!("../../docs/codes/plain-helper.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A preStop hook needs a sleep binary in the image",
     full_description: "An exec hook fails on an image without that binary, and SIGTERM comes at once. The native sleep needs nothing.",
     help: "Replace the command by lifecycle.preStop.sleep.",
-    page: include_str!("../../../../docs/codes/shell-hook.md"),
+    page: include_str!("../../docs/codes/shell-hook.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

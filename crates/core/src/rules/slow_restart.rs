@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "An injected hook delays restarts by a probe",
     full_description: "A preStop hook also runs before the restart that a failed liveness or startup probe asks for, so a broken container stays longer.",
     help: "Give the probe its own terminationGracePeriodSeconds.",
-    page: include_str!("../../../../docs/codes/slow-restart.md"),
+    page: include_str!("../../docs/codes/slow-restart.md"),
 };
 
 /// The longest injected hook that a restart by a probe may wait for without a word, in seconds.

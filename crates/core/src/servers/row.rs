@@ -1,5 +1,8 @@
 //! What a row of the table says, and how it is written.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// A server, what it says of its own end, and where that stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
@@ -85,7 +88,7 @@ pub enum Bare {
 }
 
 /// How work comes to a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Work {
     /// Somebody sends it: a Service, an ingress.
     Sent,
@@ -97,13 +100,37 @@ pub enum Work {
     OneWriter,
 }
 
+impl Work {
+    /// What an annotation calls it.
+    pub fn named(text: &str) -> Option<Work> {
+        match text {
+            "sent" => Some(Work::Sent),
+            "fetched" => Some(Work::Fetched),
+            "peer" => Some(Work::Peer),
+            "one-writer" => Some(Work::OneWriter),
+            _ => None,
+        }
+    }
+}
+
 /// What SIGTERM does to running requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Sigterm {
     /// They may finish.
     Drains,
     /// They are ended.
     Cuts,
+}
+
+impl Sigterm {
+    /// What an annotation calls it.
+    pub fn named(text: &str) -> Option<Sigterm> {
+        match text {
+            "drains" => Some(Sigterm::Drains),
+            "cuts" => Some(Sigterm::Cuts),
+            _ => None,
+        }
+    }
 }
 
 /// How a row says what SIGTERM does.

@@ -41,6 +41,18 @@ impl fmt::Display for Source<'_> {
     }
 }
 
+impl Source<'_> {
+    /// Later layers have larger numbers.
+    pub(super) fn layer(&self) -> u8 {
+        match self {
+            Source::Annotation(_) => 3,
+            Source::Policy(title, _) if title.starts_with("DrainPolicy") => 2,
+            Source::Policy(..) => 1,
+            _ => 0,
+        }
+    }
+}
+
 /// A value and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sourced<'a, T> {

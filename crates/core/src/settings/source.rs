@@ -42,12 +42,15 @@ impl fmt::Display for Source<'_> {
 }
 
 impl Source<'_> {
+    /// The layer of a ClusterDrainPolicy.
+    pub(super) const CLUSTER: u8 = 1;
+
     /// Later layers have larger numbers.
     pub(super) fn layer(&self) -> u8 {
         match self {
             Source::Annotation(_) => 3,
             Source::Policy(title, _) if title.starts_with("DrainPolicy") => 2,
-            Source::Policy(..) => 1,
+            Source::Policy(..) => Self::CLUSTER,
             _ => 0,
         }
     }

@@ -13,3 +13,5 @@ mod hooks;
 mod json_reader;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod servers;

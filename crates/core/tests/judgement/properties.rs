@@ -9,6 +9,8 @@ use draingate_core::finding::Code;
 use draingate_core::judge::{Judgement, Verdict, View, judge, patch_for};
 use draingate_core::pod::Role as JudgedRole;
 use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::servers::Work;
+use draingate_core::shutdown::Shutdown;
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::text::Pairs;
 use draingate_core::unreadable::Unreadable;
@@ -21,6 +23,8 @@ use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value, json};
+
+use crate::hooks::said_of;
 
 /// `cases` of them, always the same ones.
 pub(crate) fn fixed(cases: u32) -> ProptestConfig {
@@ -185,6 +189,7 @@ proptest! {
             json_patch::patch(&mut again, &judgement.patch).unwrap();
             prop_assert_eq!(&again, &patched);
             prop_assert_eq!(judgement.required, expected.required);
+            prop_assert_eq!(judgement.pod.hold_reason.as_str(), pod.hold_reason());
             let standing = pod.as_patched(&patched);
             prop_assert_eq!(format!("{standing:?}"), format!("{:?}", expected.pod));
             let grace = grace_seconds(patched["spec"]["terminationGracePeriodSeconds"].as_i64());
@@ -203,6 +208,15 @@ proptest! {
             let warned = |code| judgement.findings.iter().any(|f| f.code == code);
             if ![Code::ShortHold, Code::UndeclaredHook, Code::EarlyHelper].into_iter().any(warned) {
                 prop_assert_eq!((end.refused, end.orphaned), (vec![], vec![]));
+            }
+            let lost = pod.apps().zip(0..).filter(|(_, app)| end.lost_late.contains(app)).map(|(app, _)| app.name.as_str());
+            prop_assert_eq!(said_of(judgement, "cut-at-sigterm"), lost.collect::<Vec<_>>());
+            // Where nobody is sent work to the end of a hold, no hook would save what runs.
+            prop_assert!(warned(Code::CutAtSigterm) || end.lost_in_flight.is_empty() || pod.hold() == 0);
+            if !warned(Code::AppTimeout) {
+                let stated = pod.apps().zip(0..).filter(|(app, _)| pod.request_is_stated(app));
+                let ended = stated.filter(|(_, app)| end.timed_out.contains(app)).map(|(app, _)| &app.name);
+                prop_assert_eq!(ended.collect::<Vec<_>>(), Vec::<&String>::new());
             }
             Ok(())
         })?;
@@ -524,6 +538,12 @@ proptest! {
         let alone_world = pod.world_of_the_cluster_policy();
         with_judgement(&alone_world, Kind::Pod, &bare, View::AsAdmitted, |alone| {
             let (now, alone_settings) = (&judgement.settings, &alone.settings);
+            // Each container and what it is alone.
+            let each = |holds: &dyn Fn(&Shutdown, &Shutdown) -> bool| {
+                let mut pairs = judgement.pod.containers.iter().zip(&alone.pod.containers);
+                pairs.all(|(now, alone)| holds(&now.shutdown, &alone.shutdown))
+            };
+            let accepts = |shutdown: &Shutdown| shutdown.accepts.as_ref().map(|limit| limit.seconds);
             for &name in &pod.locked {
                 let holds = match name {
                     "endpointPropagationSeconds" => {
@@ -539,8 +559,17 @@ proptest! {
                     }
                     "maxSeconds" => now.max_seconds.value <= alone_settings.max_seconds.value,
                     "adjust" => now.adjust.value == alone_settings.adjust.value,
-                    "hook" => now.hook.value == alone_settings.hook.value,
-                    "appliesTo" => now.applies_to.value == alone_settings.applies_to.value,
+                    "hook" => {
+                        now.hook.value == alone_settings.hook.value
+                            && each(&|now, alone| accepts(now) == accepts(alone))
+                    }
+                    "sigterm" => each(&|now, alone| now.sigterm.value == alone.sigterm.value),
+                    "appliesTo" => {
+                        now.applies_to.value == alone_settings.applies_to.value
+                            && each(&|now, alone| {
+                                now.work == alone.work || now.work.is_some_and(|known| known.work == Work::Sent)
+                            })
+                    }
                     _ => false,
                 };
                 prop_assert!(holds, "{} is weaker", name);

@@ -37,6 +37,7 @@ mod plain_helper;
 mod probe_grace;
 mod shell_hook;
 mod short_hold;
+mod shorter_shutdown;
 mod slow_readiness;
 mod slow_restart;
 mod undeclared_hook;
@@ -79,6 +80,7 @@ table! {
     NeverWithdrawn => never_withdrawn,
     FailingHook => failing_hook,
     UndeclaredHook => undeclared_hook,
+    ShorterShutdown => shorter_shutdown,
     AppTimeout => app_timeout,
     MisplacedGrace => misplaced_grace,
     ShellHook => shell_hook,

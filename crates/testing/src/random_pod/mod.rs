@@ -530,7 +530,11 @@ impl RandomPod {
         if grace < needed && (self.never_raise() || needed > self.ceiling()) {
             return nothing(Some(needed));
         }
-        pod.grace = grace.max(needed);
+        // A hook that an app is given is not taken from it.
+        let apps = self.stopping().filter(|(_, role)| *role == Role::App).zip(&pod.apps);
+        let given = apps.filter(|((container, _), _)| container.has_no_hook()).map(|(_, app)| app.hook).max();
+        let wanted = grace.saturating_add(given.unwrap_or(0)).min(self.ceiling());
+        pod.grace = if self.never_raise() { grace } else { grace.max(needed).max(wanted) };
         let hooks = |pod: &kubelet::Pod| -> Vec<u64> {
             let helpers = pod.helpers.iter().map(|helper| helper.hook);
             pod.apps.iter().map(|app| app.hook).chain(helpers).collect()

@@ -120,12 +120,12 @@ fn the_text_of_a_pooler() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/checkout.yaml");
     let drawn = text::render(&explained("checkout.yaml", &std::fs::read_to_string(path).unwrap()), false);
     let expected = "\
-  As admitted: grace raised from 30 to 31 s, needs 31 s: fits
-  seconds            0        5        10        15       20       25        30
-                     :        :        :         :        :        :         : G
-  traffic            >>>>>> 10 s >>>>>>                                        |
-  app                +++ hook 10 s ++++T### last request 15 s #####            |
-  pgbouncer (helper) ++++++++++++++ preStop hook 26 s +++++++++++++++T~ 5 s ~~~|
+  As admitted: grace raised from 30 to 40 s, needs 31 s: fits
+  seconds            0      5      10     15      20     25     30     35     40
+                     :      :      :      :       :      :      :      :       G
+  traffic            >>>> 10 s >>>>                                            |
+  app                ++++ 10 s ++++T### request 15 s ####                      |
+  pgbouncer (helper) +++++++++ preStop hook 26 s +++++++++T~~~~~~              |
   needs 31 s = hold 26 (preStop hook of \"pgbouncer\", injected) + safety margin
     5 (built-in)
 ";

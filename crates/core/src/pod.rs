@@ -289,6 +289,26 @@ impl<'a> Pod<'a> {
         }
     }
 
+    /// The pod with the built-in guesses of E, D, R and M put to 0: what is certain, and what somebody stated.
+    pub fn only_stated(&self, settings: &Settings) -> Pod<'a> {
+        let stated = |time: &Sourced<u64>| if time.source == Source::BuiltIn { 0 } else { time.value };
+        let mut pod = self.clone();
+        pod.margin = if settings.safety_margin.source == Source::BuiltIn { 0 } else { pod.margin };
+        pod.hold = pod.hold.min(stated(&settings.endpoint_propagation) + stated(&settings.drain_delay));
+        for container in &mut pod.containers {
+            container.request.value = stated(&container.request);
+            // What cannot be read counts as the hold.
+            let Some(reading) = container.reading.as_ref() else { continue };
+            if matches!(container.hook_source, HookSource::Written | HookSource::Assumed) {
+                container.hook = count(reading.length, pod.hold).0;
+            }
+            if let Some(stop) = reading.stop.as_ref().filter(|_| container.told.is_some()) {
+                container.told = count(stop.after, pod.hold).0;
+            }
+        }
+        pod
+    }
+
     /// The pod as it was before an earlier round of ours.
     pub fn without(mut self, record: Option<&Record>) -> Pod<'a> {
         let Some(record) = record else { return self };

@@ -1,6 +1,7 @@
 //! A helper is told to stop while apps still need it.
 
 use super::{Facts, Report, Rule};
+use crate::budget::Budget;
 use crate::finding::Severity;
 use crate::pod::{HookSource, Role};
 
@@ -14,8 +15,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn check(report: &mut Report) {
-    let Facts { pod, budget, .. } = *report.facts;
+    let Facts { pod, budget, settings, as_written, .. } = *report.facts;
     let Some(apps_done) = budget.apps_done else { return };
+    let stated = as_written.then(|| pod.only_stated(settings));
+    let certain_until = stated.as_ref().map_or(Some(apps_done), |stated| Budget::of(stated).apps_done);
     // The kubelet stops a native sidecar after the apps, unless its own hook does it before.
     let sidecars = pod.of(Role::NativeSidecar).filter(|c| c.told.is_some());
     for helper in pod.of(Role::Helper).chain(sidecars).filter(|c| c.hook_source != HookSource::Assumed) {
@@ -36,7 +39,9 @@ pub(super) fn check(report: &mut Report) {
             ]
         };
         let edit = if is_sidecar { None } else { report.sleep_edit(helper, apps_done + 1) };
-        if let Some(finding) = report.say(Some(helper), "/lifecycle/preStop", message, fixes) {
+        let guessed = certain_until.is_some_and(|until| leaves >= until);
+        let most = if guessed { Severity::Warning } else { Severity::Error };
+        if let Some(finding) = report.say_at_most(most, Some(helper), "/lifecycle/preStop", message, fixes) {
             finding.edit = edit;
         }
     }

@@ -141,6 +141,8 @@ pub struct Facts<'j, 'a> {
     pub budget: &'j Budget,
     /// The smallest grace that is asked for: of a refused plan, that of the pod with its hooks.
     pub required: Option<u64>,
+    /// It is judged as it stands in a cluster that may have no Draingate.
+    pub as_written: bool,
     /// The plan, where one was made for this pod.
     pub plan: Option<&'j Plan>,
     /// What is wrong with settings.
@@ -174,8 +176,20 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         message: String,
         fixes: Vec<String>,
     ) -> Option<&mut Finding> {
+        self.say_at_most(Severity::Error, container, field, message, fixes)
+    }
+
+    /// The same, no heavier than this.
+    fn say_at_most(
+        &mut self,
+        most: Severity,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        fixes: Vec<String>,
+    ) -> Option<&mut Finding> {
         let severity = self.facts.settings.severity(self.code, self.code.default_severity());
-        self.push(severity, container, field, message, fixes)
+        self.push(severity.min(most), container, field, message, fixes)
     }
 
     /// Adds what was remarked under this code when the settings were read.

@@ -86,7 +86,7 @@ pub struct Container<'a> {
     /// What was read of a hook that somebody wrote and that is no native sleep.
     pub reading: Option<Arc<Reading>>,
     /// The server that it runs, where that is known.
-    pub server: Option<Found>,
+    pub server: Option<Found<'a>>,
     /// R in seconds; of an app.
     pub request: Sourced<'a, u64>,
     /// S in seconds; of a helper or native sidecar.
@@ -231,7 +231,7 @@ impl<'a> Pod<'a> {
         let mut bytes_left = hooks::MOST_BYTES;
         let mut containers: Vec<Container> = regular
             .chain(sidecars)
-            .map(|(role, list, index, raw, server): (_, _, _, &'a subject::Container<'a>, Option<Found>)| {
+            .map(|(role, list, index, raw, server): (_, _, _, &'a subject::Container<'a>, Option<Found<'a>>)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
                 let (request, stop) = match role {
@@ -305,7 +305,7 @@ fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
 }
 
 /// The server that a container runs.
-fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
+fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found<'a>> {
     fn words<'w>(list: &'w subject::Words<'w>) -> Vec<&'w str> {
         list.iter().map(|word| word.as_str()).collect()
     }
@@ -313,13 +313,15 @@ fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
     let variable = |name: &str| container.variable(name);
     let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(tell);
     let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
-    servers::find(&Facts { image, command, args, variable: &variable, names: &names })
+    let files = container.given.as_ref().map_or(&[][..], |given| &given.files);
+    servers::find(&Facts { image, command, args, variable: &variable, names: &names }, files)
 }
 
-/// T, where it stands in the pod; a server's default is a limit, not a need.
-fn stated_limit<'a>(server: &Found) -> Option<Sourced<'a, u64>> {
+/// T, where it stands in the pod or a ConfigMap; a server's default is a limit, not a need.
+fn stated_limit<'a>(server: &Found<'a>) -> Option<Sourced<'a, u64>> {
     let finish = server.finish.as_ref().filter(|finish| finish.stated)?;
-    Some(Sourced { value: finish.seconds, source: Source::Server(server.server.name) })
+    let source = finish.in_file.map_or(Source::Server(server.server.name), Source::ConfigMap);
+    Some(Sourced { value: finish.seconds, source })
 }
 
 /// What is known of a container's hook.

@@ -275,6 +275,31 @@ fn lists_and_policies_among_the_inputs_count() {
     );
 }
 
+/// Wherever it stands among the inputs, in the subject's namespace only.
+#[test]
+fn a_config_map_among_the_inputs_counts() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  volumes: [{name: c, configMap: {name: conf}}]\n  \
+        containers: [{name: nginx, image: nginx, ports: [{containerPort: 80}], volumeMounts: [{name: c, mountPath: /etc/nginx}]}]\n";
+    let map = |namespace: &str, seconds: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: conf{namespace}}}\n  \
+            data: {{nginx.conf: \"worker_shutdown_timeout {seconds};\"}}\n"
+        )
+    };
+    let limit = |files: &[(&str, &str)], arguments: &[&str]| {
+        let folder = folder(files);
+        let result = check_json(folder.path(), arguments, "");
+        result["results"][0]["containers"][0]["finishSeconds"].clone()
+    };
+    let (own, other) = (map("", "30s"), map(", namespace: other", "50s"));
+    assert_eq!(limit(&[("a.yaml", pod)], &["."]), json!(null));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &own)], &["."]), json!(30));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &own)], &["-n", "shop", "."]), json!(30));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &other)], &["."]), json!(null));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &other)], &["-n", "other", "."]), json!(50));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &own)], &["--policy", "z.yaml", "a.yaml"]), json!(30));
+}
+
 #[test]
 fn a_fix_keeps_comments_and_order() {
     let files = folder(&[("pod.yaml", LONG_HOOK)]);

@@ -110,7 +110,7 @@ impl<'a> Container<'a> {
     pub fn finish(&self) -> Option<u64> {
         let limit = self.shutdown.finishes.as_ref();
         let by_hook = || self.reading.as_ref().and_then(|reading| reading.finish);
-        let overruled = limit.filter(|limit| !matches!(limit.source, Source::Server(_)));
+        let overruled = limit.filter(|limit| !limit.source.is_server());
         overruled.map(|limit| limit.seconds).or_else(by_hook).or(limit.map(|limit| limit.seconds))
     }
 
@@ -337,7 +337,7 @@ fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
 }
 
 /// The server that a container runs.
-fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
+fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found<'a>> {
     fn words<'w>(list: &'w subject::Words<'w>) -> Vec<&'w str> {
         list.iter().map(|word| word.as_str()).collect()
     }
@@ -345,14 +345,15 @@ fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
     let variable = |name: &str| container.variable(name);
     let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(tell);
     let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
-    servers::find(&Facts { image, command, args, variable: &variable, names: &names })
+    let files = container.given.as_ref().map_or(&[][..], |given| &given.files);
+    servers::find(&Facts { image, command, args, variable: &variable, names: &names }, files)
 }
 
-/// T, where somebody states it: in the pod as its server's setting, or over that; a server's default is a limit, not a need.
+/// T, where somebody states it: as its server's setting in the pod or a ConfigMap, or over that; a server's default is a limit,
+/// not a need.
 fn stated_limit<'a>(shutdown: &Shutdown<'a>, by_server: bool) -> Option<Sourced<'a, u64>> {
     let finish = shutdown.finishes.as_ref().filter(|finish| finish.stated)?;
-    (matches!(finish.source, Source::Server(_)) == by_server)
-        .then_some(Sourced { value: finish.seconds, source: finish.source })
+    (finish.source.is_server() == by_server).then_some(Sourced { value: finish.seconds, source: finish.source })
 }
 
 /// Annotations that mean nothing for a container that is no app.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::config_maps::Given;
 use super::hooks::Variable;
 use super::keys;
 use super::nodes::{self, Affinity, NodeSelector, TakenAway};
@@ -282,6 +283,9 @@ pub struct Container<'a> {
     pub startup_probe: Option<Probe<'a>>,
     #[serde(rename = "terminationGracePeriodSeconds")]
     stray_grace: Option<StrayGrace>,
+    /// What ConfigMaps give it, where those are known.
+    #[serde(skip)]
+    pub given: Option<Box<Given<'a>>>,
 }
 
 impl<'a> Container<'a> {
@@ -302,15 +306,20 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// The names and literal values of its own `env`.
+    /// The names and literal values of its own `env`, and what ConfigMaps set.
     pub fn literals(&self) -> impl Iterator<Item = (&str, &str)> {
         let literal = self.env.iter().filter(|variable| variable.value_from.is_none());
-        literal.map(|variable| (variable.name.as_str(), variable.value.as_str()))
+        literal.map(|variable| (variable.name.as_str(), variable.value.as_str())).chain(self.given_variables())
     }
 
-    /// The names in its own `env`.
+    /// The names in its own `env`, and of what ConfigMaps set.
     pub fn variable_names(&self) -> impl Iterator<Item = &str> {
-        self.env.iter().map(|variable| variable.name.as_str())
+        let given = self.given_variables().map(|(name, _)| name);
+        self.env.iter().map(|variable| variable.name.as_str()).chain(given)
+    }
+
+    fn given_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.given.iter().flat_map(|given| given.env_from())
     }
 
     /// Its probes.
@@ -325,10 +334,14 @@ impl<'a> Container<'a> {
 
     /// What its own `env` says of a variable. The last of a name counts.
     pub fn variable(&self, name: &str) -> Variable<'_> {
-        match self.env.iter().rfind(|variable| variable.name.as_str() == name) {
-            None if self.env_from.is_empty() && !self.env.has_more() => Variable::Unset,
+        match (self.env.iter().enumerate().rfind(|(_, variable)| variable.name.as_str() == name), &self.given) {
+            (None, _) if self.env_from.is_empty() && !self.env.has_more() => Variable::Unset,
+            (None, Some(given)) if !self.env.has_more() => given.of_env_from(name),
             // Kubernetes expands `$(OTHER)` in it.
-            Some(EnvVar { value, value_from: None, .. }) if !value.contains("$(") => Variable::Literal(value.as_str()),
+            (Some((_, EnvVar { value, value_from: None, .. })), _) if !value.contains("$(") => {
+                Variable::Literal(value.as_str())
+            }
+            (Some((at, EnvVar { value_from: Some(_), .. })), Some(given)) => given.of_env(at),
             _ => Variable::Unknown,
         }
     }

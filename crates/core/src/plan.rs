@@ -131,8 +131,11 @@ fn give(
 ) -> Result<(), String> {
     let Some((seconds, handler)) = hook else { return Ok(()) };
     for container in 0..pod.containers.len() {
-        let Some(accepts) =
-            pod.containers.get(container).filter(|c| c.role == role && !c.has_hook()).map(|c| c.accepts())
+        let Some(accepts) = pod
+            .containers
+            .get(container)
+            .filter(|c| c.role == role && !c.has_hook() && !c.is_absent())
+            .map(|c| c.accepts())
         else {
             continue;
         };

@@ -27,6 +27,7 @@ use crate::hooks::Variable;
 pub use row::{Bare, Limit, Mark, Place, Server, Sigterm, Stop, Switch, Targets, Work};
 
 use values::Read;
+pub(crate) use values::{go_flag, seconds};
 use words::{Image, Words};
 
 /// The rows by kind, in the order in which the docs print them; of two that match, the first counts.

@@ -138,11 +138,11 @@ fn random_pods_as_written_need_what_the_simulator_says() {
         let stopping: Vec<_> = pod.stopping().collect();
         let containers = result["containers"].as_array().unwrap();
         assert_eq!(containers.len(), stopping.len(), "{list}");
-        for (actual, (container, _)) in containers.iter().zip(stopping) {
+        for (actual, (container, role)) in containers.iter().zip(stopping) {
             assert_eq!(actual["hookSeconds"], json!(pod.hook_seconds(container)), "{list}\n{actual}");
             match actual["role"].as_str().unwrap() {
                 "app" => {
-                    assert_eq!(actual["stopsAt"], json!(pod.stops_at(container)), "{list}\n{actual}");
+                    assert_eq!(actual["stopsAt"], json!(pod.stops_at(container, role)), "{list}\n{actual}");
                     assert_eq!(actual["worstCaseRequestSeconds"], json!(pod.request_seconds(container)), "{list}");
                 }
                 _ => assert_eq!(actual["stopSeconds"], json!(pod.stop_seconds(container)), "{list}"),

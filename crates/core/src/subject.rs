@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::config_maps::Given;
 use super::hooks::Variable;
+use super::injectors;
 use super::keys;
 use super::nodes::{self, Affinity, NodeSelector, TakenAway};
 use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
@@ -153,6 +154,8 @@ pub struct Annotations<'a> {
     pub scraped_port: Option<Text<'a>>,
     /// Whether the mirror mark of a static pod is among them.
     pub mirror: bool,
+    /// Those that an [injector](super::injectors) reads.
+    pub of_injectors: Pairs<'a>,
     /// How many there are in all.
     pub count: usize,
 }
@@ -173,13 +176,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                 f.write_str("a map of strings")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut out, mut ours) = (Annotations::default(), Vec::new());
+                let (mut out, mut ours, mut of_injectors) = (Annotations::default(), Vec::new(), Vec::new());
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     out.count += 1;
                     if key.contains(keys::DOMAIN) {
                         let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
                         if ours.len() <= MOST_PAIRS {
                             ours.push((key, value));
+                        }
+                    } else if injectors::reads(&key) {
+                        let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
+                        if of_injectors.len() <= MOST_PAIRS {
+                            of_injectors.push((key, value));
                         }
                     } else {
                         out.mirror |= key.as_str() == keys::MIRROR;
@@ -190,6 +198,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                     }
                 }
                 out.ours = ours.into_iter().collect();
+                out.of_injectors = of_injectors.into_iter().collect();
                 Ok(out)
             }
         }
@@ -289,6 +298,11 @@ pub struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
+    /// One of which nothing but its name is known.
+    pub fn named(name: &'a str) -> Container<'a> {
+        Container { name: Text::from(name), ..Container::default() }
+    }
+
     /// The last part of its image's path, without tag and digest.
     pub fn image_name(&self) -> &str {
         let path = self.image.split('@').next().unwrap_or_default();

@@ -360,6 +360,11 @@ impl<'a> Context<'a> {
         self.labels?.get(key).map(String::as_str)
     }
 
+    /// Whether the namespace's labels are known.
+    pub fn knows_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
     /// The ClusterDrainPolicy and the DrainPolicy that apply to a pod with these labels.
     pub fn policies(&self, pod: &Pairs) -> (Option<&'a Policy>, Option<&'a Policy>) {
         let first = |set: &'a PolicySet| set.first(pod, self.labels);

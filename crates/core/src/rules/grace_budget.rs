@@ -128,6 +128,7 @@ fn grace_fixes(report: &Report) -> Vec<String> {
     // Shortening hooks down to the hold leaves this.
     let mut shorter = pod.clone();
     let mut long = Vec::new();
+    let mut native = Vec::new();
     for container in shorter.containers.iter_mut() {
         let wait = match container.role {
             Role::App => Some(pod.hold),
@@ -139,13 +140,17 @@ fn grace_fixes(report: &Report) -> Vec<String> {
             continue;
         };
         container.hook = Some(wait);
-        long.push((container.name(), wait));
+        let unwritten = container.written_by.as_ref().filter(|by| by.absent);
+        native.extend(unwritten.and_then(|by| by.native_fix()).map(|fix| format!("or {fix}")));
+        let by = container.written_by.as_ref().and_then(|by| by.hook_fix(wait));
+        let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
+        long.push(format!("the preStop hook of {:?} to {wait} s{by}", container.name()));
     }
     if let Some(enough) = Budget::of(&shorter).required.filter(|_| !long.is_empty()) {
-        let each = long.iter().map(|(name, wait)| format!("the preStop hook of {name:?} to {wait} s"));
         let then = if enough <= pod.grace { String::new() } else { format!(", and {name}: {enough}") };
-        fixes.push(format!("or shorten {}{then}", each.collect::<Vec<_>>().join(" and ")));
+        fixes.push(format!("or shorten {}{then}", long.join(" and ")));
     }
+    fixes.extend(native);
     fixes.extend(request_fix(report));
     fixes
 }

@@ -220,10 +220,14 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         }
         let prefix = self.facts.subject.kind.pod_pointer();
         let within = container.map_or("", |c| c.pointer.as_str());
+        // Of a container that is still to come, only what the pod says of it has a place.
+        let of_injector = container.filter(|c| c.is_absent()).and_then(|c| c.written_by.as_ref()?.annotation());
+        let of_injector = of_injector.map(|key| format!("/metadata/annotations/{}", keys::escape(key)));
+        let field = of_injector.as_deref().unwrap_or(field);
         self.findings.push(Finding {
             code: self.code,
             severity,
-            container: container.map(|c| c.name().to_owned()),
+            container: container.filter(|c| !c.is_absent()).map(|c| c.name().to_owned()),
             pointer: format!("{prefix}{within}{field}"),
             message,
             detail: Vec::new(),

@@ -31,6 +31,7 @@ pub use files::{Config, Format, InFile};
 pub use row::{Bare, Limit, Mark, Place, Server, Sigterm, Stop, Switch, Targets, Work};
 
 use values::Read;
+pub(crate) use values::{go_flag, seconds};
 use words::{Image, Words};
 
 /// The rows by kind, in the order in which the docs print them; of two that match, the first counts.

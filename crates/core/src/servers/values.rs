@@ -202,7 +202,7 @@ fn flag<'a>(mut words: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a 
 }
 
 /// The value of a flag of Go's, of which one dash is as good as two.
-pub(super) fn go_flag<'a>(words: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
+pub(crate) fn go_flag<'a>(words: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
     let one_dash = |word: &'a str| if word.starts_with("--") { word.get(1..).unwrap_or(word) } else { word };
     flag(words.map(one_dash), name)
 }
@@ -214,7 +214,7 @@ pub(super) fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// A time in whole seconds, rounded up: a bare number, `1m30s`, `500ms`, `PT1M30S`.
-pub(super) fn seconds(text: &str, bare: Bare) -> Option<u64> {
+pub(crate) fn seconds(text: &str, bare: Bare) -> Option<u64> {
     const SECOND: u128 = 1_000_000_000;
     let mut text = text.trim().trim_matches(['"', '\'']);
     let whole = |nanoseconds: u64| (nanoseconds < u64::MAX).then(|| nanoseconds.div_ceil(SECOND as u64));

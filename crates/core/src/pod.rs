@@ -306,14 +306,9 @@ fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
 
 /// The server that a container runs.
 fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
-    fn words<'w>(list: &'w subject::Words<'w>) -> Vec<&'w str> {
-        list.iter().map(|word| word.as_str()).collect()
-    }
-    let (command, args) = (words(&container.command), words(&container.args));
     let variable = |name: &str| container.variable(name);
-    let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(tell);
-    let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
-    servers::find(&Facts { image, command, args, variable: &variable, names: &names })
+    let (subject::Container { image, command, args, .. }, names) = (container, container.variable_names());
+    servers::find(Facts { image, command, args, variable: &variable, names })
 }
 
 /// T, where it stands in the pod; a server's default is a limit, not a need.

@@ -386,15 +386,10 @@ fn unwritten<'a>(written_by: WrittenBy, settings: &Settings<'a>) -> Option<Conta
 
 /// The server that a container runs.
 fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found<'a>> {
-    fn words<'w>(list: &'w subject::Words<'w>) -> Vec<&'w str> {
-        list.iter().map(|word| word.as_str()).collect()
-    }
-    let (command, args) = (words(&container.command), words(&container.args));
     let variable = |name: &str| container.variable(name);
-    let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(tell);
-    let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
-    let files = container.given.as_ref().map_or(&[][..], |given| &given.files);
-    servers::find(&Facts { image, command, args, variable: &variable, names: &names }, files)
+    let (subject::Container { image, command, args, given, .. }, names) = (container, container.variable_names());
+    let files = given.as_ref().map_or(&[][..], |given| &given.files);
+    servers::find(Facts { image, command, args, variable: &variable, names }, files)
 }
 
 /// T, where somebody states it: as its server's setting in the pod or a ConfigMap, or over that; a server's default is a limit,

@@ -16,7 +16,7 @@ use super::hooks::Variable;
 use super::injectors;
 use super::keys;
 use super::nodes::{self, Affinity, NodeSelector, TakenAway};
-use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
+use super::text::{self, Bounded, MOST_PAIRS, Pairs, Text};
 use super::unreadable::{Unreadable, read};
 
 pub use super::kind::{Kind, Maker};
@@ -305,9 +305,7 @@ impl<'a> Container<'a> {
 
     /// The last part of its image's path, without tag and digest.
     pub fn image_name(&self) -> &str {
-        let path = self.image.split('@').next().unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or_default();
-        name.split(':').next().unwrap_or_default()
+        text::before(text::base(text::before(&self.image, b'@')), b':')
     }
 
     /// Its image without tag and digest.

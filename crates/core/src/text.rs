@@ -199,6 +199,18 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
     }
 }
 
+/// What stands before the first of these bytes, which is ASCII; all of it where there is none.
+pub(crate) fn before(text: &str, ends: u8) -> &str {
+    let end = text.bytes().position(|byte| byte == ends);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// The last part of a path.
+pub(crate) fn base(path: &str) -> &str {
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    slash.and_then(|slash| path.get(slash + 1..)).unwrap_or(path)
+}
+
 /// The longest piece of foreign text that goes into a message.
 const QUOTE_LIMIT: usize = 60;
 

@@ -115,7 +115,7 @@ impl<'a> Metadata<'a> {
 }
 
 /// One entry of `ownerReferences`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
     /// For example `apps/v1`.

@@ -175,10 +175,11 @@ impl<T, const MOST: usize> DerefMut for Bounded<T, MOST> {
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
+/// A null in a list is an empty entry, as the API server has it.
+impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List<T, const MOST: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for List<T, MOST> {
+        impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Visitor<'de> for List<T, MOST> {
             type Value = Bounded<T, MOST>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a sequence")
@@ -186,8 +187,8 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
             fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
                 let mut out = Bounded::default();
                 while out.list.len() < MOST {
-                    let Some(item) = sequence.next_element()? else { return Ok(out) };
-                    out.list.push(item);
+                    let Some(item) = sequence.next_element::<Option<T>>()? else { return Ok(out) };
+                    out.list.push(item.unwrap_or_default());
                 }
                 while sequence.next_element::<IgnoredAny>()?.is_some() {
                     out.more = true;

@@ -666,6 +666,11 @@ fn a_wrong_type_is_said_with_what_was_expected() {
     let text = r#"{"metadata": {"labels": {"a": null}, "annotations": null}, "spec": {"containers": null}}"#;
     let subject = Subject::parse(Kind::Pod, text).unwrap();
     assert_eq!((subject.pod.metadata.labels.get("a"), subject.pod.spec.containers.len()), (Some(""), 0));
+    // In a list it is an empty entry.
+    let text = r#"{"spec": {"containers": [{"name": "app", "args": ["-v", null]}]}}"#;
+    let subject = Subject::parse(Kind::Pod, text).unwrap();
+    let args: Vec<_> = subject.pod.spec.containers[0].args.iter().map(|word| word.as_str()).collect();
+    assert_eq!(args, ["-v", ""]);
 }
 
 /// The Deployment above a pod is asked for by the name that the pod gives its owner.

@@ -4,6 +4,7 @@
 //! only looked at is not kept waiting for clients that it does not have.
 
 use super::helpers;
+use super::owner::Owner;
 use super::policy::{AppliesTo, HelperRole};
 use super::servers::{Found, Work};
 use super::settings::Settings;
@@ -58,6 +59,8 @@ pub enum HoldReason {
     Peer,
     /// There is one, and the next comes when it is gone: H is 0.
     OneWriter,
+    /// Nobody else could take the work that comes, and the next pod comes when it is gone: H is 0.
+    NobodyStandsIn,
 }
 
 impl HoldReason {
@@ -74,6 +77,7 @@ impl HoldReason {
             HoldReason::Fetched => "fetched",
             HoldReason::Peer => "peer",
             HoldReason::OneWriter => "one-writer",
+            HoldReason::NobodyStandsIn => "nobody-stands-in",
         }
     }
 
@@ -90,6 +94,7 @@ impl HoldReason {
             HoldReason::Fetched => "it fetches its work",
             HoldReason::Peer => "its peers follow the cluster's own state",
             HoldReason::OneWriter => "it is the only writer, and nobody stands in",
+            HoldReason::NobodyStandsIn => "it is the only pod, and the next one comes when it is gone",
         }
     }
 
@@ -146,9 +151,10 @@ impl<'a> Serving<'a> {
         let ports = Ports::of(subject, context);
         let services: Vec<_> = context.services(&subject.pod.metadata.labels).collect();
         let sends = |service: &Service| service.targets.iter().any(|target| ports.carries_work(target));
-        let book = subject.rollout.service_name.as_ref().or(subject.pod.spec.subdomain.as_ref());
-        let is_book =
-            |name: &str, service: &Service| service.headless && book.is_some_and(|book| book.as_str() == name);
+        let owner = context.owner(subject);
+        let book = owner.as_ref().and_then(|owner| owner.service_name.as_deref());
+        let book = book.or(subject.pod.spec.subdomain.as_deref());
+        let is_book = |name: &str, service: &Service| service.headless && book == Some(name);
         let senders = services.iter().filter(|(_, service)| sends(service));
         let mut senders = senders.filter(|(name, service)| !is_book(name, service));
         let sender = senders.clone().find(|(_, service)| !service.sends_to_unready).map(|(name, _)| *name);
@@ -183,9 +189,13 @@ impl<'a> Serving<'a> {
             AppliesTo::Serving if known => HoldReason::NoSender,
             AppliesTo::Serving => by_ports(),
         };
-        let reason = match not_sent(subject, &parts, servers, sender.is_some()) {
-            Some(otherwise) if reason.holds() && reason != HoldReason::All => otherwise,
-            _ => reason,
+        let alone = owner.as_ref().map_or(subject.rollout.replicas.is_none_or(|n| n <= 1), Owner::is_alone);
+        let nobody_stands_in = || owner.as_ref().is_some_and(Owner::nobody_stands_in);
+        let reason = match not_sent(alone, &parts, servers, sender.is_some()) {
+            _ if !reason.holds() || reason == HoldReason::All => reason,
+            Some(otherwise) => otherwise,
+            None if nobody_stands_in() => HoldReason::NobodyStandsIn,
+            None => reason,
         };
         Serving { parts, reason, sender, never_withdrawn }
     }
@@ -193,8 +203,7 @@ impl<'a> Serving<'a> {
 
 /// How work comes to a pod of whose apps none is sent any: what the table of servers says of the first. It stands against
 /// a Service, but for a peer that no flag of its own names.
-fn not_sent(subject: &Subject, parts: &[Part], servers: &[Option<Found>], sender: bool) -> Option<HoldReason> {
-    let alone = subject.rollout.replicas.is_none_or(|replicas| replicas <= 1);
+fn not_sent(alone: bool, parts: &[Part], servers: &[Option<Found>], sender: bool) -> Option<HoldReason> {
     let mut apps = parts.iter().zip(servers).filter(|(part, _)| **part == Part::App).map(|(_, server)| {
         let server = server.as_ref()?;
         match server.work {

@@ -165,7 +165,19 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         message: String,
         fixes: Vec<String>,
     ) -> Option<&mut Finding> {
-        let severity = self.facts.settings.severity(self.code, self.code.default_severity());
+        self.say_by_default(self.code.default_severity(), container, field, message, fixes)
+    }
+
+    /// The same where what was found is weighed otherwise than its code, unless a layer says how.
+    fn say_by_default(
+        &mut self,
+        default: Severity,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        fixes: Vec<String>,
+    ) -> Option<&mut Finding> {
+        let severity = self.facts.settings.severity(self.code, default);
         self.push(severity, container, field, message, fixes)
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use draingate_core::finding::Code;
 use draingate_core::judge::{Judgement, Verdict, View, judge, patch_for};
-use draingate_core::pod::Role as JudgedRole;
+use draingate_core::pod::{HoldReason, Role as JudgedRole};
 use draingate_core::policy::{Policy, PolicyKind};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::text::Pairs;
@@ -349,7 +349,7 @@ fn carried(kind: Kind, pod: &Value) -> Value {
         Kind::Pod => return pod.clone(),
         Kind::PodTemplate => object["template"] = template,
         Kind::CronJob => object["spec"] = json!({"jobTemplate": {"spec": {"template": template}}}),
-        _ => object["spec"] = json!({"template": template}),
+        _ => object["spec"] = json!({"replicas": 2, "template": template}),
     }
     object
 }
@@ -373,6 +373,8 @@ proptest! {
     /// A pod's template is told what the pod is told, under its own pointers; what runs to completion is skipped.
     #[test]
     fn a_template_is_told_what_its_pods_are(pod in random_pod(), as_written in any::<bool>()) {
+        // A template says itself how many pods it has.
+        let pod = RandomPod { alone: false, ..pod };
         let (world, json) = (pod.world(), pod.json());
         let view = if as_written { View::AsWritten } else { View::AsAdmitted };
         let of_pod = with_judgement(&world, Kind::Pod, &json, view, |judgement| told(judgement, ""));
@@ -593,6 +595,7 @@ fn random_pods_are_of_every_sort() {
                     .any(|hook| judgement.pod.containers[hook.container].role == JudgedRole::Helper),
             );
             count("no hold", judgement.pod.hold == 0);
+            count("nobody stands in", judgement.pod.hold_reason == HoldReason::NobodyStandsIn);
             count("two sidecars", judgement.pod.of(JudgedRole::NativeSidecar).count() >= 2);
         });
     }

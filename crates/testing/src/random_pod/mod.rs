@@ -202,6 +202,8 @@ pub struct RandomPod {
     pub patterns: [Entries; 3],
     pub locked: Vec<&'static str>,
     pub service: bool,
+    /// The only one of its StatefulSet, which is known.
+    pub alone: bool,
     pub annotations_map: bool,
     /// Policies and Services that do not concern the pod.
     pub decoys: bool,
@@ -229,8 +231,8 @@ impl fmt::Debug for RandomPod {
         writeln!(f, "{:#}", self.json())?;
         writeln!(f, "ClusterDrainPolicy {}", self.cluster_spec())?;
         writeln!(f, "DrainPolicy {}", self.own_spec())?;
-        let Self { profile_label, service, decoys, sleep, .. } = self;
-        write!(f, "profile {profile_label:?}, Service {service}, decoys {decoys}, sleep {sleep:?}")
+        let Self { profile_label, service, alone, decoys, sleep, .. } = self;
+        write!(f, "profile {profile_label:?}, Service {service}, alone {alone}, decoys {decoys}, sleep {sleep:?}")
     }
 }
 
@@ -338,12 +340,21 @@ impl RandomPod {
         regular.chain(self.inits.iter().filter(|c| c.native).map(|c| (c, Role::Sidecar)))
     }
 
-    /// Whether the pod owes a hold at all.
-    pub fn serves(&self) -> bool {
+    /// Whether the pod owes a hold at all: it is sent work, and another could be.
+    pub fn holds(&self) -> bool {
+        self.serves() && (!self.alone || self.applies_to() == "All")
+    }
+
+    fn applies_to(&self) -> &'static str {
+        self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving")
+    }
+
+    /// Whether somebody sends it work.
+    fn serves(&self) -> bool {
         let mut apps = self.stopping().filter(|(_, role)| *role == Role::App);
         let others_are_known = self.seen_as_written && self.decoys;
         let lonely = self.containers.iter().all(|c| self.first_role(c) == Role::Auxiliary);
-        match self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving") {
+        match self.applies_to() {
             "All" => true,
             "ServiceBacked" => self.service,
             _ => self.service || (!others_are_known && !lonely && apps.any(|(c, _)| c.port || c.readiness)),
@@ -379,13 +390,13 @@ impl RandomPod {
     /// H.
     pub fn hold(&self) -> u64 {
         let [e, d, ..] = self.times();
-        if self.serves() { e + d } else { 0 }
+        if self.holds() { e + d } else { 0 }
     }
 
-    /// E, as far as the pod serves.
+    /// E, as far as the pod holds: where nobody stands in, what an early stop refuses, any stop does.
     pub fn propagation(&self) -> u64 {
         let [e, ..] = self.times();
-        if self.serves() { e } else { 0 }
+        if self.holds() { e } else { 0 }
     }
 
     /// h as written; none for one without a believable end.
@@ -554,7 +565,7 @@ impl RandomPod {
     /// A policy's hook of 0 s is a hook all the same.
     fn gives_empty_hook(&self) -> bool {
         let zero = matches!(self.policy_hook(), PolicyHook::HttpGet(0) | PolicyHook::Exec(0));
-        zero && self.serves() && self.stopping().any(|(c, role)| role == Role::App && c.has_no_hook())
+        zero && self.holds() && self.stopping().any(|(c, role)| role == Role::App && c.has_no_hook())
     }
 
     /// The pod with the hooks it should get. None where it should get a wait that cannot be written; none within
@@ -567,7 +578,7 @@ impl RandomPod {
         };
         let lasts = |runs| Plays { runs, ..Plays::default() };
         let (for_apps, app_waits) = match self.policy_hook() {
-            _ if !self.serves() => (0, false),
+            _ if !self.holds() => (0, false),
             PolicyHook::Sleep => (self.hold(), self.hold() > 0),
             PolicyHook::HttpGet(seconds) | PolicyHook::Exec(seconds) => (seconds, false),
             PolicyHook::None => (0, false),

@@ -20,11 +20,12 @@ pub fn random_pod() -> impl Strategy<Value = RandomPod> {
         grace(),
     );
     let layers = (layer(), layer(), rarely(profile()), annotations(), patterns(), locked());
-    let around = (any::<bool>(), any::<bool>(), any::<bool>(), sleep(), prop::bool::weighted(0.05), rarely(unknown()));
+    let services = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.15));
+    let around = (services, any::<bool>(), sleep(), prop::bool::weighted(0.05), rarely(unknown()));
     (containers, layers, around).prop_map(|(containers, layers, around)| {
         let (containers, inits, known_from, grace) = containers;
         let (cluster, own, profile_label, annotations, patterns, locked) = layers;
-        let (service, annotations_map, decoys, sleep, windows, unknown) = around;
+        let ((service, decoys, alone), annotations_map, sleep, windows, unknown) = around;
         let mut pod = RandomPod {
             grace,
             containers,
@@ -36,6 +37,7 @@ pub fn random_pod() -> impl Strategy<Value = RandomPod> {
             patterns,
             locked,
             service,
+            alone,
             annotations_map,
             decoys,
             sleep,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use draingate_core::owner::Owner;
 use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::subject::Kind;
 use draingate_core::world::{Service, Target, World};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +14,10 @@ impl RandomPod {
     /// The pod's JSON.
     pub fn json(&self) -> Value {
         let mut metadata = json!({"name": "web-0", "labels": {"app": "web", "tier": "front"}});
+        if self.alone {
+            metadata["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web",
+                "uid": "1", "controller": true}]);
+        }
         let annotations = self.annotation_pairs();
         if self.annotations_map || !annotations.is_empty() {
             metadata["annotations"] = json!(annotations);
@@ -135,6 +141,7 @@ impl RandomPod {
         if self.service {
             world.set_service(NAMESPACE, "web", service("app", "web"));
         }
+        self.set_owner(&mut world);
         if self.decoys {
             world.set_service(NAMESPACE, "back", service("tier", "back"));
             world.set_service("elsewhere", "web", service("app", "web"));
@@ -151,7 +158,15 @@ impl RandomPod {
         if self.service {
             world.set_service(NAMESPACE, "web", service("app", "web"));
         }
+        self.set_owner(&mut world);
         world
+    }
+
+    fn set_owner(&self, world: &mut World) {
+        if self.alone {
+            let owner = Owner { replicas: Some(1), recreates: true, ..Owner::default() };
+            world.set_owner(NAMESPACE, Kind::StatefulSet, "web", owner);
+        }
     }
 
     /// The ClusterDrainPolicy's spec.

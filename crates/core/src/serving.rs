@@ -16,7 +16,9 @@ use super::world::{Context, Service, Target};
 const SIDE_FLAGS: [&str; 6] = ["metric", "health", "telemetry", "pprof", "profil", "probe"];
 const ADDRESSES: [&str; 4] = ["port", "addr", "listen", "bind"];
 /// Names of the ports of an exporter that are only read.
-const READ_ONLY: [&str; 4] = ["", "http", "web", "metrics"];
+const READ_ONLY: [&str; 7] = ["", "http", "https", "web", "metrics", "container-port", "http-port"];
+/// Words in the name of a container, or of its pod, that say it fetches its work: where no Service sends to it.
+const FETCHERS: [&str; 4] = ["worker", "workers", "consumer", "consumers"];
 
 /// Why a pod owes a hold, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,11 +188,15 @@ impl<'a> Serving<'a> {
             AppliesTo::Serving => by_ports(),
         };
         let alone = owner.as_ref().map_or(subject.rollout.replicas.is_none_or(|n| n <= 1), Owner::is_alone);
+        let by_port = |reason| matches!(reason, HoldReason::Port | HoldReason::ReadinessProbe);
         let nobody_stands_in = || owner.as_ref().is_some_and(Owner::nobody_stands_in);
         let reason = match not_sent(alone, &parts, shutdowns, sender.is_some()) {
             _ if !reason.holds() || reason == HoldReason::All => reason,
             Some(otherwise) => otherwise,
             None if nobody_stands_in() => HoldReason::NobodyStandsIn,
+            None if by_port(reason) && services.is_empty() && is_named_a_fetcher(subject, &parts) => {
+                HoldReason::Fetched
+            }
             None => reason,
         };
         Serving { parts, reason, sender, never_withdrawn }
@@ -211,6 +217,13 @@ fn not_sent(alone: bool, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -
     });
     let first = apps.next()??;
     apps.all(|other| other.is_some()).then_some(first)
+}
+
+/// Whether the names of a pod that no Service selects say that it fetches its work.
+fn is_named_a_fetcher(subject: &Subject, parts: &[Part]) -> bool {
+    let is = |name: &str| name.split('-').any(|word| FETCHERS.contains(&word));
+    let mut apps = subject.pod.spec.containers.iter().zip(parts).filter(|(_, part)| **part == Part::App);
+    is(&subject.name) || apps.all(|(container, _)| is(&container.name))
 }
 
 /// Whether a policy or an annotation says of an app that it is sent work.

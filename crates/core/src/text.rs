@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -169,10 +169,17 @@ impl<T, const MOST: usize> Deref for Bounded<T, MOST> {
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
+impl<T, const MOST: usize> DerefMut for Bounded<T, MOST> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.list
+    }
+}
+
+/// A null in a list is an empty entry, as the API server has it.
+impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List<T, const MOST: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for List<T, MOST> {
+        impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Visitor<'de> for List<T, MOST> {
             type Value = Bounded<T, MOST>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a sequence")
@@ -180,8 +187,8 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
             fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
                 let mut out = Bounded::default();
                 while out.list.len() < MOST {
-                    let Some(item) = sequence.next_element()? else { return Ok(out) };
-                    out.list.push(item);
+                    let Some(item) = sequence.next_element::<Option<T>>()? else { return Ok(out) };
+                    out.list.push(item.unwrap_or_default());
                 }
                 while sequence.next_element::<IgnoredAny>()?.is_some() {
                     out.more = true;
@@ -191,6 +198,18 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
         }
         deserializer.deserialize_seq(List(PhantomData))
     }
+}
+
+/// What stands before the first of these bytes, which is ASCII; all of it where there is none.
+pub(crate) fn before(text: &str, ends: u8) -> &str {
+    let end = text.bytes().position(|byte| byte == ends);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// The last part of a path.
+pub(crate) fn base(path: &str) -> &str {
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    slash.and_then(|slash| path.get(slash + 1..)).unwrap_or(path)
 }
 
 /// The longest piece of foreign text that goes into a message.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use draingate_core::finding::Code;
 use draingate_core::judge::{Judgement, Verdict, View, judge, patch_for};
-use draingate_core::pod::Role as JudgedRole;
+use draingate_core::pod::{HoldReason, Role as JudgedRole};
 use draingate_core::policy::{Policy, PolicyKind};
 use draingate_core::servers::Work;
 use draingate_core::shutdown::Shutdown;
@@ -57,7 +57,7 @@ fn patch_of(world: &World, kind: Kind, json: &Value) -> json_patch::Patch {
 }
 
 /// The pod after one round of mutation.
-fn admitted(world: &World, json: &Value) -> Value {
+pub(crate) fn admitted(world: &World, json: &Value) -> Value {
     let mut patched = json.clone();
     json_patch::patch(&mut patched, &patch_of(world, Kind::Pod, json)).unwrap();
     patched
@@ -363,7 +363,7 @@ fn carried(kind: Kind, pod: &Value) -> Value {
         Kind::Pod => return pod.clone(),
         Kind::PodTemplate => object["template"] = template,
         Kind::CronJob => object["spec"] = json!({"jobTemplate": {"spec": {"template": template}}}),
-        _ => object["spec"] = json!({"template": template}),
+        _ => object["spec"] = json!({"replicas": 2, "template": template}),
     }
     object
 }
@@ -387,6 +387,8 @@ proptest! {
     /// A pod's template is told what the pod is told, under its own pointers; what runs to completion is skipped.
     #[test]
     fn a_template_is_told_what_its_pods_are(pod in random_pod(), as_written in any::<bool>()) {
+        // A template says itself how many pods it has.
+        let pod = RandomPod { alone: false, ..pod };
         let (world, json) = (pod.world(), pod.json());
         let view = if as_written { View::AsWritten } else { View::AsAdmitted };
         let of_pod = with_judgement(&world, Kind::Pod, &json, view, |judgement| told(judgement, ""));
@@ -622,6 +624,7 @@ fn random_pods_are_of_every_sort() {
                     .any(|hook| judgement.pod.containers[hook.container].role == JudgedRole::Helper),
             );
             count("no hold", judgement.pod.hold == 0);
+            count("nobody stands in", judgement.pod.hold_reason == HoldReason::NobodyStandsIn);
             count("two sidecars", judgement.pod.of(JudgedRole::NativeSidecar).count() >= 2);
         });
     }

@@ -43,7 +43,7 @@ fn what_servers_say_is_what_was_made(pod: &RandomPod, judgement: &Judgement) -> 
     for ((container, role), judged) in pod.stopping().zip(&judgement.standing.containers) {
         let name = &container.name;
         if matches!(role, Role::App | Role::Helper) {
-            prop_assert_eq!(judged.accepts(), pod.accept_seconds(container), "{}", name);
+            prop_assert_eq!(judged.accepts(), pod.accept_seconds(container, role), "{}", name);
         }
         if role == Role::App {
             prop_assert_eq!(judged.cuts(), pod.cuts(container), "{}", name);
@@ -120,7 +120,7 @@ fn random_servers_are_of_every_sort() {
             if let Some(server) = container.server.as_ref().filter(|_| app) {
                 count(&format!("{:?}", server.program), true);
             }
-            let (accepts, limit) = (pod.accept_seconds(container), pod.finish(container));
+            let (accepts, limit) = (pod.accept_seconds(container, role), pod.finish(container));
             count("accepts on, in part", app && pod.holds() && (1..pod.hold()).contains(&accepts));
             count("accepts on, in full", app && pod.holds() && accepts >= pod.hold());
             count("accepts on as a helper", role == Role::Helper && accepts > 0);
@@ -135,5 +135,5 @@ fn random_servers_are_of_every_sort() {
         }
     }
     assert!(seen.values().all(|times| *times >= 10), "{seen:#?}");
-    assert_eq!(seen.keys().filter(|what| what.starts_with("holds by ")).count(), 12);
+    assert_eq!(seen.keys().filter(|what| what.starts_with("holds by ")).count(), 13);
 }

@@ -206,6 +206,20 @@ fn helpers_stay_for_the_slowest_app() {
 }
 
 #[test]
+fn helper_that_accepts_leaves_later() {
+    let serving = |accepts| pod(60, 10, &[app(10, 15)], &[Helper { accepts, ..helper(4, 2) }], &[]);
+    // Told at 4, needed until 25: 21 s more are enough. With 18 it leaves at 22, and is gone at 24.
+    let end = stop(&serving(21));
+    assert_eq!((end.helpers, end.early, end.orphaned), (vec![exited(4, 27)], vec![], vec![]));
+    assert_eq!(play(&serving(21), Early::Leaves).helpers, [exited(4, 27)]);
+    let end = stop(&serving(18));
+    assert_eq!((end.early, end.orphaned), (vec![Who::Helper(0)], vec![0]));
+    assert_eq!(play(&serving(18), Early::Leaves).helpers, [exited(4, 24)]);
+    // It takes no longer than somebody needs it.
+    assert_eq!((smallest_grace(&serving(0)), smallest_grace(&serving(50))), (27, 27));
+}
+
+#[test]
 fn sidecars_stop_one_by_one_the_last_first() {
     let sidecars = [helper(0, 4), helper(20, 3), helper(0, 2)];
     let ample = pod(60, 0, &[app(0, 5)], &[], &sidecars);
@@ -306,7 +320,7 @@ fn hook_may_stop_gracefully_what_cuts() {
 }
 
 #[test]
-fn helper_that_serves_on_is_not_early() {
+fn helper_that_accepts_is_not_early() {
     let with = |hook, accepts| pod(60, 10, &[app(10, 10)], &[Helper { accepts, ..helper(hook, 3) }], &[]);
     for (hook, accepts, early) in [(0, 20, false), (0, 19, true), (12, 8, false), (12, 7, true), (20, 0, false)] {
         let end = stop(&with(hook, accepts));

@@ -229,6 +229,8 @@ pub struct RandomPod {
     pub around: Vec<Around>,
     /// Its StatefulSet names a headless Service, the address book of its pods.
     pub has_book: bool,
+    /// The only one of its StatefulSet, which is known.
+    pub alone: bool,
     pub annotations_map: bool,
     /// Policies and Services that do not concern the pod.
     pub decoys: bool,
@@ -259,8 +261,8 @@ impl fmt::Debug for RandomPod {
         for (name, spec) in self.services() {
             writeln!(f, "Service {name} {spec}")?;
         }
-        let Self { profile_label, decoys, sleep, .. } = self;
-        write!(f, "profile {profile_label:?}, decoys {decoys}, sleep {sleep:?}")
+        let Self { profile_label, alone, decoys, sleep, .. } = self;
+        write!(f, "profile {profile_label:?}, alone {alone}, decoys {decoys}, sleep {sleep:?}")
     }
 }
 
@@ -380,7 +382,7 @@ impl RandomPod {
 
     /// Whether the pod owes a hold at all.
     pub fn holds(&self) -> bool {
-        !matches!(self.hold_reason(), "no-sender" | "no-work" | "never-withdrawn" | "fetched" | "peer" | "one-writer")
+        matches!(self.hold_reason(), "all" | "sender" | "stated" | "host-port" | "port" | "readiness-probe")
     }
 
     /// Why it owes a hold, or does not: who sends to it, then how work comes to its apps.
@@ -400,6 +402,7 @@ impl RandomPod {
             Some(Work::Fetched) => "fetched",
             Some(Work::Peer) => "peer",
             Some(Work::OneWriter) => "one-writer",
+            Some(Work::Sent) | None if self.alone => "nobody-stands-in",
             Some(Work::Sent) | None => reason,
         }
     }
@@ -457,7 +460,7 @@ impl RandomPod {
         if self.holds() { e + d } else { 0 }
     }
 
-    /// E, as far as the pod holds.
+    /// E, as far as the pod holds: where nobody stands in, what an early stop refuses, any stop does.
     pub fn propagation(&self) -> u64 {
         let [e, ..] = self.times();
         if self.holds() { e } else { 0 }
@@ -472,9 +475,9 @@ impl RandomPod {
     }
 
     /// When the container takes no more work: told to stop by its hook, or after it, it goes on for its A.
-    pub fn stops_at(&self, container: &Container) -> Option<u64> {
+    pub fn stops_at(&self, container: &Container, role: Role) -> Option<u64> {
         let told_at = self.plays(container).map(|plays| plays.stops_at.unwrap_or(plays.runs))?;
-        if container.native { Some(told_at) } else { told_at.checked_add(self.accept_seconds(container)) }
+        told_at.checked_add(self.accept_seconds(container, role))
     }
 
     /// Whether the hook's length is a guess that somebody should replace.
@@ -540,8 +543,7 @@ impl RandomPod {
                 continue;
             }
             let Plays { runs: hook, stops_at, declared: outlasts_hook } = plays;
-            // A native sidecar serves until its turn comes.
-            let accepts = if role == Role::Sidecar { 0 } else { self.accept_seconds(container) };
+            let accepts = self.accept_seconds(container, role);
             let helper = kubelet::Helper { hook, stops_at, outlasts_hook, stop: self.stop_seconds(container), accepts };
             match role {
                 Role::Helper => pod.helpers.push(helper),
@@ -559,7 +561,7 @@ impl RandomPod {
             outlasts_hook: plays.declared,
             request: self.request_seconds(container),
             waits_by_itself,
-            accepts: self.accept_seconds(container),
+            accepts: self.accept_seconds(container, Role::App),
             limit: self.finish(container).map(|finish| finish.seconds),
             cuts: self.sigterm_cuts(container),
             stops_gracefully: container.hook.as_ref().is_some_and(Hook::stops_gracefully),
@@ -666,7 +668,11 @@ impl RandomPod {
         if grace < needed && (self.never_raise() || needed > self.ceiling()) {
             return nothing(Some(needed));
         }
-        pod.grace = grace.max(needed);
+        // A hook that an app is given is not taken from it.
+        let apps = self.stopping().filter(|(_, role)| *role == Role::App).zip(&pod.apps);
+        let given = apps.filter(|((container, _), _)| container.has_no_hook()).map(|(_, app)| app.hook).max();
+        let wanted = grace.saturating_add(given.unwrap_or(0)).min(self.ceiling());
+        pod.grace = if self.never_raise() { grace } else { grace.max(needed).max(wanted) };
         let hooks = |pod: &kubelet::Pod| -> Vec<u64> {
             let helpers = pod.helpers.iter().map(|helper| helper.hook);
             pod.apps.iter().map(|app| app.hook).chain(helpers).collect()
@@ -684,7 +690,7 @@ impl RandomPod {
     /// The hook that the plan gives an app that has none, in seconds: until the hold is over, or the last request where
     /// SIGTERM would end that. No wait for one that takes work for as long by itself.
     fn hook_for(&self, app: &Container) -> Option<u64> {
-        let (hold, accepts) = (self.hold(), self.accept_seconds(app));
+        let (hold, accepts) = (self.hold(), self.accept_seconds(app, Role::App));
         match self.policy_hook() {
             _ if !self.holds() => None,
             PolicyHook::Sleep if hold > 0 && self.cuts(app) => hold.checked_add(self.request_seconds(app)),
@@ -723,7 +729,7 @@ impl RandomPod {
         let Some(apps) = self.play(u64::MAX, only_app) else { return Some(None) };
         let apps_done = kubelet::stop(&apps).apps.iter().filter_map(|app| app.exited_at).max().unwrap_or(0);
         let for_helpers = |helper: &Container| {
-            if apps_done == 0 || self.accept_seconds(helper) > apps_done { 0 } else { apps_done + 1 }
+            if apps_done == 0 || self.accept_seconds(helper, Role::Helper) > apps_done { 0 } else { apps_done + 1 }
         };
         let helpers = self.stopping().filter(|(c, role)| *role == Role::Helper && c.has_no_hook());
         let longest = helpers.map(|(helper, _)| for_helpers(helper)).max().unwrap_or(0);

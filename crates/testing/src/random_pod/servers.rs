@@ -327,12 +327,15 @@ impl RandomPod {
         own.as_ref().filter(|_| !self.locks(lock)).or(cluster.as_ref())
     }
 
-    /// A, whatever it does then.
-    pub fn accept_seconds(&self, container: &Container) -> u64 {
+    /// A, whatever it does then. A native sidecar serves until its turn comes; Istio's proxy for 5 s, where nobody tells it
+    /// otherwise.
+    pub fn accept_seconds(&self, container: &Container, role: Role) -> u64 {
         let annotated = container.said.accepts.seconds().filter(|_| !self.locks("hook"));
         let entry = || self.server_entry(container, "hook")?.accepts;
+        let told = container.hook.as_ref().is_some_and(|hook| hook.stop.is_some());
+        let injected = (role == Role::Helper && container.name == "istio-proxy" && !told).then_some(5);
         let own = || container.server.as_ref().map(Server::accepts);
-        annotated.or_else(entry).or_else(own).unwrap_or(0)
+        if role == Role::Sidecar { 0 } else { annotated.or_else(entry).or(injected).or_else(own).unwrap_or(0) }
     }
 
     /// T: what is said of the container, then what its hook gives it, then its own setting.

@@ -24,12 +24,12 @@ pub fn random_pod() -> impl Strategy<Value = RandomPod> {
     );
     let layer = layer().boxed();
     let layers = (layer.clone(), layer, rarely(profile()), annotations(), patterns(), locked());
-    let services = (any::<bool>(), around(), any::<bool>(), any::<bool>());
+    let services = (any::<bool>(), around(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.15));
     let rest = (any::<bool>(), sleep(), prop::bool::weighted(0.05), rarely(unknown()));
     (containers, layers, services, rest).prop_map(|(containers, layers, services, rest)| {
         let (containers, inits, known_from, grace) = containers;
         let (cluster, own, profile_label, annotations, patterns, locked) = layers;
-        let (service, around, has_book, decoys) = services;
+        let (service, around, has_book, decoys, alone) = services;
         let (annotations_map, sleep, windows, unknown) = rest;
         let mut pod = RandomPod {
             grace,
@@ -44,6 +44,7 @@ pub fn random_pod() -> impl Strategy<Value = RandomPod> {
             service,
             around,
             has_book,
+            alone,
             annotations_map,
             decoys,
             sleep,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use draingate_core::owner::Owner;
 use draingate_core::policy::{Policy, PolicyKind};
+use draingate_core::subject::Kind;
 use draingate_core::world::{Service, World};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +16,10 @@ impl RandomPod {
     /// The pod's JSON.
     pub fn json(&self) -> Value {
         let mut metadata = json!({"name": "web-0", "labels": {"app": "web", "tier": "front"}});
+        if self.alone {
+            metadata["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web",
+                "uid": "1", "controller": true}]);
+        }
         let annotations = self.annotation_pairs();
         if self.annotations_map || !annotations.is_empty() {
             metadata["annotations"] = json!(annotations);
@@ -170,6 +176,7 @@ impl RandomPod {
         add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &cluster);
         add_policy(&mut world, PolicyKind::DrainPolicy, NAMESPACE, "default", created, &own);
         self.add_services(&mut world);
+        self.set_owner(&mut world);
         if self.decoys {
             world.set_service(NAMESPACE, "back", Service::of_spec(&plain("tier", "back")));
             world.set_service("elsewhere", "web", Service::of_spec(&plain("app", "web")));
@@ -184,12 +191,20 @@ impl RandomPod {
         let created = "2020-01-01T00:00:00Z";
         add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &self.cluster_spec());
         self.add_services(&mut world);
+        self.set_owner(&mut world);
         world
     }
 
     fn add_services(&self, world: &mut World) {
         for (name, spec) in self.services() {
             world.set_service(NAMESPACE, name, Service::of_spec(&spec));
+        }
+    }
+
+    fn set_owner(&self, world: &mut World) {
+        if self.alone {
+            let owner = Owner { replicas: Some(1), recreates: true, ..Owner::default() };
+            world.set_owner(NAMESPACE, Kind::StatefulSet, "web", owner);
         }
     }
 

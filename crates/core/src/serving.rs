@@ -16,7 +16,7 @@ use super::world::{Context, Service, Target};
 const SIDE_FLAGS: [&str; 6] = ["metric", "health", "telemetry", "pprof", "profil", "probe"];
 const ADDRESSES: [&str; 4] = ["port", "addr", "listen", "bind"];
 /// Names of the ports of an exporter that are only read.
-const READ_ONLY: [&str; 7] = ["", "http", "https", "web", "metrics", "container-port", "http-port"];
+const READ_ONLY: [&str; 8] = ["", "http", "https", "web", "metrics", "container-port", "http-port", "exporter-port"];
 /// Words in the name of a container, or of its pod, that say it fetches its work: where no Service sends to it.
 const FETCHERS: [&str; 6] = ["worker", "workers", "consumer", "consumers", "controller", "operator"];
 /// Words that say the opposite: a controller of those is the way in.

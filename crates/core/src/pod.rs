@@ -333,6 +333,7 @@ impl<'a> Pod<'a> {
         pod.hold = pod.hold.min(stated(&settings.endpoint_propagation) + stated(&settings.drain_delay));
         for container in &mut pod.containers {
             container.request.value = stated(&container.request);
+            container.shutdown.accepts.take_if(|accepts| !accepts.stated);
             // What cannot be read counts as the hold.
             let Some(reading) = container.reading.as_ref() else { continue };
             if matches!(container.hook_source, HookSource::Written | HookSource::Assumed) {

@@ -16,9 +16,11 @@ use super::world::{Context, Service, Target};
 const SIDE_FLAGS: [&str; 6] = ["metric", "health", "telemetry", "pprof", "profil", "probe"];
 const ADDRESSES: [&str; 4] = ["port", "addr", "listen", "bind"];
 /// Names of the ports of an exporter that are only read.
-const READ_ONLY: [&str; 7] = ["", "http", "https", "web", "metrics", "container-port", "http-port"];
+const READ_ONLY: [&str; 8] = ["", "http", "https", "web", "metrics", "container-port", "http-port", "exporter-port"];
 /// Words in the name of a container, or of its pod, that say it fetches its work: where no Service sends to it.
-const FETCHERS: [&str; 4] = ["worker", "workers", "consumer", "consumers"];
+const FETCHERS: [&str; 6] = ["worker", "workers", "consumer", "consumers", "controller", "operator"];
+/// Words that say the opposite: a controller of those is the way in.
+const FRONTS: [&str; 6] = ["ingress", "gateway", "proxy", "router", "edge", "nginx"];
 
 /// Why a pod owes a hold, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +201,11 @@ impl<'a> Serving<'a> {
             }
             None => reason,
         };
+        // Where nobody stands in, nobody could be sent to instead.
+        let (reason, never_withdrawn) = match reason {
+            HoldReason::NeverWithdrawn if nobody_stands_in() => (HoldReason::NobodyStandsIn, None),
+            reason => (reason, never_withdrawn),
+        };
         Serving { parts, reason, sender, never_withdrawn }
     }
 }
@@ -221,7 +228,8 @@ fn not_sent(alone: bool, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -
 
 /// Whether the names of a pod that no Service selects say that it fetches its work.
 fn is_named_a_fetcher(subject: &Subject, parts: &[Part]) -> bool {
-    let is = |name: &str| name.split('-').any(|word| FETCHERS.contains(&word));
+    let has = |name: &str, words: &[&str]| name.split('-').any(|word| words.contains(&word));
+    let is = |name: &str| has(name, &FETCHERS) && !has(name, &FRONTS);
     let mut apps = subject.pod.spec.containers.iter().zip(parts).filter(|(_, part)| **part == Part::App);
     is(&subject.name) || apps.all(|(container, _)| is(&container.name))
 }

@@ -156,6 +156,13 @@ impl<T, const MOST: usize> Bounded<T, MOST> {
     }
 }
 
+impl<T: Default, const MOST: usize> Bounded<Option<T>, MOST> {
+    /// The same list, a null in it as an empty entry.
+    pub fn without_nulls(self) -> Bounded<T, MOST> {
+        Bounded { list: self.list.into_iter().map(Option::unwrap_or_default).collect(), more: self.more }
+    }
+}
+
 impl<T, const MOST: usize> Default for Bounded<T, MOST> {
     fn default() -> Self {
         Bounded { list: Vec::new(), more: false }
@@ -175,11 +182,10 @@ impl<T, const MOST: usize> DerefMut for Bounded<T, MOST> {
     }
 }
 
-/// A null in a list is an empty entry, as the API server has it.
-impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List<T, const MOST: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Visitor<'de> for List<T, MOST> {
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for List<T, MOST> {
             type Value = Bounded<T, MOST>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a sequence")
@@ -187,8 +193,8 @@ impl<'de, T: Deserialize<'de> + Default, const MOST: usize> Deserialize<'de> for
             fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
                 let mut out = Bounded::default();
                 while out.list.len() < MOST {
-                    let Some(item) = sequence.next_element::<Option<T>>()? else { return Ok(out) };
-                    out.list.push(item.unwrap_or_default());
+                    let Some(item) = sequence.next_element()? else { return Ok(out) };
+                    out.list.push(item);
                 }
                 while sequence.next_element::<IgnoredAny>()?.is_some() {
                     out.more = true;

@@ -91,7 +91,7 @@ fn inject_patches_and_never_rejects() {
     let outcome = create(Webhook::Mutate, &world, Kind::Pod, &server());
     let pod = patched(&outcome, server());
     assert_eq!(pod.pointer("/spec/containers/0/lifecycle/preStop/sleep/seconds"), Some(&json!(10)));
-    assert_eq!(pod.pointer("/spec/terminationGracePeriodSeconds"), Some(&json!(35)));
+    assert_eq!(pod.pointer("/spec/terminationGracePeriodSeconds"), Some(&json!(40)));
     let outcome = create(Webhook::Validate, &world, Kind::Pod, &pod);
     assert_eq!((outcome.verdict, outcome.answer.denial, outcome.answer.warnings), (Some(Verdict::Pass), None, vec![]));
 

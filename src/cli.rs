@@ -47,8 +47,8 @@ pub enum Command {
   helm template shop ./chart | draingate check -
   draingate check --as-written --fix=diff deploy/    what admission would inject, as a diff
 
-Policies, Namespaces and Services among the files count. Exit code: 0 clean, 1 findings, 2 the input or the
-call is bad.")]
+Policies, Namespaces, Services and ConfigMaps among the files count. Exit code: 0 clean, 1 findings, 2 the input
+or the call is bad.")]
     Check(CheckArgs),
     /// Judges the pods that run in a cluster: which would lose work today, which namespaces could go to enforce
     #[command(after_help = "Examples:
@@ -101,8 +101,8 @@ Nothing comes of the question. Exit code: 0 all answered, 2 one did not.")]
   helm template shop ./chart | draingate explain - checkout
   draingate explain --format html --output stops.html deploy/
 
-Policies, Namespaces and Services among the objects count. The exit code is 0 whatever the verdict, 2 where
-something cannot be read; `check` is the command that fails.")]
+Policies, Namespaces, Services and ConfigMaps among the objects count. The exit code is 0 whatever the verdict, 2
+where something cannot be read; `check` is the command that fails.")]
     Explain(ExplainArgs),
     /// Lists every finding; with a code, prints the page about it: why, an example, the fix
     #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]

@@ -62,8 +62,8 @@ pub struct File {
 /// What there is to draw, what could not be read, and what was not judged.
 pub type Explained = (Vec<Explanation>, Vec<Problem>, Vec<Unjudged>);
 
-/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. Policies, Namespaces and
-/// Services among them are added to `world` first; objects that name no namespace are in `namespace`.
+/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. Policies, Namespaces,
+/// Services and ConfigMaps among them are added to `world` first; objects that name no namespace are in `namespace`.
 pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explained {
     let (mut explanations, mut problems, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
     for File { name, text } in files {

@@ -21,7 +21,7 @@ use draingate_core::world::World;
 /// What the way needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Walk<'w> {
-    /// Policies, Namespaces and Services.
+    /// Policies, Namespaces, Services and ConfigMaps.
     pub world: &'w World,
     /// The namespace of objects that name none.
     pub namespace: &'w str,
@@ -72,7 +72,8 @@ impl Walk<'_> {
         for object in parsed.objects() {
             passed.objects += 1;
             match object.subject(self.namespace) {
-                Ok(Some(subject)) => {
+                Ok(Some(mut subject)) => {
+                    object.give(&mut subject, self.world, self.namespace);
                     let candidate = Candidate::new(&subject, self.world, self.namespace);
                     each(&Found { candidate, object: &object });
                 }

@@ -32,8 +32,10 @@ impl Budget {
             }
             latest
         };
-        let apps_done =
-            each(Role::App, &mut |c| later(c.hook, later(c.stops_at(), Some(pod.hold))?.checked_add(c.request.value)));
+        let apps_done = each(Role::App, &mut |c| match need(c, pod.hold) {
+            Some(need) => later(c.hook, Some(need)),
+            None => later(c.hook, later(c.stops_at(), Some(pod.hold))?.checked_add(c.request.value)),
+        });
         let helpers_gone = each(Role::Helper, &mut |c| later(c.hook, apps_done)?.checked_add(c.stop));
         let auxiliaries_gone = each(Role::Auxiliary, &mut |c| c.hook?.checked_add(c.stop));
         let mut others_gone = later(later(apps_done, helpers_gone), auxiliaries_gone);
@@ -44,6 +46,11 @@ impl Budget {
         let required = others_gone.and_then(|gone| gone.checked_add(pod.margin));
         Budget { required, apps_done, done }
     }
+}
+
+/// How long the hook of an app that cuts has to last: what runs when SIGTERM comes is lost. `None` for one that drains.
+pub fn need(app: &Container, hold: u64) -> Option<u64> {
+    app.cuts().then(|| hold.checked_add(app.request.value)).flatten()
 }
 
 /// The later of two moments; one that never comes is later than any.
@@ -68,7 +75,7 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
     let stop = |c: &Container| Term {
         what: format!("stop of {:?}", c.name()),
         seconds: Some(c.stop),
-        note: c.role.as_str().to_owned(),
+        note: format!("{}{}", c.role.as_str(), c.who_injects()),
     };
     let margin = Term {
         what: "safety margin".into(),
@@ -107,8 +114,12 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
     }
     if let Some((app, _)) = last_of(Role::App) {
         let note = app.request.source.to_string();
+        if need(app, pod.hold).is_some_and(|need| moment(app.hook) >= need) {
+            terms.push(hook_term(app));
+            return in_order(terms);
+        }
         terms.push(Term { what: "worst-case request".into(), seconds: Some(app.request.value), note });
-        if (app.has_hook() || app.accepts() > 0) && moment(app.stops_at()) >= pod.hold {
+        if !app.cuts() && (app.has_hook() || app.accepts() > 0) && moment(app.stops_at()) >= pod.hold {
             terms.extend(accepts_term(app));
             terms.push(hook_term(app));
         } else {
@@ -132,7 +143,10 @@ fn hook_term(container: &Container) -> Term {
         _ if written.is_some_and(|handler| handler.sleep.is_some()) => "preStop sleep",
         _ => "preStop hook",
     };
+    let by_pod = container.written_by.as_ref().and_then(|by| by.hook);
+    let by_pod = by_pod.filter(|told| Some(told.seconds) == container.hook).map(|told| told.words);
     let known = match container.hook_source {
+        HookSource::Written | HookSource::Declared if by_pod.is_some() => "",
         HookSource::Assumed => ", length assumed",
         HookSource::Declared => ", length declared",
         HookSource::Injected => ", injected",
@@ -140,20 +154,19 @@ fn hook_term(container: &Container) -> Term {
     };
     let story = container.reading.as_ref().and_then(|reading| reading.story());
     let story = story.map(|story| format!(": {story}")).unwrap_or_default();
+    let by_pod = by_pod.map(|key| format!(", by annotation {key}")).unwrap_or_default();
     Term {
         what: "hold".into(),
         seconds: container.hook,
-        note: format!("{kind} of {:?}{known}{story}", container.name()),
+        note: format!("{kind} of {:?}{}{known}{by_pod}{story}", container.name(), container.who_injects()),
     }
 }
 
 /// What an app waits by itself.
 fn accepts_term(app: &Container) -> Option<Term> {
-    let server = app.server.as_ref()?;
-    let accept = server.accept.as_ref()?;
-    let setting = if accept.stated { accept.words.as_str() } else { "its default" };
-    let note = format!("{} of {:?}, {setting}", server.server.name, app.name());
-    Some(Term { what: "accepting on".into(), seconds: Some(accept.seconds), note })
+    let accepts = app.shutdown.accepts.as_ref()?;
+    let note = format!("{:?}, {}", app.name(), accepts.said_by());
+    Some(Term { what: "accepting on".into(), seconds: Some(accepts.seconds), note })
 }
 
 fn hold_term(pod: &Pod, settings: &Settings) -> Term {

@@ -1,4 +1,5 @@
-//! Every label and annotation key that Draingate reads or writes. No other file spells one out.
+//! Every label and annotation key that Draingate reads or writes. No other file spells one out, but for those that others
+//! read, in their table ([`injectors`](super::injectors)).
 
 /// Namespace label: the [`Mode`](super::mode::Mode).
 pub const MODE: &str = "draingate.dev/mode";
@@ -17,6 +18,8 @@ pub const SAFETY_MARGIN: &str = "draingate.dev/safety-margin-seconds";
 pub const HOOK: &str = "draingate.dev/hook";
 /// Pod annotation: helper names, each with its S after `=`: `"a,b=10"`.
 pub const HELPERS: &str = "draingate.dev/helpers";
+/// Pod annotation: what SIGTERM does to running requests, `drains` or `cuts`.
+pub const SIGTERM: &str = "draingate.dev/sigterm";
 /// Pod annotation: leave this pod alone, with the reason.
 pub const SKIP: &str = "draingate.dev/skip";
 /// Pod annotation that Draingate writes: the record of what it injected.
@@ -25,6 +28,18 @@ pub const INJECTED: &str = "draingate.dev/injected";
 pub const PRESTOP_PREFIX: &str = "prestop-seconds.draingate.dev/";
 /// Prefix of the per-container annotation for R.
 pub const REQUEST_PREFIX: &str = "worst-case-request-seconds.draingate.dev/";
+/// Prefix of the per-container annotation for A.
+pub const ACCEPT_PREFIX: &str = "accept-seconds.draingate.dev/";
+/// Prefix of the per-container annotation for T.
+pub const FINISH_PREFIX: &str = "finish-seconds.draingate.dev/";
+/// Prefix of the per-container annotation that says how work comes: `sent`, `fetched`, `peer`, `one-writer`.
+pub const WORK_PREFIX: &str = "work.draingate.dev/";
+/// Prefix of the per-container annotation for its role: `app`, `helper`, `auxiliary`.
+pub const ROLE_PREFIX: &str = "role.draingate.dev/";
+
+/// The prefixes of the annotations that end in a container's name.
+pub const CONTAINER_PREFIXES: [&str; 6] =
+    [PRESTOP_PREFIX, REQUEST_PREFIX, ACCEPT_PREFIX, FINISH_PREFIX, WORK_PREFIX, ROLE_PREFIX];
 
 /// What all of our annotation keys have in common.
 pub const DOMAIN: &str = "draingate.dev/";
@@ -36,8 +51,8 @@ pub const MIRROR: &str = "kubernetes.io/config.mirror";
 pub const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The pod annotations without a container in their key.
-pub const POD_ANNOTATIONS: [&str; 8] =
-    [ENDPOINT_PROPAGATION, DRAIN_DELAY, WORST_CASE_REQUEST, SAFETY_MARGIN, HOOK, HELPERS, SKIP, INJECTED];
+pub const POD_ANNOTATIONS: [&str; 9] =
+    [ENDPOINT_PROPAGATION, DRAIN_DELAY, WORST_CASE_REQUEST, SAFETY_MARGIN, HOOK, SIGTERM, HELPERS, SKIP, INJECTED];
 
 /// Whether `text` is an object's name (RFC 1123), and so a single segment of a URL's path.
 pub fn is_name(text: &str) -> bool {

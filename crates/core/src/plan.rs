@@ -2,7 +2,7 @@
 //!
 //! A hook without the grace for it would harm, so where G would still be too small nothing is injected.
 
-use super::budget::Budget;
+use super::budget::{Budget, need};
 use super::pod::{GraceChange, HookSource, Pod, Record, Role};
 use super::policy::{Adjust, Hook};
 use super::settings::Settings;
@@ -131,13 +131,12 @@ fn give(
 ) -> Result<(), String> {
     let Some((seconds, handler)) = hook else { return Ok(()) };
     for container in 0..pod.containers.len() {
-        let Some(accepts) =
-            pod.containers.get(container).filter(|c| c.role == role && !c.has_hook()).map(|c| c.accepts())
-        else {
-            continue;
-        };
+        let fits = |c: &&super::pod::Container| c.role == role && !c.has_hook() && !c.is_absent();
+        let Some(given) = pod.containers.get(container).filter(fits) else { continue };
+        let (accepts, need) = (given.accepts(), need(given, pod.hold).filter(|_| role == Role::App));
         let seconds = match handler {
             Ok(PlannedHandler::Policy) => seconds,
+            _ if need.is_some() => need.unwrap_or_default(),
             _ if accepts >= seconds => continue,
             _ if role == Role::App => seconds - accepts,
             _ => seconds,
@@ -149,21 +148,31 @@ fn give(
     Ok(())
 }
 
-/// The grace for those hooks, or a refusal.
+/// The grace for those hooks, or a refusal. A hook is not taken out of an app's time after SIGTERM: the grace grows by it,
+/// as far as it may grow.
 fn with_grace(hooks: Vec<PlannedHook>, pod: &Pod, settings: &Settings) -> Plan {
     let required = Budget::of(pod).required.filter(|_| {
         let bound = |hook: &PlannedHook| hook.seconds <= super::MAX_SECONDS;
         hooks.iter().all(bound)
     });
     let refuse = |why| Plan { required, refused: Some(why), ..Plan::default() };
-    match required {
-        None => refuse(Refusal::Endless),
-        Some(needed) if pod.grace >= needed => Plan { hooks, required, ..Plan::default() },
-        Some(_) if settings.adjust.value == Adjust::Never => refuse(Refusal::NeverRaised),
-        Some(needed) if needed > settings.max_seconds.value => refuse(Refusal::Ceiling),
-        Some(needed) => {
-            let grace = Some(GraceChange { from: pod.grace, to: needed });
-            Plan { hooks, grace, required, refused: None }
+    let Some(needed) = required else { return refuse(Refusal::Endless) };
+    let (from, ceiling) = (pod.grace, settings.max_seconds.value);
+    let to = match settings.adjust.value {
+        Adjust::Never if from < needed => return refuse(Refusal::NeverRaised),
+        Adjust::Never => from,
+        Adjust::Raise if from.max(ceiling) < needed => return refuse(Refusal::Ceiling),
+        Adjust::Raise => {
+            let undiminished = from.saturating_add(longest_of_apps(&hooks, pod));
+            from.max(needed).max(undiminished.min(ceiling))
         }
-    }
+    };
+    let grace = (to > from).then_some(GraceChange { from, to });
+    Plan { hooks, grace, required, refused: None }
+}
+
+/// The longest hook that an app is given, in seconds.
+fn longest_of_apps(hooks: &[PlannedHook], pod: &Pod) -> u64 {
+    let of_app = |hook: &&PlannedHook| pod.containers.get(hook.container).is_some_and(|c| c.role == Role::App);
+    hooks.iter().filter(of_app).map(|hook| hook.seconds).max().unwrap_or(0)
 }

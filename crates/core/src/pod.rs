@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::MAX_SECONDS;
+use super::hooks::StopKind;
 use super::hooks::{self, Length, Reading};
+use super::injectors::WrittenBy;
 use super::keys;
-use super::policy::Hook;
-use super::servers::{self, Facts, Found};
+use super::policy::{HelperRole, Hook};
+use super::servers::{self, Facts, Found, Sigterm};
 pub use super::serving::HoldReason;
 use super::serving::{Part, Serving};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Source, Sourced, container_annotation, seconds};
+use super::shutdown::Shutdown;
 use super::subject::{self, Handler, IntOrString, Kind, Subject};
 use super::world::Context;
 
@@ -85,12 +88,14 @@ pub struct Container<'a> {
     pub told: Option<u64>,
     /// What was read of a hook that somebody wrote and that is no native sleep.
     pub reading: Option<Arc<Reading>>,
-    /// The server that it runs, where that is known.
-    pub server: Option<Found>,
+    /// What it does after SIGTERM.
+    pub shutdown: Shutdown<'a>,
     /// R in seconds; of an app.
     pub request: Sourced<'a, u64>,
     /// S in seconds; of a helper or native sidecar.
     pub stop: u64,
+    /// Another webhook writes it; not of an app.
+    pub written_by: Option<WrittenBy>,
 }
 
 impl<'a> Container<'a> {
@@ -101,13 +106,25 @@ impl<'a> Container<'a> {
 
     /// A: how long it still takes new work after SIGTERM, in seconds.
     pub fn accepts(&self) -> u64 {
-        self.server.as_ref().and_then(|server| server.accept.as_ref()).map_or(0, |accept| accept.seconds)
+        let own = self.shutdown.accepts.as_ref();
+        let overruled = own.filter(|accepts| !accepts.source.is_server()).map(|accepts| accepts.seconds);
+        let told = || Some(self.written_by.as_ref()?.accepts?.seconds);
+        overruled.or_else(told).or(own.map(|accepts| accepts.seconds)).unwrap_or(0)
     }
 
     /// T: how long what it is told lets it finish, in seconds; what stands in the pod, or a server's default.
     pub fn finish(&self) -> Option<u64> {
-        let of_server = || Some(self.server.as_ref()?.finish.as_ref()?.seconds);
-        self.reading.as_ref().and_then(|reading| reading.finish).or_else(of_server)
+        let limit = self.shutdown.finishes.as_ref();
+        let by_hook = || self.reading.as_ref().and_then(|reading| reading.finish);
+        let overruled = limit.filter(|limit| !limit.source.is_server());
+        overruled.map(|limit| limit.seconds).or_else(by_hook).or(limit.map(|limit| limit.seconds))
+    }
+
+    /// Whether it ends running requests when it is told to stop, so that its hook has to last until they are done.
+    pub fn cuts(&self) -> bool {
+        let stop = self.reading.as_ref().and_then(|reading| reading.stop.as_ref());
+        let is_graceful = stop.is_some_and(|stop| stop.certain && stop.kind == StopKind::Graceful);
+        self.shutdown.sigterm.value == Sigterm::Cuts && !is_graceful
     }
 
     /// When it is told to stop: by its hook, or after it; `None` where that never comes.
@@ -134,6 +151,17 @@ impl<'a> Container<'a> {
         self.reading.as_ref()?.fails
     }
 
+    /// Whether it is still to be written into the pod, so that nothing in it has a path.
+    pub fn is_absent(&self) -> bool {
+        self.written_by.as_ref().is_some_and(|by| by.absent)
+    }
+
+    /// What follows its name where it is still to come.
+    pub fn who_injects(&self) -> String {
+        let to_come = self.written_by.as_ref().filter(|by| by.absent);
+        to_come.map(|by| format!(", which {} will inject", by.injector.name)).unwrap_or_default()
+    }
+
     /// Whether there is a hook.
     pub fn has_hook(&self) -> bool {
         self.hook_source != HookSource::None
@@ -155,7 +183,7 @@ pub struct Pod<'a> {
     pub never_withdrawn: Option<&'a str>,
     /// M in seconds.
     pub margin: u64,
-    /// Regular containers in their order, then native sidecars in theirs.
+    /// Regular containers in their order, those that are still to come, then native sidecars in their order.
     pub containers: Vec<Container<'a>>,
 }
 
@@ -215,45 +243,55 @@ impl<'a> Pod<'a> {
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Pod<'a> {
         let spec = &subject.pod.spec;
-        let servers: Vec<_> = spec.containers.iter().map(server).collect();
-        let serving = Serving::of(subject, settings, context, as_written, &servers);
+        let shutdown = |c: &'a subject::Container<'a>, problems: &mut Vec<_>| {
+            Shutdown::of(c, server(c), subject, settings, problems)
+        };
+        let shutdowns: Vec<_> = spec.containers.iter().map(|c| shutdown(c, problems)).collect();
+        let serving = Serving::of(subject, settings, context, as_written, &shutdowns);
         let role = |part: &Part| match part {
             Part::App => Role::App,
             Part::Helper => Role::Helper,
             Part::Auxiliary => Role::Auxiliary,
         };
-        let regular = spec.containers.iter().zip(&serving.parts).zip(servers).enumerate();
-        let regular = regular.map(|(i, ((c, part), server))| (role(part), "containers", i, c, server));
+        let regular = spec.containers.iter().zip(&serving.parts).zip(shutdowns).enumerate();
+        let regular = regular.map(|(i, ((c, part), shutdown))| (role(part), "containers", i, c, shutdown));
         let sidecars = spec.init_containers.iter().enumerate().filter(|(_, c)| c.is_native_sidecar());
-        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c, None));
+        let sidecars = sidecars.map(|(i, c)| (Role::NativeSidecar, "initContainers", i, c, Shutdown::UNKNOWN));
         let hold = if serving.reason.holds() { settings.hold_seconds() } else { 0 };
 
         let mut bytes_left = hooks::MOST_BYTES;
         let mut containers: Vec<Container> = regular
             .chain(sidecars)
-            .map(|(role, list, index, raw, server): (_, _, _, &'a subject::Container<'a>, Option<Found>)| {
+            .map(|(role, list, index, raw, shutdown): (_, _, _, &'a subject::Container<'a>, Shutdown<'a>)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
+                let mut written_by = WrittenBy::of(subject, raw, hold).filter(|_| role != Role::App);
+                // Only SIGTERM begins such a drain, and a native sidecar is needed by nobody when it gets that.
+                let drains = role == Role::Helper && hook.told.is_none();
+                written_by.iter_mut().filter(|_| !drains).for_each(|by| by.accepts = None);
                 let (request, stop) = match role {
                     Role::App => {
                         let by_hook = hook.reading.as_ref().and_then(|reading| reading.finish);
                         let by_hook = by_hook.map(|value| Sourced { value, source: Source::Hook });
-                        let given = by_hook.or_else(|| stated_limit(server.as_ref()?));
+                        let given =
+                            stated_limit(&shutdown, false).or(by_hook).or_else(|| stated_limit(&shutdown, true));
                         (settings.request_of(name, given, subject, problems), 0)
                     }
                     _ => {
-                        if let Some((key, _)) = container_annotation(subject, keys::REQUEST_PREFIX, name) {
-                            let why = format!("{name:?} is a {}, which has no request of its own", role.as_str());
-                            problems.push(SettingProblem::idle_annotation(key, Some(name), &why));
-                        }
-                        (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(raw))
+                        idle_annotations(subject, name, role, problems);
+                        let told = written_by.and_then(|by| by.stop).map(|stop| stop.seconds);
+                        let none = Sourced { value: 0, source: settings.worst_case_request.source };
+                        (none, settings.stop_seconds(raw, told))
                     }
                 };
                 let pointer = format!("/spec/{list}/{index}");
                 let HookFacts { seconds: hook, source: hook_source, told, reading } = hook;
-                Container { role, raw, pointer, hook, hook_source, told, reading, server, request, stop }
+                Container { role, raw, pointer, hook, hook_source, told, reading, shutdown, request, stop, written_by }
             })
             .collect();
+        let to_come = WrittenBy::to_come(subject, context, hold).into_iter();
+        let to_come = to_come.filter_map(|by| unwritten(by, settings));
+        containers.splice(spec.containers.len()..spec.containers.len(), to_come);
         lone_annotations(subject, problems);
         let mut margin = settings.safety_margin.value;
         // Who is sent nothing owes no guess: what nobody stated is nothing there, unless others wait for it.
@@ -275,6 +313,26 @@ impl<'a> Pod<'a> {
             margin,
             containers,
         }
+    }
+
+    /// The pod with the built-in guesses of E, D, R and M put to 0: what is certain, and what somebody stated.
+    pub fn only_stated(&self, settings: &Settings) -> Pod<'a> {
+        let stated = |time: &Sourced<u64>| if time.source == Source::BuiltIn { 0 } else { time.value };
+        let mut pod = self.clone();
+        pod.margin = if settings.safety_margin.source == Source::BuiltIn { 0 } else { pod.margin };
+        pod.hold = pod.hold.min(stated(&settings.endpoint_propagation) + stated(&settings.drain_delay));
+        for container in &mut pod.containers {
+            container.request.value = stated(&container.request);
+            // What cannot be read counts as the hold.
+            let Some(reading) = container.reading.as_ref() else { continue };
+            if matches!(container.hook_source, HookSource::Written | HookSource::Assumed) {
+                container.hook = count(reading.length, pod.hold).0;
+            }
+            if let Some(stop) = reading.stop.as_ref().filter(|_| container.told.is_some()) {
+                container.told = count(stop.after, pod.hold).0;
+            }
+        }
+        pod
     }
 
     /// The pod as it was before an earlier round of ours.
@@ -304,17 +362,60 @@ fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
     }
 }
 
-/// The server that a container runs.
-fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
-    let variable = |name: &str| container.variable(name);
-    let (subject::Container { image, command, args, .. }, names) = (container, container.variable_names());
-    servers::find(Facts { image, command, args, variable: &variable, names })
+/// A helper that its injector is still to write; none where somebody says that it is no helper.
+fn unwritten<'a>(written_by: WrittenBy, settings: &Settings<'a>) -> Option<Container<'a>> {
+    let raw = written_by.unwritten()?;
+    if settings.stated_role(raw).is_some_and(|role| role != HelperRole::Helper) {
+        return None;
+    }
+    let hook = written_by.hook.map(|hook| hook.seconds);
+    Some(Container {
+        role: Role::Helper,
+        raw,
+        pointer: String::new(),
+        hook: Some(hook.unwrap_or(0)),
+        hook_source: if hook.is_some_and(|hook| hook > 0) { HookSource::Declared } else { HookSource::None },
+        told: None,
+        reading: None,
+        shutdown: Shutdown::UNKNOWN,
+        request: Sourced { value: 0, source: settings.worst_case_request.source },
+        stop: settings.stop_seconds(raw, written_by.stop.map(|stop| stop.seconds)),
+        written_by: Some(written_by),
+    })
 }
 
-/// T, where it stands in the pod; a server's default is a limit, not a need.
-fn stated_limit<'a>(server: &Found) -> Option<Sourced<'a, u64>> {
-    let finish = server.finish.as_ref().filter(|finish| finish.stated)?;
-    Some(Sourced { value: finish.seconds, source: Source::Server(server.server.name) })
+/// The server that a container runs.
+fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found<'a>> {
+    let variable = |name: &str| container.variable(name);
+    let (subject::Container { image, command, args, .. }, names) = (container, container.variable_names());
+    let files = container.given.as_ref().map_or(&[][..], |given| &given.files);
+    servers::find(Facts { image, command, args, variable: &variable, names }, files)
+}
+
+/// T, where somebody states it: as its server's setting in the pod or a ConfigMap, or over that; a server's default is a limit,
+/// not a need.
+fn stated_limit<'a>(shutdown: &Shutdown<'a>, by_server: bool) -> Option<Sourced<'a, u64>> {
+    let finish = shutdown.finishes.as_ref().filter(|finish| finish.stated)?;
+    (finish.source.is_server() == by_server).then_some(Sourced { value: finish.seconds, source: finish.source })
+}
+
+/// Annotations that mean nothing for a container that is no app.
+fn idle_annotations<'a>(subject: &'a Subject<'a>, name: &'a str, role: Role, problems: &mut Vec<SettingProblem<'a>>) {
+    let mut idle = |prefix, why: &str| {
+        if let Some((key, _)) = container_annotation(subject, prefix, name) {
+            let why = format!("{name:?} is a {}, {why}", role.as_str());
+            problems.push(SettingProblem::idle_annotation(key, Some(name), &why));
+        }
+    };
+    for prefix in [keys::REQUEST_PREFIX, keys::FINISH_PREFIX, keys::WORK_PREFIX] {
+        idle(prefix, "which has no request of its own");
+    }
+    if role == Role::NativeSidecar {
+        idle(keys::ROLE_PREFIX, "whatever else it may be");
+    }
+    if matches!(role, Role::NativeSidecar | Role::Auxiliary) {
+        idle(keys::ACCEPT_PREFIX, "which nobody waits for");
+    }
 }
 
 /// What is known of a container's hook.
@@ -476,7 +577,7 @@ fn lone_annotations<'a>(subject: &'a Subject<'a>, problems: &mut Vec<SettingProb
     let spec = &subject.pod.spec;
     let mut names = None;
     for (key, _) in annotations.ours.iter() {
-        let container = [keys::PRESTOP_PREFIX, keys::REQUEST_PREFIX].iter().find_map(|prefix| key.strip_prefix(prefix));
+        let container = keys::CONTAINER_PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix));
         let Some(container) = container else { continue };
         let names = names.get_or_insert_with(|| {
             let sidecars = spec.init_containers.iter().filter(|c| c.is_native_sidecar());

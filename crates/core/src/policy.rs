@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::selector::LabelSelector;
+use super::servers::{Sigterm, Work};
 use super::text::sentence;
 
 /// The API group and version of both kinds.
@@ -27,8 +28,8 @@ pub struct PolicySpec {
     /// Pods that the policy covers, by their labels; all when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<LabelSelector>,
-    /// A way to write endpointPropagationSeconds by what routes to the pods: cluster-ip 5, ingress 10,
-    /// alb 20, gclb 40, nlb 130. An explicit endpointPropagationSeconds beside it wins.
+    /// A way to write endpointPropagationSeconds by what routes to the pods: cluster-ip 5, headless 30,
+    /// ingress 10, alb 20, gclb 40, nlb 130. An explicit endpointPropagationSeconds beside it wins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
     /// The four times of the grace-budget inequality.
@@ -44,6 +45,14 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub helpers: Vec<HelperSpec>,
+    /// What the built-in table of servers does not know, or has wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub servers: Vec<ServerSpec>,
+    /// What the apps do to running requests at SIGTERM. Drains: they may finish. Cuts: they are ended, so that a hook
+    /// has to last until they are done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigterm: Option<Sigterm>,
     /// Which pods owe a hold. Serving: an app declares a port or a readiness probe, or a Service selects
     /// the pod. ServiceBacked: a Service selects the pod. All: every pod.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +126,33 @@ pub struct HelperSpec {
     /// App takes a name out of the helpers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<HelperRole>,
+}
+
+/// What a container's server does after SIGTERM. What is left out, the built-in table says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServerSpec {
+    /// Container name; may hold a `*` at either end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Image, without tag and digest; may hold a `*` at either end. Without a slash, the last part of its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// How long it still takes new work after SIGTERM, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_592_000))]
+    pub accept_seconds: Option<u64>,
+    /// How long it lets work finish once it takes no more, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_592_000))]
+    pub finish_seconds: Option<u64>,
+    /// How work comes to it. Sent: somebody sends it, a Service or an ingress. Fetched: it fetches its work. Peer: it is
+    /// found by its own kind, not by a Service. OneWriter: two side by side would lose data; where there is one replica.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
+    /// What it does to running requests at SIGTERM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigterm: Option<Sigterm>,
 }
 
 /// The role that an entry of `helpers` gives a container.
@@ -254,6 +290,8 @@ pub enum Profile {
     ClusterIp,
     /// An ingress controller in the cluster: 10 s.
     Ingress,
+    /// No cluster IP: clients ask DNS, and keep what it said for a while: 30 s.
+    Headless,
     /// AWS Application Load Balancer: 20 s.
     Alb,
     /// Google Cloud load balancer with NEGs: 40 s.
@@ -264,12 +302,14 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Profile; 5] = [Profile::ClusterIp, Profile::Ingress, Profile::Alb, Profile::Gclb, Profile::Nlb];
+    pub const ALL: [Profile; 6] =
+        [Profile::ClusterIp, Profile::Headless, Profile::Ingress, Profile::Alb, Profile::Gclb, Profile::Nlb];
 
     /// The name in labels and policies.
     pub fn as_str(self) -> &'static str {
         match self {
             Profile::ClusterIp => "cluster-ip",
+            Profile::Headless => "headless",
             Profile::Ingress => "ingress",
             Profile::Alb => "alb",
             Profile::Gclb => "gclb",
@@ -281,6 +321,7 @@ impl Profile {
     pub fn endpoint_propagation_seconds(self) -> u64 {
         match self {
             Profile::ClusterIp => 5,
+            Profile::Headless => 30,
             Profile::Ingress => 10,
             Profile::Alb => 20,
             Profile::Gclb => 40,
@@ -311,6 +352,8 @@ pub enum Lock {
     /// The nodes' limit: lower is stricter.
     NodeLimit,
     /// No change allowed.
+    Sigterm,
+    /// No change allowed.
     Adjust,
     /// No change allowed.
     Hook,
@@ -325,7 +368,7 @@ pub enum Lock {
 }
 
 impl Lock {
-    const SETTINGS: [(&'static str, Lock); 11] = [
+    const SETTINGS: [(&'static str, Lock); 12] = [
         ("endpointPropagationSeconds", Lock::EndpointPropagation),
         ("drainDelaySeconds", Lock::DrainDelay),
         ("worstCaseRequestSeconds", Lock::WorstCaseRequest),
@@ -334,6 +377,7 @@ impl Lock {
         ("nodeLimitSeconds", Lock::NodeLimit),
         ("adjust", Lock::Adjust),
         ("hook", Lock::Hook),
+        ("sigterm", Lock::Sigterm),
         ("appliesTo", Lock::AppliesTo),
         ("controllers", Lock::Controllers),
         ("skip", Lock::Skip),
@@ -508,7 +552,9 @@ fn check(kind: PolicyKind, spec: &PolicySpec) -> Result<(), String> {
         ("hook.seconds", spec.hook.as_ref().and_then(|hook| hook.seconds)),
     ];
     let stops = spec.helpers.iter().map(|helper| ("helpers.stopSeconds", helper.stop_seconds));
-    for (field, seconds) in numbers.into_iter().chain(stops) {
+    let accepts = spec.servers.iter().map(|server| ("servers.acceptSeconds", server.accept_seconds));
+    let finishes = spec.servers.iter().map(|server| ("servers.finishSeconds", server.finish_seconds));
+    for (field, seconds) in numbers.into_iter().chain(stops).chain(accepts).chain(finishes) {
         if let Some(seconds) = seconds.filter(|s| *s > MAX_SECONDS) {
             return Err(format!("spec.{field}: {seconds} is more than {MAX_SECONDS}"));
         }
@@ -520,8 +566,24 @@ fn check(kind: PolicyKind, spec: &PolicySpec) -> Result<(), String> {
     {
         return Err("spec.helpers: a name may hold one * at its end".into());
     }
+    for server in &spec.servers {
+        let pattern = match (&server.name, &server.image) {
+            (Some(pattern), None) | (None, Some(pattern)) => pattern,
+            _ => return Err("spec.servers: an entry has a name or an image, one of them".into()),
+        };
+        if !is_pattern(pattern) {
+            return Err(format!("spec.servers: {pattern:?} is no pattern: a * stands at either end or nowhere"));
+        }
+    }
     if spec.hook.as_ref().and_then(|h| h.exec.as_ref()).is_some_and(|exec| exec.command.is_empty()) {
         return Err("spec.hook.exec.command: is empty".into());
     }
     Ok(())
+}
+
+/// Whether `text` names something, with a `*` at either end or nowhere.
+fn is_pattern(text: &str) -> bool {
+    let inside = text.strip_prefix('*').unwrap_or(text);
+    let inside = inside.strip_suffix('*').unwrap_or(inside);
+    !inside.is_empty() && !inside.contains('*')
 }

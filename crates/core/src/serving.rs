@@ -5,8 +5,9 @@
 
 use super::helpers;
 use super::policy::{AppliesTo, HelperRole};
-use super::servers::{Found, Work};
+use super::servers::Work;
 use super::settings::Settings;
+use super::shutdown::Shutdown;
 use super::subject::{Container, IntOrString, Port, Subject};
 use super::world::{Context, Service, Target};
 
@@ -39,6 +40,10 @@ pub enum HoldReason {
     Peer,
     /// There is one, and the next comes when it is gone: H is 0.
     OneWriter,
+    /// The only Service that sends to it goes on until it is gone, whatever it does: H is 0.
+    NeverWithdrawn,
+    /// A policy or an annotation says that it is sent work.
+    Stated,
 }
 
 impl HoldReason {
@@ -55,6 +60,8 @@ impl HoldReason {
             HoldReason::Fetched => "fetched",
             HoldReason::Peer => "peer",
             HoldReason::OneWriter => "one-writer",
+            HoldReason::NeverWithdrawn => "never-withdrawn",
+            HoldReason::Stated => "stated",
         }
     }
 
@@ -71,6 +78,8 @@ impl HoldReason {
             HoldReason::Fetched => "it fetches its work",
             HoldReason::Peer => "its peers follow the cluster's own state",
             HoldReason::OneWriter => "it is the only writer, and nobody stands in",
+            HoldReason::NeverWithdrawn => "its Service goes on sending to it until it is gone",
+            HoldReason::Stated => "it is said to be sent work",
         }
     }
 
@@ -78,7 +87,12 @@ impl HoldReason {
     pub fn holds(self) -> bool {
         matches!(
             self,
-            HoldReason::Sender | HoldReason::HostPort | HoldReason::Port | HoldReason::ReadinessProbe | HoldReason::All
+            HoldReason::Sender
+                | HoldReason::HostPort
+                | HoldReason::Port
+                | HoldReason::ReadinessProbe
+                | HoldReason::All
+                | HoldReason::Stated
         )
     }
 
@@ -115,13 +129,13 @@ pub struct Serving<'a> {
 impl<'a> Serving<'a> {
     /// Looks at a pod; `as_written` in a cluster as it is, else as it would be admitted, where Services may still come.
     ///
-    /// `servers` are those of the regular containers, in their order.
+    /// `shutdowns` are those of the regular containers, in their order.
     pub fn of(
         subject: &'a Subject<'a>,
         settings: &Settings,
         context: &Context<'a>,
         as_written: bool,
-        servers: &[Option<Found>],
+        shutdowns: &[Shutdown],
     ) -> Serving<'a> {
         let ports = Ports::of(subject, context);
         let services: Vec<_> = context.services(&subject.pod.metadata.labels).collect();
@@ -158,12 +172,14 @@ impl<'a> Serving<'a> {
         let reason = match settings.applies_to.value {
             AppliesTo::All => HoldReason::All,
             _ if sender.is_some() => HoldReason::Sender,
-            AppliesTo::ServiceBacked => HoldReason::NoSender,
+            AppliesTo::Serving if said_to_be_sent(&parts, shutdowns) => HoldReason::Stated,
             AppliesTo::Serving if known && host => HoldReason::HostPort,
+            _ if never_withdrawn.is_some() => HoldReason::NeverWithdrawn,
+            AppliesTo::ServiceBacked => HoldReason::NoSender,
             AppliesTo::Serving if known => HoldReason::NoSender,
             AppliesTo::Serving => by_ports(),
         };
-        let reason = match not_sent(subject, &parts, servers, sender.is_some()) {
+        let reason = match not_sent(subject, &parts, shutdowns, sender.is_some()) {
             Some(otherwise) if reason.holds() && reason != HoldReason::All => otherwise,
             _ => reason,
         };
@@ -171,21 +187,27 @@ impl<'a> Serving<'a> {
     }
 }
 
-/// How work comes to a pod of whose apps none is sent any: what the table of servers says of the first. It stands against
-/// a Service, but for a peer that no flag of its own names.
-fn not_sent(subject: &Subject, parts: &[Part], servers: &[Option<Found>], sender: bool) -> Option<HoldReason> {
+/// How work comes to a pod of whose apps none is sent any: what is known of the first. It stands against a Service, but for
+/// a peer whom nobody names so but the table.
+fn not_sent(subject: &Subject, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -> Option<HoldReason> {
     let alone = subject.rollout.replicas.is_none_or(|replicas| replicas <= 1);
-    let mut apps = parts.iter().zip(servers).filter(|(part, _)| **part == Part::App).map(|(_, server)| {
-        let server = server.as_ref()?;
-        match server.work {
+    let mut apps = parts.iter().zip(shutdowns).filter(|(part, _)| **part == Part::App).map(|(_, shutdown)| {
+        let known = shutdown.work?;
+        match known.work {
             Work::Fetched => Some(HoldReason::Fetched),
             Work::OneWriter if alone => Some(HoldReason::OneWriter),
-            Work::Peer if server.work_by_flag || !sender => Some(HoldReason::Peer),
+            Work::Peer if known.overruled || known.by_flag || !sender => Some(HoldReason::Peer),
             Work::Peer | Work::OneWriter | Work::Sent => None,
         }
     });
     let first = apps.next()??;
     apps.all(|other| other.is_some()).then_some(first)
+}
+
+/// Whether a policy or an annotation says of an app that it is sent work.
+fn said_to_be_sent(parts: &[Part], shutdowns: &[Shutdown]) -> bool {
+    let mut apps = parts.iter().zip(shutdowns).filter(|(part, _)| **part == Part::App);
+    apps.any(|(_, shutdown)| shutdown.work.is_some_and(|known| known.overruled && known.work == Work::Sent))
 }
 
 /// The role of each regular container: the first that speaks decides. And whether they are all auxiliaries, which then

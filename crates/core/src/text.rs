@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -95,6 +95,11 @@ impl<'a> Pairs<'a> {
         self.sorted.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
     /// Whether there were more than [`MOST_PAIRS`].
     pub fn has_more(&self) -> bool {
         self.more
@@ -161,6 +166,12 @@ impl<T, const MOST: usize> Deref for Bounded<T, MOST> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         &self.list
+    }
+}
+
+impl<T, const MOST: usize> DerefMut for Bounded<T, MOST> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.list
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) fn add(spec: &mut Value) {
     at("/properties/hook/properties/exec/properties/command", json!({"x-kubernetes-list-type": "atomic"}));
     at("/properties/helpers", json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}));
     at("/properties/helpers/items/properties/name", helper_name());
+    at("/properties/servers", json!({"x-kubernetes-list-type": "atomic"}));
+    at("/properties/servers/items", json!({"x-kubernetes-validations": [one_of_name_and_image("servers")]}));
+    for (pattern, most) in [("name", 63), ("image", 255)] {
+        at(&format!("/properties/servers/items/properties/{pattern}"), any_pattern(most));
+    }
     at("/properties/rules", finding_codes());
     at("/properties/rules/additionalProperties", json!({"maxLength": 7}));
     let locks = Lock::names().count();
@@ -91,6 +96,20 @@ fn helper_name() -> Value {
     json!({
         "maxLength": 63,
         "x-kubernetes-validations": [rule("self.matches('^([a-z0-9][-a-z0-9]*)?[*]?$')", message)],
+    })
+}
+
+fn one_of_name_and_image(list: &str) -> Value {
+    rule("has(self.name) != has(self.image)", format!("an entry of {list} has a name or an image, one of them"))
+}
+
+/// A name or an image, with a `*` at either end or nowhere.
+fn any_pattern(most: usize) -> Value {
+    let message = "a * stands at either end or nowhere, and not alone";
+    json!({
+        "minLength": 1,
+        "maxLength": most,
+        "x-kubernetes-validations": [rule("self.matches('^[*]?[^*]+[*]?$')", message)],
     })
 }
 

@@ -17,7 +17,7 @@ mod windows;
 
 pub use forms::{FORMS, Form};
 pub use known::{KNOWN, KnownHook};
-pub use reading::{Length, Reading, Step, StepKind, Stop, Variable};
+pub use reading::{Length, Reading, Step, StepKind, Stop, StopKind, Variable};
 pub use stops::{COMMANDS, REQUESTS, StopCommand, StopRequest};
 
 use shell::Status;
@@ -44,7 +44,12 @@ pub fn read_command<'e>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'e
     Reading {
         only_sleep: outcome.only_sleep && outcome.stop.is_none() && matches!(length, Length::Exact(_) | Length::NoEnd),
         length,
-        stop: outcome.stop.map(|stop| Stop { after: stop.after.length(), certain: stop.certain, words: stop.words }),
+        stop: outcome.stop.map(|stop| Stop {
+            after: stop.after.length(),
+            certain: stop.certain,
+            kind: stop.kind,
+            words: stop.words,
+        }),
         finish: finish.map(|time| time.div_ceil(SECOND)),
         fails: None,
         known: outcome.known && !outcome.unknown,
@@ -55,7 +60,12 @@ pub fn read_command<'e>(command: &[&str], variable: &dyn Fn(&str) -> Variable<'e
 
 /// Reads the path of an httpGet hook, which may take any time.
 pub fn read_request(path: &str) -> Reading {
-    let stop = stops::by_request(path).map(|_| Stop { after: Length::Exact(0), certain: true, words: path.to_owned() });
+    let stop = stops::by_request(path).map(|stop| Stop {
+        after: Length::Exact(0),
+        certain: true,
+        kind: stop.kind,
+        words: path.to_owned(),
+    });
     let known = known::request(path);
     let length = if stop.is_some() { Length::Exact(0) } else { known.map_or(Length::Unknown, |span| span.length()) };
     Reading { length, stop, known: known.is_some(), ..UNKNOWN }

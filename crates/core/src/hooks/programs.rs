@@ -2,6 +2,7 @@
 
 use super::duration::{self, Refused};
 use super::known;
+use super::reading::StopKind;
 use super::scripts;
 use super::shell::Status;
 use super::span::{FOREVER, SECOND, Span};
@@ -38,8 +39,8 @@ pub(super) struct Stops {
     pub wait: Span,
     /// How long it lets the container finish, in nanoseconds, where it says so.
     pub limit: Option<u64>,
-    /// By SIGKILL.
-    pub kills: bool,
+    /// How it is told.
+    pub kind: StopKind,
 }
 
 /// A shell's line, with the parameters and options it is given.

@@ -30,6 +30,17 @@ impl fmt::Display for Length {
     }
 }
 
+/// How a hook tells its container to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopKind {
+    /// By a command or a signal of its own: what runs may finish.
+    Graceful,
+    /// By SIGTERM or SIGINT, or a command that ends at once: as without a hook.
+    AsSigterm,
+    /// By SIGKILL.
+    Kill,
+}
+
 /// The moment at which a hook itself tells its container to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
@@ -37,6 +48,8 @@ pub struct Stop {
     pub after: Length,
     /// Whether it is told in any case; otherwise it hangs on a condition that cannot be read.
     pub certain: bool,
+    /// How it is told.
+    pub kind: StopKind,
     /// The command, as it is written.
     pub words: String,
 }

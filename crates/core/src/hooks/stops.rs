@@ -2,6 +2,7 @@
 
 use super::duration;
 use super::programs::Stops;
+use super::reading::StopKind;
 use super::span::Span;
 
 /// A command that stops the server of its container.
@@ -15,6 +16,8 @@ pub struct StopCommand {
     pub wait: Option<&'static str>,
     /// A flag whose value it lets the server finish, in seconds.
     pub limit: Option<&'static str>,
+    /// It ends at once what runs.
+    pub at_once: bool,
     /// Which server.
     pub server: &'static str,
     /// Where that stands.
@@ -38,7 +41,13 @@ const fn row(
     server: &'static str,
     source: &'static str,
 ) -> StopCommand {
-    StopCommand { program, words, wait: None, limit: None, server, source }
+    StopCommand { program, words, wait: None, limit: None, at_once: false, server, source }
+}
+
+impl StopCommand {
+    const fn at_once(self) -> StopCommand {
+        StopCommand { at_once: true, ..self }
+    }
 }
 
 const APACHE: &str = "apache/httpd docs/manual/stopping.xml@0cb680442eca: graceful-stop, stop";
@@ -53,24 +62,24 @@ const MONGO: &str = "mongodb.com/docs/manual/reference/method/db.shutdownServer/
 /// The table, in the order in which the docs print it.
 pub const COMMANDS: [StopCommand; 48] = [
     row("nginx", &["-s", "quit"], "nginx", NGINX),
-    row("nginx", &["-s", "stop"], "nginx, at once", NGINX),
+    row("nginx", &["-s", "stop"], "nginx, at once", NGINX).at_once(),
     row("openresty", &["-s", "quit"], "OpenResty", NGINX),
-    row("openresty", &["-s", "stop"], "OpenResty, at once", NGINX),
+    row("openresty", &["-s", "stop"], "OpenResty, at once", NGINX).at_once(),
     row("apachectl", &["graceful-stop"], "Apache httpd", APACHE),
-    row("apachectl", &["stop"], "Apache httpd, at once", APACHE),
+    row("apachectl", &["stop"], "Apache httpd, at once", APACHE).at_once(),
     row("apache2ctl", &["graceful-stop"], "Apache httpd", APACHE),
-    row("apache2ctl", &["stop"], "Apache httpd, at once", APACHE),
+    row("apache2ctl", &["stop"], "Apache httpd, at once", APACHE).at_once(),
     row("httpd", &["-k", "graceful-stop"], "Apache httpd", APACHE),
-    row("httpd", &["-k", "stop"], "Apache httpd, at once", APACHE),
+    row("httpd", &["-k", "stop"], "Apache httpd, at once", APACHE).at_once(),
     row("apache2", &["-k", "graceful-stop"], "Apache httpd", APACHE),
-    row("apache2", &["-k", "stop"], "Apache httpd, at once", APACHE),
+    row("apache2", &["-k", "stop"], "Apache httpd, at once", APACHE).at_once(),
     row("wait-shutdown", &[], "ingress-nginx", "kubernetes/ingress-nginx cmd/waitshutdown/main.go@dbb11b92ddb7"),
     StopCommand {
         wait: Some("--wait"),
         limit: Some("--timeout"),
         ..row("kong", &["quit"], "Kong", "Kong/kong kong/cmd/quit.lua@22246ef28c16: -w,--wait, -t,--timeout")
     },
-    row("kong", &["stop"], "Kong, at once", "Kong/kong kong/cmd/stop.lua@22246ef28c16: stop"),
+    row("kong", &["stop"], "Kong, at once", "Kong/kong kong/cmd/stop.lua@22246ef28c16: stop").at_once(),
     row("catalina.sh", &["stop"], "Tomcat", TOMCAT),
     row("shutdown.sh", &[], "Tomcat", TOMCAT),
     row("rabbitmqctl", &["stop_app"], "RabbitMQ", RABBIT),
@@ -100,7 +109,8 @@ pub const COMMANDS: [StopCommand; 48] = [
     row("emqx", &["stop"], "EMQX", "emqx/emqx bin/emqx@50e04386de84: stop"),
     row("vernemq", &["stop"], "VerneMQ", "vernemq/vernemq files/runner@90ebd3e634ba: stop"),
     row("nats-server", &["ldm"], "NATS", "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, ldm"),
-    row("nats-server", &["quit"], "NATS, at once", "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, quit"),
+    row("nats-server", &["quit"], "NATS, at once", "nats-io/nats-server main.go@1787eee035cf: -sl,--signal, quit")
+        .at_once(),
     row("supervisorctl", &["stop"], "programs of supervisord", SUPERVISOR),
     row("supervisorctl", &["shutdown"], "supervisord", SUPERVISOR),
     row("pumactl", &["stop"], "Puma", "puma/puma lib/puma/control_cli.rb@ff2e2126ee2f: stop"),
@@ -166,14 +176,15 @@ pub(super) fn find(name: &str, words: &[&str]) -> Option<Stops> {
         })
     };
     let wait = time(row.wait).map_or(Span::NONE, Span::exactly);
-    Some(Stops { wait, limit: time(row.limit), kills: false })
+    let kind = if row.at_once { StopKind::AsSigterm } else { StopKind::Graceful };
+    Some(Stops { wait, limit: time(row.limit), kind })
 }
 
 /// Whether a request to this address stops the container's server.
 pub(super) fn by_request(address: &str) -> Option<Stops> {
     let path = address.split(['?', '#']).next().unwrap_or(address);
     let stops = REQUESTS.iter().any(|request| path.ends_with(request.path));
-    stops.then_some(Stops { wait: Span::NONE, limit: None, kills: false })
+    stops.then_some(Stops { wait: Span::NONE, limit: None, kind: StopKind::Graceful })
 }
 
 /// Each of `wanted` stands in `words`, in this order; the last may be only a part of its word after `--eval`.
@@ -223,8 +234,12 @@ fn by_signal(words: &[&str], takes_value: &[&str], name: &str) -> Option<Stops> 
     if targets.is_empty() || targets.iter().all(own) {
         return None;
     }
-    let kills = row.0 == "KILL";
-    Some(Stops { wait: Span::NONE, limit: None, kills })
+    let kind = match row.0 {
+        "KILL" => StopKind::Kill,
+        "TERM" | "INT" => StopKind::AsSigterm,
+        _ => StopKind::Graceful,
+    };
+    Some(Stops { wait: Span::NONE, limit: None, kind })
 }
 
 fn is_signal(text: &str) -> bool {

@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A rollout may run below its replicas",
     full_description: "A rollout that stops old pods before new ones are ready leaves fewer to take the load.",
     help: "Use a rolling update with maxUnavailable: 0 and maxSurge: 1.",
-    page: include_str!("../../../../docs/codes/capacity-dip.md"),
+    page: include_str!("../../docs/codes/capacity-dip.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "The pod is not as Draingate leaves it",
     full_description: "Another webhook changed the pod later, or the mutating call was skipped.",
     help: "Order the webhooks by name, or give one of them an exception.",
-    page: include_str!("../../../../docs/codes/changed-after.md"),
+    page: include_str!("../../docs/codes/changed-after.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

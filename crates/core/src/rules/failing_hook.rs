@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A preStop hook cannot run",
     full_description: "A hook that fails is only an event to the kubelet: SIGTERM comes at once, as without a hook.",
     help: "Write the command as the program and its words, or use lifecycle.preStop.sleep.",
-    page: include_str!("../../../../docs/codes/failing-hook.md"),
+    page: include_str!("../../docs/codes/failing-hook.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A setting is weaker than a locked one",
     full_description: "A ClusterDrainPolicy locks the setting, so that later layers can only be stricter. The weaker value has no effect.",
     help: "Remove the value, or make it at least as strict.",
-    page: include_str!("../../../../docs/codes/locked-setting.md"),
+    page: include_str!("../../docs/codes/locked-setting.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

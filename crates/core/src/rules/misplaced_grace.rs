@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A grace period is written where Kubernetes ignores it",
     full_description: "terminationGracePeriodSeconds is a field of a pod's spec. In a workload's own spec, beside a template's spec or in a container it has no effect.",
     help: "Move it into the pod's spec: spec.template.spec of a workload.",
-    page: include_str!("../../../../docs/codes/misplaced-grace.md"),
+    page: include_str!("../../docs/codes/misplaced-grace.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -16,23 +16,28 @@ use super::plan::Plan;
 use super::pod::{Container, Pod};
 use super::settings::{SettingProblem, Settings};
 use super::subject::{Probe, Subject};
+use super::text;
 use super::world::SleepSupport;
 
 // Outside the macro, where rustfmt and cargo-mutants see them.
+mod app_timeout;
 mod capacity_dip;
 mod changed_after;
+mod cut_at_sigterm;
 mod early_helper;
 mod failing_hook;
 mod grace_budget;
 mod invalid_setting;
 mod locked_setting;
 mod misplaced_grace;
+mod never_withdrawn;
 mod no_readiness;
 mod node_limit;
 mod plain_helper;
 mod probe_grace;
 mod shell_hook;
 mod short_hold;
+mod shorter_shutdown;
 mod slow_readiness;
 mod slow_restart;
 mod undeclared_hook;
@@ -71,8 +76,12 @@ table! {
     EarlyHelper => early_helper,
     InvalidSetting => invalid_setting,
     ShortHold => short_hold,
+    CutAtSigterm => cut_at_sigterm,
+    NeverWithdrawn => never_withdrawn,
     FailingHook => failing_hook,
     UndeclaredHook => undeclared_hook,
+    ShorterShutdown => shorter_shutdown,
+    AppTimeout => app_timeout,
     MisplacedGrace => misplaced_grace,
     ShellHook => shell_hook,
     LockedSetting => locked_setting,
@@ -132,6 +141,8 @@ pub struct Facts<'j, 'a> {
     pub budget: &'j Budget,
     /// The smallest grace that is asked for: of a refused plan, that of the pod with its hooks.
     pub required: Option<u64>,
+    /// It is judged as it stands in a cluster that may have no Draingate.
+    pub as_written: bool,
     /// The plan, where one was made for this pod.
     pub plan: Option<&'j Plan>,
     /// What is wrong with settings.
@@ -165,8 +176,20 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         message: String,
         fixes: Vec<String>,
     ) -> Option<&mut Finding> {
+        self.say_at_most(Severity::Error, container, field, message, fixes)
+    }
+
+    /// The same, no heavier than this.
+    fn say_at_most(
+        &mut self,
+        most: Severity,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        fixes: Vec<String>,
+    ) -> Option<&mut Finding> {
         let severity = self.facts.settings.severity(self.code, self.code.default_severity());
-        self.push(severity, container, field, message, fixes)
+        self.push(severity.min(most), container, field, message, fixes)
     }
 
     /// Adds what was remarked under this code when the settings were read.
@@ -197,10 +220,14 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         }
         let prefix = self.facts.subject.kind.pod_pointer();
         let within = container.map_or("", |c| c.pointer.as_str());
+        // Of a container that is still to come, only what the pod says of it has a place.
+        let of_injector = container.filter(|c| c.is_absent()).and_then(|c| c.written_by.as_ref()?.annotation());
+        let of_injector = of_injector.map(|key| format!("/metadata/annotations/{}", keys::escape(key)));
+        let field = of_injector.as_deref().unwrap_or(field);
         self.findings.push(Finding {
             code: self.code,
             severity,
-            container: container.map(|c| c.name().to_owned()),
+            container: container.filter(|c| !c.is_absent()).map(|c| c.name().to_owned()),
             pointer: format!("{prefix}{within}{field}"),
             message,
             detail: Vec::new(),
@@ -213,6 +240,15 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
     /// The pod's grace as a field of it: `/spec/terminationGracePeriodSeconds`.
     fn grace_field(&self) -> String {
         format!("/spec/{}", self.facts.subject.kind.grace_field())
+    }
+
+    /// A field of the pod, as a person finds it in the manifest they own.
+    fn in_owner(&self, field: &str) -> String {
+        let subject = self.facts.subject;
+        match subject.edited_in() {
+            Some(owner) => format!("in its {}, spec.template.{field}", text::name(owner)),
+            None => format!("{}{field}", subject.kind.pod_path()),
+        }
     }
 
     fn pod(&self) -> &'j Pod<'a> {

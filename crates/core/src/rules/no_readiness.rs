@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A pod behind a Service has no readiness probe",
     full_description: "Without a readiness probe a Service sends work to a pod as soon as its containers run, which may be before they listen.",
     help: "Add a readinessProbe.",
-    page: include_str!("../../../../docs/codes/no-readiness.md"),
+    page: include_str!("../../docs/codes/no-readiness.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "The nodes grant less time than the pod needs",
     full_description: "Nodes that are taken away, such as spot instances, cut every grace period short.",
     help: "Run the pod on other nodes, shorten its stop, or accept the loss there.",
-    page: include_str!("../../../../docs/codes/node-limit.md"),
+    page: include_str!("../../docs/codes/node-limit.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A probe's own grace period cuts the drain",
     full_description: "A restart by a probe gets the probe's terminationGracePeriodSeconds instead of the pod's.",
     help: "Raise the probe's terminationGracePeriodSeconds to the number in the message.",
-    page: include_str!("../../../../docs/codes/probe-grace.md"),
+    page: include_str!("../../docs/codes/probe-grace.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A preStop hook needs a sleep binary in the image",
     full_description: "An exec hook fails on an image without that binary, and SIGTERM comes at once. The native sleep needs nothing.",
     help: "Replace the command by lifecycle.preStop.sleep.",
-    page: include_str!("../../../../docs/codes/shell-hook.md"),
+    page: include_str!("../../docs/codes/shell-hook.md"),
 };
 
 pub(super) fn check(report: &mut Report) {
@@ -21,6 +21,10 @@ pub(super) fn check(report: &mut Report) {
     }
     let pod = report.pod();
     for container in &pod.containers {
+        // Who wrote it there knows what its image has.
+        if container.written_by.as_ref().is_some_and(|by| by.injector.writes_hook()) {
+            continue;
+        }
         let Some(Length::Exact(seconds)) = container.reading.as_ref().filter(|r| r.only_sleep).map(|r| r.length) else {
             continue;
         };

@@ -1,6 +1,7 @@
 //! New work is still routed to an app that no longer takes it.
 
 use super::{Facts, Report, Rule};
+use crate::budget::need;
 use crate::finding::Severity;
 use crate::hooks::Length;
 use crate::keys;
@@ -14,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "An app stops while load balancers still send it work",
     full_description: "After a pod's deletion, load balancers go on sending work until they have heard of it. An app that gets SIGTERM before that refuses new connections.",
     help: "Add a preStop sleep as long as the hold, or say that the app waits by itself.",
-    page: include_str!("../../../../docs/codes/short-hold.md"),
+    page: include_str!("../../docs/codes/short-hold.md"),
 };
 
 pub(super) fn check(report: &mut Report) {
@@ -30,7 +31,7 @@ pub(super) fn check(report: &mut Report) {
             continue;
         };
         let name = app.name();
-        let hold = pod.hold;
+        let hold = need(app, pod.hold).unwrap_or(pod.hold);
         let sent = format!("is sent new work until {propagation} s after the deletion");
         let stop = app.reading.as_ref().and_then(|reading| reading.stop.as_ref());
         let message = match (stop, app.has_hook()) {

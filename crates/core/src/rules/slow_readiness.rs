@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "A readiness probe is slower than the endpoint propagation",
     full_description: "An app that waits by itself and turns unready is taken out of rotation only after the probe has failed often enough.",
     help: "Lower the probe's periodSeconds or failureThreshold, or raise the endpoint propagation.",
-    page: include_str!("../../../../docs/codes/slow-readiness.md"),
+    page: include_str!("../../docs/codes/slow-readiness.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     short_description: "The length of a preStop hook cannot be known",
     full_description: "A command or a request may take any time. It counts as the hold; if it takes longer, the grace period is too short.",
     help: "Declare the hook's length with the annotation in the message.",
-    page: include_str!("../../../../docs/codes/undeclared-hook.md"),
+    page: include_str!("../../docs/codes/undeclared-hook.md"),
 };
 
 pub(super) fn check(report: &mut Report) {

@@ -14,7 +14,11 @@ use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
-use super::policy::{Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile};
+use super::policy::{
+    Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile, ServerSpec,
+};
+use super::servers::Sigterm;
+use super::shutdown;
 use super::subject::{Container, Subject};
 use super::text::quote;
 use super::world::Context;
@@ -25,6 +29,15 @@ struct HelperEntry<'a> {
     pattern: &'a str,
     role: HelperRole,
     stop_seconds: Option<u64>,
+}
+
+/// One entry of the merged list of servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerEntry<'a> {
+    /// What it says; of what is locked nothing.
+    pub spec: ServerSpec,
+    /// Who says so.
+    pub source: Source<'a>,
 }
 
 /// Everything that the layers decide for one pod.
@@ -52,8 +65,11 @@ pub struct Settings<'a> {
     pub controllers: Sourced<'a, Controllers>,
     /// The reason of a skip annotation that holds.
     pub skip: Option<&'a str>,
+    /// What SIGTERM does to running requests, where a layer says so of any app.
+    pub sigterm: Option<Sourced<'a, Sigterm>>,
     rules: [Option<Severity>; Code::ALL.len()],
     helpers: Vec<HelperEntry<'a>>,
+    servers: Vec<ServerEntry<'a>>,
     locks: Option<Locks<'a>>,
 }
 
@@ -80,8 +96,10 @@ impl<'a> Settings<'a> {
             applies_to: Sourced::built_in(AppliesTo::Serving),
             controllers: Sourced::built_in(Controllers::BuiltIn),
             skip: None,
+            sigterm: None,
             rules: [None; Code::ALL.len()],
             helpers: Vec::new(),
+            servers: Vec::new(),
             locks: None,
         }
     }
@@ -142,11 +160,11 @@ impl<'a> Settings<'a> {
         self.helper(container).map(|entry| entry.role)
     }
 
-    /// S of a helper, an auxiliary or a native sidecar, in seconds.
-    pub fn stop_seconds(&self, container: &Container) -> u64 {
+    /// S of a helper, an auxiliary or a native sidecar, in seconds; `told` is what the pod tells the container's injector.
+    pub fn stop_seconds(&self, container: &Container, told: Option<u64>) -> u64 {
         match self.helper(container) {
-            Some(entry) => entry.stop_seconds,
-            None => known(container).map(|known| known.stop_seconds),
+            Some(entry) => entry.stop_seconds.or(told),
+            None => told.or_else(|| known(container).map(|known| known.stop_seconds)),
         }
         .unwrap_or(helpers::DEFAULT_STOP_SECONDS)
     }
@@ -161,6 +179,71 @@ impl<'a> Settings<'a> {
             names.chain(known.images.iter().filter_map(|pattern| helpers::fit(pattern, container.image_name()))).max()
         });
         (known.is_none_or(|known| Some(fit) >= known)).then_some(entry)
+    }
+
+    /// The entry of `servers` that fits a container best.
+    pub fn server(&self, container: &Container) -> Option<&ServerEntry<'a>> {
+        let fit = |entry: &ServerEntry| match (&entry.spec.name, &entry.spec.image) {
+            (Some(name), _) => helpers::fit(name, &container.name),
+            (None, Some(image)) if image.contains('/') => helpers::fit(image, container.image_path()),
+            (None, Some(image)) => helpers::fit(image, container.image_name()),
+            (None, None) => None,
+        };
+        let fits = self.servers.iter().filter_map(|entry| Some((fit(entry)?, entry)));
+        fits.max_by_key(|(fit, _)| *fit).map(|(_, entry)| entry)
+    }
+
+    /// What SIGTERM does to a container, where somebody says so: an annotation, else the later layer, of one the entry of
+    /// its own.
+    pub fn sigterm_of(&self, server: Option<&ServerEntry<'a>>) -> Option<Sourced<'a, Sigterm>> {
+        let of_entry = server.and_then(|entry| Some(Sourced { value: entry.spec.sigterm?, source: entry.source }));
+        match (self.sigterm, of_entry) {
+            (Some(of_pod), Some(of_entry)) if of_pod.source.layer() <= of_entry.source.layer() => Some(of_entry),
+            (of_pod, of_entry) => of_pod.or(of_entry),
+        }
+    }
+
+    /// Whether a lock lets somebody say this; otherwise it is reported.
+    pub fn may(
+        &self,
+        lock: Option<Lock>,
+        value: &str,
+        source: Source<'a>,
+        problems: &mut Vec<SettingProblem<'a>>,
+    ) -> bool {
+        match lock.and_then(|lock| Some((lock, self.locked(lock)?))) {
+            None => true,
+            Some((lock, by)) => {
+                problems.push(SettingProblem::locked(lock, value, source, "what it is", by));
+                false
+            }
+        }
+    }
+
+    /// An entry of `servers`, without what a lock forbids.
+    fn set_server(&mut self, server: &'a ServerSpec, source: Source<'a>, problems: &mut Vec<SettingProblem<'a>>) {
+        let mut spec = server.clone();
+        let title = server.name.as_deref().or(server.image.as_deref()).unwrap_or_default();
+        let said = |what: &str| format!("{what} of servers {}", quote(title));
+        if spec.accept_seconds.is_some() && !self.may(Some(Lock::Hook), &said("acceptSeconds"), source, problems) {
+            spec.accept_seconds = None;
+        }
+        if let Some(work) = spec.work
+            && !self.may(shutdown::lock_of(work), &said("work"), source, problems)
+        {
+            spec.work = None;
+        }
+        if spec.sigterm.is_some() && !self.may(Some(Lock::Sigterm), &said("sigterm"), source, problems) {
+            spec.sigterm = None;
+        }
+        self.servers.retain(|entry| (&entry.spec.name, &entry.spec.image) != (&server.name, &server.image));
+        self.servers.push(ServerEntry { spec, source });
+    }
+
+    fn set_sigterm(&mut self, new: Sourced<'a, Sigterm>, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
+        let drains = || Sourced { value: Sigterm::Drains, source: Source::BuiltIn };
+        let locked_at = base.sigterm.unwrap_or_else(drains).value;
+        self.sigterm = self.fixed(Lock::Sigterm, &locked_at, new, problems).or(self.sigterm);
     }
 
     fn set_helper(&mut self, entry: HelperEntry<'a>) {
@@ -261,6 +344,12 @@ impl<'a> Settings<'a> {
                 role: helper.role.unwrap_or_default(),
                 stop_seconds: helper.stop_seconds,
             });
+        }
+        for server in &policy.spec.servers {
+            self.set_server(server, source, problems);
+        }
+        if let Some(value) = policy.spec.sigterm {
+            self.set_sigterm(Sourced { value, source }, base, problems);
         }
         for (&code, &severity) in &policy.spec.rules {
             self.set_rule(policy, code, severity, base, problems);
@@ -368,6 +457,7 @@ impl<'a> Settings<'a> {
 
     fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
         let Some(annotations) = &subject.pod.metadata.annotations else { return };
+        let mut roles = Vec::new();
         for (key, value) in annotations.ours.iter() {
             if let Some(setting) = TIMES.iter().find(|setting| setting.annotation == key) {
                 match seconds(value) {
@@ -385,6 +475,13 @@ impl<'a> Settings<'a> {
                 }
                 keys::HOOK => problems.push(SettingProblem::bad_annotation(key, value, "none")),
                 keys::HELPERS => self.helpers_annotation(key, value, problems),
+                keys::SIGTERM => match Sigterm::named(value) {
+                    Some(sigterm) => {
+                        let new = Sourced { value: sigterm, source: Source::Annotation(key) };
+                        self.set_sigterm(new, base, problems);
+                    }
+                    None => problems.push(SettingProblem::bad_annotation(key, value, "drains or cuts")),
+                },
                 keys::SKIP => match self.locked(Lock::Skip) {
                     Some(by) => problems.push(SettingProblem::locked(
                         Lock::Skip,
@@ -399,7 +496,8 @@ impl<'a> Settings<'a> {
                     None => self.skip = Some(value),
                 },
                 keys::INJECTED => {}
-                _ if key.starts_with(keys::PRESTOP_PREFIX) || key.starts_with(keys::REQUEST_PREFIX) => {}
+                _ if key.starts_with(keys::ROLE_PREFIX) => roles.push((key, value)),
+                _ if keys::CONTAINER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {}
                 _ if key.starts_with(keys::DOMAIN)
                     || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) =>
                 {
@@ -410,6 +508,22 @@ impl<'a> Settings<'a> {
                 _ => {}
             }
         }
+        // After the list of helpers, whose S they keep.
+        for (key, value) in roles {
+            self.role_annotation(key, value, problems);
+        }
+    }
+
+    fn role_annotation(&mut self, key: &'a str, value: &str, problems: &mut Vec<SettingProblem<'a>>) {
+        let name = key.strip_prefix(keys::ROLE_PREFIX).unwrap_or_default();
+        let role = match value {
+            "app" => HelperRole::App,
+            "helper" => HelperRole::Helper,
+            "auxiliary" => HelperRole::Auxiliary,
+            _ => return problems.push(SettingProblem::bad_annotation(key, value, "app, helper or auxiliary").of(name)),
+        };
+        let stop_seconds = self.helpers.iter().find(|entry| entry.pattern == name).and_then(|e| e.stop_seconds);
+        self.set_helper(HelperEntry { pattern: name, role, stop_seconds });
     }
 
     /// `"a,b=10"`: names, with S after `=`. All of it holds or none; each costs a look at every container.

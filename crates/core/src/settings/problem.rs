@@ -52,6 +52,11 @@ impl<'a> SettingProblem<'a> {
         }
     }
 
+    /// The same, of a container.
+    pub fn of(self, container: &'a str) -> SettingProblem<'a> {
+        SettingProblem { container: Some(container), ..self }
+    }
+
     /// A length that the hook itself contradicts.
     pub fn bad_declaration(key: &'a str, container: &'a str, why: &str) -> SettingProblem<'a> {
         SettingProblem {

@@ -226,7 +226,7 @@ fn a_record_without_a_hook_is_taken_away_alone() {
 #[test]
 fn what_may_be_locked_is_named_as_in_the_spec() {
     let names: Vec<String> = Lock::names().collect();
-    assert_eq!((names.len(), names[0].as_str()), (11 + Code::ALL.len(), "endpointPropagationSeconds"));
+    assert_eq!((names.len(), names[0].as_str()), (12 + Code::ALL.len(), "endpointPropagationSeconds"));
     for name in &names {
         let lock = Lock::try_from(name.clone()).unwrap();
         assert_eq!((&lock.to_string(), &String::from(lock)), (name, name));

@@ -7,6 +7,7 @@ mod admit;
 mod cases;
 #[cfg(test)]
 mod edges;
+mod harm;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn patch_of(world: &World, kind: Kind, json: &Value) -> json_patch::Patch {
 }
 
 /// The pod after one round of mutation.
-fn admitted(world: &World, json: &Value) -> Value {
+pub(crate) fn admitted(world: &World, json: &Value) -> Value {
     let mut patched = json.clone();
     json_patch::patch(&mut patched, &patch_of(world, Kind::Pod, json)).unwrap();
     patched

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use self::syntax::{AndOr, Command, Join, List, Pipeline, Simple, Word};
 use super::programs::{self, Does};
-use super::reading::{Step, StepKind, Variable};
+use super::reading::{Step, StepKind, StopKind, Variable};
 use super::span::{FOREVER, Span};
 
 /// The most commands that are followed: so many, and so many more for each byte, up to a bound. A short line that asks for
@@ -87,6 +87,7 @@ enum Braces {
 pub(super) struct FoundStop {
     pub after: Span,
     pub certain: bool,
+    pub kind: StopKind,
     pub words: String,
 }
 
@@ -166,7 +167,8 @@ impl State {
         }
         let stop = match (self.stop, other.stop) {
             (Some(a), Some(b)) => {
-                Some(FoundStop { after: a.after.or(b.after), certain: a.certain && b.certain, words: a.words })
+                let (certain, kind) = (a.certain && b.certain, a.kind.max(b.kind));
+                Some(FoundStop { after: a.after.or(b.after), certain, kind, words: a.words })
             }
             (a, b) => a.or(b).map(|stop| FoundStop { certain: false, ..stop }),
         };
@@ -901,7 +903,7 @@ impl Shell<'_, '_> {
             Does::Stops(stop) => {
                 self.state.pass(stop.wait);
                 let spoken = words.iter().map(|word| word.as_deref().unwrap_or("…")).collect::<Vec<_>>().join(" ");
-                self.stop(spoken, stop.kills);
+                self.stop(spoken, stop.kind);
                 // How long it takes itself is the app's own time, which it bounds or not.
                 self.state.pass(Span::at_most(stop.limit.unwrap_or(0)));
                 Ok(Flow::Next(Status::Likely))
@@ -927,7 +929,7 @@ impl Shell<'_, '_> {
         match inner.stop {
             Some(stop) if certain && stop.after.most <= bound => {
                 self.state.pass(stop.after);
-                self.stop(stop.words, inner.killed);
+                self.stop(stop.words, if inner.killed { StopKind::Kill } else { stop.kind });
                 self.state.pass(inner.since.unwrap_or_default().capped(bound - stop.after.most));
             }
             stop => {
@@ -946,7 +948,8 @@ impl Shell<'_, '_> {
     }
 
     /// The container is told to stop now.
-    fn stop(&mut self, words: String, kills: bool) {
+    fn stop(&mut self, words: String, kind: StopKind) {
+        let kills = kind == StopKind::Kill;
         let state = &mut self.state;
         let certain = !state.doubtful;
         match &mut state.stop {
@@ -960,7 +963,7 @@ impl Shell<'_, '_> {
                     state.since = Some(if perhaps.is_some() { Span::UNKNOWN } else { Span::NONE });
                     state.killed = kills;
                 }
-                state.stop = Some(FoundStop { after: state.clock, certain, words });
+                state.stop = Some(FoundStop { after: state.clock, certain, kind, words });
             }
         }
     }

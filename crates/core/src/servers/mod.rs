@@ -96,9 +96,9 @@ pub struct Setting<'f> {
 pub fn find<'a, 'f>(container: Facts<'a, impl Iterator<Item = &'a str>>, files: &'f [File<'f>]) -> Option<Found<'f>> {
     let words = Words::of(container.command, container.args);
     let places = values::Places { words, variable: container.variable, files };
-    let by_variable = || by_variable(container.names, &places).map(|row| (row, false));
-    let found = by_name(&Image::of(container.image), &words).or_else(by_variable);
-    let (server, named) = found.or_else(|| by_file(files).map(|server| (server, false)))?;
+    let found = by_name(&Image::of(container.image), &words);
+    let others = || by_variable(container.names, &places).or_else(|| by_file(files));
+    let (server, named) = found.or_else(|| others().map(|server| (server, false)))?;
     let (accept, _) = setting(server.accept, &places, true);
     let (finish, read) = setting(server.finish, &places, false);
     let sigterm = match (server.stop, &read) {

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Facts, Found, Mark, Setting, find, rows};
+use super::words::{Image, Words, matches};
+use super::{Facts, Found, Mark, Setting, by_name, find, rows};
 use crate::config_maps::File;
 use crate::hooks::Variable;
 use crate::text::Text;
@@ -37,10 +38,11 @@ fn look_into<'f>(
         value.map_or(Variable::Unset, |value| if value == "?" { Variable::Unknown } else { Variable::Literal(value) })
     };
     let names = variables.split("; ").filter_map(|entry| entry.split_once('=')).map(|(name, _)| name);
-    fn texts<'a>(words: &[&'a str]) -> Vec<Text<'a>> {
-        words.iter().map(|word| Text::from(*word)).collect()
-    }
     find(Facts { image, command: &texts(command), args: &texts(args), variable: &variable, names }, files)
+}
+
+fn texts<'a>(words: &[&'a str]) -> Vec<Text<'a>> {
+    words.iter().map(|word| Text::from(*word)).collect()
 }
 
 /// `lines.txt`.
@@ -68,6 +70,30 @@ fn each_row_is_read_as_its_documentation_writes_it() {
     let tested: BTreeSet<_> = lines().map(|[name, ..]| name).collect();
     let all: BTreeSet<_> = rows().map(|row| row.name).collect();
     assert_eq!(tested, all);
+}
+
+#[test]
+fn the_index_finds_what_a_look_at_every_row_finds() {
+    let all: Vec<_> = lines().map(|[_, image, args, ..]| (image, texts(&words(args)))).collect();
+    let mut found = 0;
+    for (at, (image, _)) in all.iter().enumerate() {
+        for (_, args) in all.iter().cycle().skip(at).step_by(17).take(20) {
+            let (image, words) = (Image::of(image), Words::of(&[], args));
+            let runs = |pattern: &str| words.program.is_some_and(|program| matches(pattern, program));
+            let named = |mark: &Mark| match *mark {
+                Mark::Image(pattern) => image.is(pattern).then_some(false),
+                Mark::ImageWord(pattern, word) => (image.is(pattern) && words.has(word)).then_some(true),
+                Mark::Program(pattern) => runs(pattern).then_some(false),
+                Mark::ProgramWord(pattern, word) => (runs(pattern) && words.has(word)).then_some(true),
+                Mark::Variable(_) | Mark::Property(_) | Mark::Key(..) => None,
+            };
+            let slow = rows().find_map(|row| Some((row.name, row.marks.iter().find_map(named)?)));
+            let quick = by_name(&image, &words).map(|(row, named)| (row.name, named));
+            assert_eq!(quick, slow, "{image:?} {args:?}");
+            found += usize::from(slow.is_some());
+        }
+    }
+    assert!(found > 1_000, "{found}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::manifest;
+use crate::text::base;
 
 use super::{UNKNOWN, is, toml};
 
@@ -66,7 +67,7 @@ fn document(path: &str, text: &str, tell: &mut dyn FnMut(&str, &str)) {
 }
 
 fn extension(path: &str) -> &str {
-    crate::text::base(path).rsplit_once('.').map_or("", |(_, extension)| extension)
+    base(path).rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 fn scalars(value: &Value, path: &mut String, depth: usize, tell: &mut dyn FnMut(&str, &str)) {

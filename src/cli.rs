@@ -41,14 +41,16 @@ pub enum Command {
   draingate serve --tls-cert tls.crt --tls-key tls.key        in a cluster, or with KUBECONFIG
   draingate serve --standalone --policy shop.yaml --ca-out ca.crt   without a cluster")]
     Serve(Box<ServeArgs>),
-    /// Judges manifests as they would be admitted, without a cluster
+    /// Judges manifests without a cluster: what happens to their pods when they stop
     #[command(after_help = "Examples:
   draingate check deploy/                        a folder, .gitignore respected
   helm template shop ./chart | draingate check -
-  draingate check --as-written --fix=diff deploy/    what admission would inject, as a diff
+  draingate check --admitted deploy/             what is left once Draingate has injected
+  draingate check --fix=diff deploy/             what to write into the manifests, as a diff
+  draingate check --baseline draingate.json deploy/   only what is new fails; the first run writes the file
 
-Policies, Namespaces and Services among the files count. Exit code: 0 clean, 1 findings, 2 the input or the
-call is bad.")]
+Policies, Namespaces and Services among the files count. A comment in a document ignores a finding of its pod:
+# draingate: ignore short-hold: its clients try again. Exit code: 0 clean, 1 findings, 2 the input or the call is bad.")]
     Check(CheckArgs),
     /// Judges the pods that run in a cluster: which would lose work today, which namespaces could go to enforce
     #[command(after_help = "Examples:
@@ -271,8 +273,11 @@ pub struct CheckArgs {
     /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
     #[arg(long, value_name = "FILE")]
     pub policy: Vec<PathBuf>,
-    /// Judges the pods with nothing injected
+    /// Judges the pods as Draingate would admit them in enforce mode, instead of as they are written
     #[arg(long)]
+    pub admitted: bool,
+    /// Does nothing: it is what check does by itself
+    #[arg(long, hide = true, conflicts_with = "admitted")]
     pub as_written: bool,
     /// What to write
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
@@ -280,6 +285,12 @@ pub struct CheckArgs {
     /// The least severity that makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub fail_on: FailOn,
+    /// Only what this file does not have fails; it is written where it is not there
+    #[arg(long, value_name = "FILE", conflicts_with = "fix")]
+    pub baseline: Option<PathBuf>,
+    /// Writes the baseline anew, with what this run finds
+    #[arg(long, requires = "baseline")]
+    pub update_baseline: bool,
     /// Writes the fixes into the files where that is safe; `--fix=diff` only shows them
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "write", conflicts_with = "format")]
     pub fix: Option<FixMode>,

@@ -87,19 +87,21 @@ pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explai
     (explanations, problems, unjudged)
 }
 
-/// An object as admitted and, where that makes a difference, as written.
+/// An object as written and, where admission makes a difference, as admitted.
 fn explain(found: &Found) -> Explanation {
-    let admitted = found.candidate.judge(Pods::AsAdmitted);
-    let result = found.result(&admitted);
+    let written = found.candidate.judge(Pods::AsWritten);
+    let result = found.result(&written);
     let mut views = Vec::new();
-    if admitted.skipped.is_none() {
-        let same = admitted.patch.is_empty();
+    if written.skipped.is_none() {
+        let admitted = found.candidate.judge(Pods::AsAdmitted);
+        let same = admitted.patch.is_empty()
+            && (admitted.required, admitted.pod.hold) == (written.required, written.pod.hold)
+            && admitted.findings == written.findings;
+        let which = if same { Which::Unchanged } else { Which::AsWritten };
+        views.push(View::of(which, &written, result.clone()));
         if !same {
-            let written = found.candidate.judge(Pods::AsWritten);
-            views.push(View::of(Which::AsWritten, &written, found.result(&written).findings));
+            views.push(View::of(Which::AsAdmitted, &admitted, found.result(&admitted)));
         }
-        let which = if same { Which::Unchanged } else { Which::AsAdmitted };
-        views.push(View::of(which, &admitted, result.findings.clone()));
     }
     Explanation { result, views }
 }

@@ -3,8 +3,9 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Format;
+use super::losses::{Losses, headline};
 use crate::judged::{Judged, Location, ObjectResult, Problem, Summary};
-use crate::terminal::count;
+use crate::terminal::{BOLD, GREEN, PLAIN, count};
 use draingate_core::finding::{Finding, Severity};
 use draingate_core::judge::{Verdict, View};
 use draingate_core::manifest::Document;
@@ -14,6 +15,7 @@ use draingate_core::manifest::Document;
 pub struct Human {
     renderer: Renderer,
     view: View,
+    losses: Losses,
     fixed: usize,
     skipped: usize,
 }
@@ -21,7 +23,7 @@ pub struct Human {
 impl Human {
     /// Always written with colours; whoever prints them knows whether they are wanted.
     pub fn new(view: View) -> Human {
-        Human { renderer: Renderer::styled(), view, fixed: 0, skipped: 0 }
+        Human { renderer: Renderer::styled(), view, losses: Losses::default(), fixed: 0, skipped: 0 }
     }
 
     fn finding(&self, object: &ObjectResult, finding: &Finding, location: &Location, document: &Document) -> String {
@@ -61,7 +63,7 @@ impl Format for Human {
         }
         for object in judged.objects() {
             let Some(document) = judged.document(object) else { continue };
-            for result in &object.findings {
+            for result in object.counted() {
                 let Some(location) = &result.location else { continue };
                 out.push_str(&self.finding(object, &result.finding, location, document));
             }
@@ -73,12 +75,14 @@ impl Format for Human {
         for object in judged.objects() {
             self.fixed += usize::from(object.verdict == Verdict::Fixed);
             self.skipped += usize::from(object.verdict == Verdict::Skipped);
+            self.losses.add(object);
         }
         text
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
-        let Summary { objects, judged, unjudged, errors, warnings } = *summary;
+        let mut out = self.losses(summary);
+        let Summary { objects, judged, unjudged, errors, warnings, ignored, baselined, .. } = *summary;
         let mut parts = vec![
             format!(
                 "{} judged of {}",
@@ -88,18 +92,43 @@ impl Format for Human {
             count(errors, "error", "errors"),
             count(warnings, "warning", "warnings"),
         ];
-        if self.view != View::AsWritten && self.fixed > 0 {
-            parts.push(format!("{} fixed at admission", self.fixed));
-        }
-        if self.skipped > 0 {
-            parts.push(format!("{} skipped", self.skipped));
-        }
-        if unjudged > 0 {
-            parts.push(format!("{unjudged} not judged"));
-        }
+        let further = [
+            (self.fixed, "fixed at admission"),
+            (ignored, "ignored"),
+            (baselined, "known from the baseline"),
+            (self.skipped, "skipped"),
+            (unjudged, "not judged"),
+        ];
+        parts.extend(further.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
         if input_problems > 0 {
             parts.push(count(input_problems, "document cannot be read", "documents cannot be read"));
         }
-        format!("{}\n", parts.join(", "))
+        out.push_str(&format!("{}\n", parts.join(", ")));
+        out
+    }
+}
+
+impl Human {
+    /// What the summary begins with.
+    fn losses(&self, summary: &Summary) -> String {
+        let Some(headline) = headline(summary) else { return String::new() };
+        let colour = if summary.hurt == 0 { GREEN } else { BOLD };
+        let admitted = if self.view == View::AsWritten { "" } else { "as admitted in enforce mode, " };
+        let mut lines = vec![format!("{colour}{admitted}{headline}{PLAIN}")];
+        lines.extend(self.losses.ways(summary).iter().map(|way| format!("  {way}")));
+        if summary.mended > 0 {
+            let all = if summary.mended == summary.hurt { "" } else { " of them" };
+            lines.push(format!(
+                "  {}{all} would be mended at admission in enforce mode: draingate check --admitted",
+                summary.mended
+            ));
+        }
+        if self.losses.are_warnings() {
+            lines.push(
+                "  what rests on how long work still comes is a warning, since no manifest says that; --fail-on warning fails on it"
+                    .to_owned(),
+            );
+        }
+        lines.join("\n") + "\n\n"
     }
 }

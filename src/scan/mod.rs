@@ -16,6 +16,7 @@ use crate::report;
 use crate::terminal::{self, BOLD, PLAIN, RED, YELLOW, count};
 use crate::workloads::group::{Group, Groups};
 use crate::workloads::read::Reader;
+use draingate_core::judge::View;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -68,7 +69,8 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
         summary.count(&group.result);
     }
     let mut out = AutoStream::auto(io::stdout().lock());
-    match report::for_machines(args.format) {
+    let view = if args.for_mode.is_some_and(Mode::injects) { View::AsAdmitted } else { View::AsWritten };
+    match report::for_machines(args.format, view) {
         Some(mut format) => {
             let mut text = format.head();
             for group in &groups {

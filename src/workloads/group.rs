@@ -103,7 +103,7 @@ impl Groups {
     /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
     pub(crate) fn worst_first(self) -> Vec<Group> {
         let counted = |(mut group, _): (Group, bool)| {
-            group.result.origin = Origin::Cluster { pods: group.pods };
+            group.result.origin = Origin::Cluster { pods: Some(group.pods) };
             group
         };
         let mut groups: Vec<Group> = self.workloads.into_values().map(counted).collect();
@@ -116,6 +116,6 @@ impl Groups {
 }
 
 fn result(candidate: &Candidate, judgement: &Judgement, kind: &str, name: &str) -> ObjectResult {
-    let result = candidate.result(Origin::Cluster { pods: 1 }, judgement, |_| None);
+    let result = candidate.result(Origin::Cluster { pods: Some(1) }, judgement, |_| None);
     ObjectResult { kind: kind.to_owned().into(), name: name.to_owned(), ..result }
 }

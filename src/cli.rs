@@ -97,14 +97,16 @@ lower bound of endpoint propagation. Exit code: 0, or 2 where the cluster cannot
 
 Nothing comes of the question. Exit code: 0 all answered, 2 one did not.")]
     Ping(PingArgs),
-    /// Draws how each pod of a manifest stops, before and after admission
+    /// Draws how each pod of a manifest, or of an object of a cluster, stops: before and after admission
     #[command(after_help = "Examples:
   draingate explain deployment.yaml
   helm template shop ./chart | draingate explain - checkout
   draingate explain --format html --output stops.html deploy/
+  draingate explain deployment/web -n shop        as it stands in the cluster
 
-Policies, Namespaces and Services among the objects count. The exit code is 0 whatever the verdict, 2 where
-something cannot be read; `check` is the command that fails.")]
+Policies, Namespaces and Services among the objects count. An object of a cluster is read with your own rights, and
+nothing is written: get it and its namespace; list services and drainpolicies there, clusterdrainpolicies and nodes.
+The exit code is 0 whatever the verdict, 2 where something cannot be read; `check` is the command that fails.")]
     Explain(ExplainArgs),
     /// Lists every finding; with a code, prints the page about it: why, an example, the fix
     #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]
@@ -511,14 +513,15 @@ pub struct WebhooksArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A file, a folder, or - for standard input
+    /// A file, a folder, or - for standard input; or an object of a cluster, such as deployment/web
+    #[arg(value_name = "PATH|KIND/NAME")]
     pub path: PathBuf,
     /// Only the object with this name, or with this kind and name
     #[arg(value_name = "NAME|KIND/NAME")]
     pub object: Option<String>,
-    /// The namespace of objects that name none
-    #[arg(short, long, default_value = "default")]
-    pub namespace: String,
+    /// The namespace of objects that name none [default: default; in a cluster the current context's]
+    #[arg(short, long)]
+    pub namespace: Option<String>,
     /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
     #[arg(long, value_name = "FILE")]
     pub policy: Vec<PathBuf>,
@@ -528,9 +531,12 @@ pub struct ExplainArgs {
     /// Where to write it, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The Kubernetes version to assume, for example 1.29; one with the native sleep where absent
+    /// The Kubernetes version to assume, for example 1.29; the cluster's, or one with the native sleep, where absent
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
+    /// Draingate's own namespace in a cluster, which it never touches
+    #[arg(long, value_name = "NAMESPACE", default_value = "draingate")]
+    pub own_namespace: String,
 }
 
 /// How `explain` draws.

@@ -4,6 +4,11 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use draingate::explain::{File, explanations};
+use draingate::judged::FindingResult;
+use draingate_core::judge::{Judgement, View, judge};
+use draingate_core::subject::Subject;
+use draingate_core::world::World;
 use draingate_testing::{case, kubelet, random_pod};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -69,7 +74,7 @@ fn every_case_comes_out_the_same_through_check() {
             let of = |f: &Value| json!([f["code"], f["severity"], f["container"]]);
             result["findings"].as_array().unwrap().iter().map(of).collect::<Value>()
         };
-        let result = judge(&[]);
+        let result = judge(&["--admitted"]);
         let expected = &case.expected;
         same("verdict", json!(expected.verdict), result["verdict"].clone());
         same("findings", told(&expected.findings), findings(&result));
@@ -79,10 +84,72 @@ fn every_case_comes_out_the_same_through_check() {
             same("required", json!(required), result["requiredGracePeriodSeconds"].clone());
         }
         if let Some(expected) = &expected.as_written {
-            let result = judge(&["--as-written"]);
+            let result = judge(&[]);
             same("verdict as written", json!(expected.verdict), result["verdict"].clone());
             same("findings as written", told(&expected.findings), findings(&result));
             same("patch as written", json!([]), result["patch"].clone());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 40, "only {seen} cases");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What every door says: the verdict, what is required, and each finding with its words.
+type Said = (String, Option<u64>, Vec<(String, String, Option<String>, String)>);
+
+fn said(judgement: &Judgement) -> Said {
+    let finding = |f: &draingate_core::finding::Finding| {
+        (f.code.to_string(), f.severity.as_str().to_owned(), f.container.clone(), f.message.clone())
+    };
+    let findings = judgement.findings.iter().map(finding).collect();
+    (judgement.verdict().as_str().to_owned(), judgement.required, findings)
+}
+
+#[test]
+fn check_and_explain_say_of_every_case_what_the_judgement_says_in_both_views() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for case in case::all() {
+        let json = case.json();
+        let subject = Subject::parse(case.kind, &json).unwrap();
+        let judged = |view| said(&judge(&subject, &case.world.context(&case.namespace), view));
+        let (written, admitted) = (judged(View::AsWritten), judged(View::AsAdmitted));
+        let mut same = |door: &str, expected: &Said, actual: Said| {
+            if *expected != actual {
+                wrong.push(format!("{} {door}\n  expected {expected:?}\n  actual   {actual:?}", case.name));
+            }
+        };
+
+        let path = case.path.to_str().unwrap();
+        let check = |arguments: &[&str]| -> Said {
+            let mut answer = check_json(Path::new("."), &[arguments, &[path]].concat(), "");
+            let results = answer["results"].as_array_mut().unwrap();
+            let result = results.iter_mut().find(|result| result["kind"] == case.subject["kind"]).unwrap().take();
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            let finding = |f: &Value| {
+                let word = |key: &str| text(&f[key]).unwrap();
+                (word("code"), word("severity"), text(&f["container"]), word("message"))
+            };
+            let findings = result["findings"].as_array().unwrap().iter().map(finding).collect();
+            (text(&result["verdict"]).unwrap(), result["requiredGracePeriodSeconds"].as_u64(), findings)
+        };
+        same("check", &written, check(&[]));
+        same("check --admitted", &admitted, check(&["--admitted"]));
+
+        let file = File { name: case.name.as_str().into(), text: std::fs::read_to_string(&case.path).unwrap() };
+        let (explained, ..) = explanations(&[file], World::default(), "default");
+        let explained = explained.into_iter().find(|one| case.subject["kind"] == *one.result.kind).unwrap();
+        let told = |verdict: &str, required, findings: &[FindingResult]| -> Said {
+            let finding = |f: &FindingResult| {
+                let f = &f.finding;
+                (f.code.to_string(), f.severity.as_str().to_owned(), f.container.clone(), f.message.clone())
+            };
+            (verdict.to_owned(), required, findings.iter().map(finding).collect())
+        };
+        let result = &explained.result;
+        same("explain", &written, told(result.verdict.as_str(), result.required_grace, &result.findings));
+        if let Some(view) = explained.views.last() {
+            same("explain as admitted", &admitted, told(view.verdict.as_str(), view.required_grace, &view.findings));
         }
         seen += 1;
     }
@@ -129,7 +196,7 @@ fn random_pods_as_written_need_what_the_simulator_says() {
         subject["kind"] = json!("Pod");
         objects.push(subject);
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
-        let arguments = ["--as-written", "-n", random_pod::NAMESPACE, "-"];
+        let arguments = ["-n", random_pod::NAMESPACE, "-"];
         let result = check_json(Path::new("."), &arguments, &list)["results"][0].take();
         let needed = pod.as_written().map(|pod| kubelet::smallest_grace(&pod));
         assert_eq!(result["requiredGracePeriodSeconds"], json!(needed), "{list}\n{result}");
@@ -180,10 +247,11 @@ fn the_exit_code_tells_clean_findings_and_bad_input_apart() {
         ("bad.yaml", "a: [1\n---\nkind: Pod\napiVersion: v1\nmetadata: {name: x}\nspec: {containers: [{name: a}]}\n"),
     ]);
     let code = |arguments: &[&str]| run(files.path(), &[&["check"], arguments].concat(), "").code;
-    assert_eq!(code(&["pod.yaml"]), 0);
-    assert_eq!(code(&["pod.yaml", "never.yaml"]), 1);
-    assert_eq!(code(&["pod.yaml", "--policy", "never.yaml"]), 1);
-    assert_eq!(code(&["pod.yaml", "--as-written"]), 1);
+    assert_eq!(code(&["pod.yaml"]), 1);
+    assert_eq!(code(&["pod.yaml", "--admitted"]), 0);
+    assert_eq!(code(&["pod.yaml", "never.yaml", "--admitted"]), 1);
+    assert_eq!(code(&["pod.yaml", "--policy", "never.yaml", "--admitted"]), 1);
+    assert_eq!(code(&["pod.yaml", "--admitted", "--as-written"]), 2);
     assert_eq!(code(&["bad.yaml"]), 2);
     assert_eq!(code(&["missing.yaml"]), 2);
     assert_eq!(code(&["--nonsense"]), 2);
@@ -194,9 +262,18 @@ fn the_exit_code_tells_clean_findings_and_bad_input_apart() {
 }
 
 #[test]
+fn what_was_a_choice_and_is_the_default_is_said_once() {
+    let files = folder(&[("a.yaml", LONG_HOOK), ("b.yaml", LONG_HOOK)]);
+    let (plain, asked) = (run(files.path(), &["check", "."], ""), run(files.path(), &["check", "--as-written", "."], ""));
+    assert_eq!((plain.code, &plain.out), (asked.code, &asked.out));
+    assert_eq!(plain.err, "");
+    assert_eq!(asked.err, "draingate: --as-written says nothing any more: it is what check does by itself\n");
+}
+
+#[test]
 fn a_broken_document_takes_no_other_with_it() {
     let stream = format!("{LONG_HOOK}---\nkind: [\n---\n{}", LONG_HOOK.replace("payment", "second"));
-    let ran = run(Path::new("."), &["check", "--as-written", "-"], &stream);
+    let ran = run(Path::new("."), &["check", "-"], &stream);
     assert_eq!(ran.code, 2);
     assert!(ran.out.contains("Pod default/payment") && ran.out.contains("Pod default/second"), "{}", ran.out);
     assert!(ran.out.contains("--> -:13:") || ran.out.contains("--> -:14:"), "{}", ran.out);
@@ -213,7 +290,7 @@ fn a_broken_document_takes_no_other_with_it() {
 #[test]
 fn people_see_the_line_the_arithmetic_and_the_fix() {
     let files = folder(&[("deploy/pod.yaml", LONG_HOOK)]);
-    let ran = run(files.path(), &["check", "--as-written", "deploy"], "");
+    let ran = run(files.path(), &["check", "deploy"], "");
     let expected = "\
 error[grace-budget]: grace budget short by 15 s: terminationGracePeriodSeconds 30 < 45 needed
  --> deploy/pod.yaml:6:3
@@ -224,6 +301,10 @@ error[grace-budget]: grace budget short by 15 s: terminationGracePeriodSeconds 3
   = note: hold 25 (preStop sleep of \"app\") + worst-case request 15 (built-in) + safety margin 5 (built-in)
   = help: spec.terminationGracePeriodSeconds: 45
   = help: or shorten the preStop hook of \"app\" to 10 s
+
+1 workload, and it loses work at a rollout
+  1 is cut before its work is done (grace-budget)
+  1 would be mended at admission in enforce mode: draingate check --admitted
 
 1 pod or template judged of 1 object, 1 error, 0 warnings
 ";
@@ -257,7 +338,7 @@ fn folders_are_searched_and_gitignore_respected() {
 #[test]
 fn lists_and_policies_among_the_inputs_count() {
     let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: draingate.dev/v1alpha1\n  kind: DrainPolicy\n  metadata: {name: a, namespace: default}\n  spec: {profile: nlb}\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata: {name: web}\n  spec:\n    template:\n      spec:\n        containers:\n        - name: app\n          ports: [{containerPort: 1}]\n          lifecycle: {preStop: {exec: {command: [/drain]}}}\n";
-    let result = check_json(Path::new("."), &["-"], list);
+    let result = check_json(Path::new("."), &["--admitted", "-"], list);
     let first = &result["results"][0];
     assert_eq!(
         first["terms"]["endpointPropagation"],
@@ -269,14 +350,15 @@ fn lists_and_policies_among_the_inputs_count() {
     assert_eq!((hook["code"].as_str().unwrap(), &hook["line"]), ("undeclared-hook", &json!(17)));
     assert_eq!(
         result["summary"],
-        json!({"objects": 2, "judged": 1, "notJudged": 0, "errors": 0, "warnings": 1, "problems": 0})
+        json!({"objects": 2, "judged": 1, "notJudged": 0, "lose": 0, "cut": 0, "errors": 0, "warnings": 1, "ignored": 0,
+            "baselined": 0, "problems": 0})
     );
 }
 
 #[test]
 fn a_fix_keeps_comments_and_order() {
     let files = folder(&[("pod.yaml", LONG_HOOK)]);
-    let shown = run(files.path(), &["check", "--as-written", "--fix=diff", "pod.yaml"], "");
+    let shown = run(files.path(), &["check", "--fix=diff", "pod.yaml"], "");
     assert!(
         shown.out.contains(
             "-  terminationGracePeriodSeconds: 30  # seconds\n+  terminationGracePeriodSeconds: 45  # seconds\n"
@@ -286,15 +368,15 @@ fn a_fix_keeps_comments_and_order() {
     );
     let read = || std::fs::read_to_string(files.path().join("pod.yaml")).unwrap();
     assert_eq!(read(), LONG_HOOK);
-    assert_eq!(run(files.path(), &["check", "--as-written", "--fix", "pod.yaml"], "").code, 0);
+    assert_eq!(run(files.path(), &["check", "--fix", "pod.yaml"], "").code, 0);
     assert_eq!(read(), LONG_HOOK.replace("Seconds: 30", "Seconds: 45"));
-    assert_eq!(run(files.path(), &["check", "--as-written", "pod.yaml"], "").code, 0);
+    assert_eq!(run(files.path(), &["check", "pod.yaml"], "").code, 0);
 }
 
 #[test]
 fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
     let cases = case::directory();
-    let once = || run(&cases, &["check", "--as-written", "."], "").out;
+    let once = || run(&cases, &["check", "."], "").out;
     let first = once();
     assert!(first.len() > 10_000);
     assert_eq!(first, once());
@@ -302,7 +384,7 @@ fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
     let status = Command::new("sh")
         .args([
             "-c",
-            "\"$0\" check --as-written . | head -1 > /dev/null; exit ${PIPESTATUS:-0}",
+            "\"$0\" check . | head -1 > /dev/null; exit ${PIPESTATUS:-0}",
             env!("CARGO_BIN_EXE_draingate"),
         ])
         .current_dir(&cases)
@@ -313,7 +395,7 @@ fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
 
 #[test]
 fn the_examples_of_this_repository_are_clean() {
-    let ran = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--fail-on", "warning", "examples"], "");
+    let ran = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--admitted", "--fail-on", "warning", "examples"], "");
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
 

@@ -113,11 +113,11 @@ struct Schemas {
 }
 
 fn hold(schemas: &Schemas, file: &JudgedFile, verbatim: Option<&str>) -> Result<(), TestCaseError> {
-    let json = written(Json::default(), file);
+    let json = written(Json::new(View::AsWritten), file);
     prop_assert_eq!(json.lines().filter(|line| line.starts_with("{\"source\"")).count(), file.objects.len());
     let json: Value = parsed(&json);
     prop_assert_eq!(against(&schemas.json, &json), Vec::<String>::new());
-    let sarif = parsed(&written(Sarif::default(), file));
+    let sarif = parsed(&written(Sarif::new(View::AsWritten), file));
     prop_assert_eq!(against(&schemas.sarif, &sarif), Vec::<String>::new());
     let junit = written(Junit::default(), file);
     let xml = roxmltree::Document::parse(&junit).map_err(|e| TestCaseError::fail(format!("{e}: {junit:?}")))?;

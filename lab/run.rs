@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::results::{Outcome, Variant, table};
-use crate::scenarios::{Event, Place, Scenario, container, shared, volume};
+use crate::scenarios::{Before, Event, Place, Saved, Scenario, container, shared, volume, with_hook};
 
 /// How long anything may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(240);
 /// Load before anything happens, and after all of it has.
 const CALM: Duration = Duration::from_secs(4);
 /// E of a Service's ClusterIP, which all of the load goes through.
@@ -90,7 +90,7 @@ async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl
 impl Lab {
     async fn scenario(&self, scenario: &Scenario) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        if scenario.before {
+        if !matches!(scenario.before, Before::None) {
             outcomes.extend(self.runs(scenario, Variant::Before, "off").await);
         }
         outcomes.extend(self.runs(scenario, Variant::After, "inject").await);
@@ -110,12 +110,20 @@ impl Lab {
             folder: folder.display().to_string(),
         };
         self.namespace(&namespace, mode).await;
-        self.create(&(scenario.objects)(&place)).await;
+        let written = (scenario.objects)(&place);
+        let objects = match (variant, scenario.before) {
+            (Variant::Before, Before::HookWithoutGrace(hook, grace)) => with_hook(written, hook, grace),
+            _ => written,
+        };
+        self.create(&objects).await;
         self.ready(&namespace).await;
+        if variant == Variant::After && scenario.after == Saved::Untouched {
+            self.untouched(&namespace).await;
+        }
         // kube-proxy learns of endpoints a moment after they are ready.
         sleep(Duration::from_secs(3)).await;
         let mut outcomes = Vec::new();
-        if variant == Variant::Before || !scenario.before {
+        if variant == Variant::Before || matches!(scenario.before, Before::None) {
             outcomes.push(self.run(scenario, &place, Variant::Control).await);
         }
         outcomes.push(self.run(scenario, &place, variant).await);
@@ -167,7 +175,7 @@ impl Lab {
         }
         watch.abort();
         let mut lives: BTreeMap<String, PodLife> = pods.lock().unwrap().clone();
-        marked(&folder.join("marks"), &mut lives);
+        let lost = marked(&folder.join("marks"), &mut lives);
         let title = format!(
             "{}: {}",
             scenario.title,
@@ -177,7 +185,9 @@ impl Lab {
                 Variant::After => "with Draingate",
             }
         );
-        let run = Run { title, window, samples: taken(&samples), pods: lives.into_values().collect() };
+        let mut samples = taken(&samples);
+        samples.extend(lost);
+        let run = Run { title, window, samples, pods: lives.into_values().collect() };
         let (title, event) = (scenario.title.to_owned(), scenario.event.words().to_owned());
         Outcome { scenario: scenario.name.to_owned(), title, event, variant, run }
     }
@@ -217,6 +227,15 @@ impl Lab {
             list.items.iter().all(complete).then_some(())
         };
         eventually(&format!("the pods of {namespace} are ready"), all).await;
+    }
+
+    /// The pods are as they were written.
+    async fn untouched(&self, namespace: &str) {
+        let pods: Api<Pod> = self.api(namespace);
+        for pod in pods.list(&ListParams::default().labels("app=app")).await.unwrap() {
+            let record = pod.annotations().get("draingate.dev/injected");
+            assert_eq!(record, None, "{namespace}: {} was touched", pod.name_any());
+        }
     }
 
     async fn load(&self, name: &str, arguments: &[&str], place: &Place) {
@@ -298,17 +317,23 @@ struct Mark {
     what: String,
 }
 
-/// Adds what the containers wrote themselves.
-fn marked(file: &Path, lives: &mut BTreeMap<String, PodLife>) {
+/// Adds what the containers wrote themselves. Jobs that were begun by pods that are gone, and never done, are lost.
+fn marked(file: &Path, lives: &mut BTreeMap<String, PodLife>) -> Vec<Sample> {
+    let mut jobs: BTreeMap<String, f64> = BTreeMap::new();
     for line in std::fs::read_to_string(file).unwrap_or_default().lines() {
         let Ok(mark) = serde_json::from_str::<Mark>(line) else { continue };
         let Some(life) = lives.get_mut(&mark.pod) else { continue };
         match mark.what.as_str() {
             "sigterm" => life.sigterm.push(mark.at / 1000.0),
             "hook" => life.hook = Some(mark.at / 1000.0),
+            "job" => drop(jobs.insert(mark.pod, mark.at / 1000.0)),
+            "job-done" => drop(jobs.remove(&mark.pod)),
             _ => {}
         }
     }
+    let gone = |pod: &String| lives.get(pod).is_some_and(|life| life.gone.is_some());
+    let lost = jobs.into_iter().filter(|(pod, _)| gone(pod));
+    lost.map(|(_, at)| Sample { at, took: 0.0, error: Some("job".to_owned()) }).collect()
 }
 
 #[derive(Deserialize)]

@@ -45,10 +45,32 @@ pub(crate) struct Scenario {
     pub(crate) event: Event,
     /// Arguments of the load, `URL` to be filled in; `None` where the pods are their own load.
     pub(crate) load: Option<&'static [&'static str]>,
-    /// Whether there is a run without Draingate.
-    pub(crate) before: bool,
+    /// What the run before Draingate is of.
+    pub(crate) before: Before,
+    /// What is lost with Draingate, which cannot save everything.
+    pub(crate) after: Saved,
     /// The objects; the Deployment `app` is the one that is rolled.
     pub(crate) objects: fn(&Place) -> Vec<Value>,
+}
+
+/// What the run before Draingate is of.
+#[derive(Clone, Copy)]
+pub(crate) enum Before {
+    /// There is none.
+    None,
+    /// The same objects, as they are written.
+    AsWritten,
+    /// The same objects with a hook that is taken out of what the app had after SIGTERM: in seconds, with the grace.
+    HookWithoutGrace(u64, u64),
+}
+
+/// What Draingate makes of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// Nothing is lost.
+    All,
+    /// Nothing is lost either way, and the pods are as they were written.
+    Untouched,
 }
 
 const POSTGRES_IP: &str = "10.96.99.99";
@@ -62,7 +84,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "A server that dies at SIGTERM",
             event: Event::Restart,
             load: Some(http),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| server(place, &["-work=200ms"], json!({}), json!({})),
         },
         Scenario {
@@ -70,7 +93,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "The same, evicted pod by pod",
             event: Event::Evict,
             load: Some(http),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| {
                 let mut all = server(place, &["-work=200ms"], json!({}), json!({}));
                 all.push(object(
@@ -89,7 +113,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "The same, scaled down",
             event: Event::ScaleDown,
             load: Some(http),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| server(place, &["-work=200ms"], json!({}), json!({})),
         },
         Scenario {
@@ -97,7 +122,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "The same, one pod deleted",
             event: Event::Delete,
             load: Some(http),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| server(place, &["-work=200ms"], json!({}), json!({})),
         },
         Scenario {
@@ -105,7 +131,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "A server that drains, cut by a grace of 2 s",
             event: Event::Restart,
             load: Some(slow),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| {
                 let spec = json!({"terminationGracePeriodSeconds": 2});
                 server(place, &["-work=4s", "-on-term=finish"], worst_case(5), spec)
@@ -116,7 +143,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "Clients with a pool of connections",
             event: Event::Restart,
             load: Some(&["-url=http://URL/", "-rate=100", "-connections=keepalive"]),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| server(place, &["-work=100ms", "-on-term=finish"], json!({}), json!({})),
         },
         Scenario {
@@ -124,7 +152,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "Behind nginx, with keep-alive to the pods",
             event: Event::Restart,
             load: Some(&["-url=http://URL/", "-rate=100", "-connections=keepalive"]),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: behind_nginx,
         },
         Scenario {
@@ -132,7 +161,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "A receiver whose sender does not send again",
             event: Event::Restart,
             load: Some(&["-url=http://URL/", "-rate=50", "-method=POST"]),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| server(place, &["-work=500ms"], json!({}), json!({})),
         },
         Scenario {
@@ -140,7 +170,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "gRPC, unary calls",
             event: Event::Restart,
             load: Some(&["-kind=grpc", "-url=URL:80", "-rate=100"]),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| grpc(place, json!({}), json!({})),
         },
         Scenario {
@@ -148,7 +179,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "gRPC, streams of 4 s, grace 2 s",
             event: Event::Restart,
             load: Some(&["-kind=grpc-stream", "-url=URL:80", "-rate=20"]),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| grpc(place, worst_case(5), json!({"terminationGracePeriodSeconds": 2})),
         },
         Scenario {
@@ -156,7 +188,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "Server-sent events with a drain window of 8 s, grace 4 s",
             event: Event::Restart,
             load: Some(&["-kind=stream", "-url=http://URL/stream", "-rate=20"]),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| {
                 let spec = json!({"terminationGracePeriodSeconds": 4});
                 server(place, &["-on-term=finish", "-window=8s"], worst_case(9), spec)
@@ -167,7 +200,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "An app that drains by a hook of its own, grace 4 s",
             event: Event::Restart,
             load: Some(slow),
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: own_drain,
         },
         Scenario {
@@ -175,7 +209,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "PgBouncer beside an app that ends its work after SIGTERM",
             event: Event::Restart,
             load: None,
-            before: true,
+            before: Before::AsWritten,
+            after: Saved::All,
             objects: |place| pooler(place, false),
         },
         Scenario {
@@ -183,10 +218,99 @@ pub(crate) fn all() -> Vec<Scenario> {
             title: "The same, PgBouncer as a native sidecar",
             event: Event::Restart,
             load: None,
-            before: false,
+            before: Before::None,
+            after: Saved::All,
             objects: |place| pooler(place, true),
         },
+        Scenario {
+            name: "long-shutdown",
+            title: "An app that takes 25 of its 30 s after SIGTERM",
+            event: Event::Restart,
+            load: Some(&["-kind=stream", "-url=http://URL/stream", "-rate=10"]),
+            before: Before::HookWithoutGrace(10, 30),
+            after: Saved::All,
+            objects: |place| server(place, &["-on-term=finish", "-stream=60s", "-window=25s"], json!({}), json!({})),
+        },
+        Scenario {
+            name: "own-timeout",
+            title: "Its own limit is 55 s of a grace of 60, and it takes 52",
+            event: Event::Delete,
+            load: Some(&["-kind=stream", "-url=http://URL/stream", "-rate=10"]),
+            before: Before::HookWithoutGrace(10, 60),
+            after: Saved::All,
+            objects: |place| {
+                let spec = json!({"terminationGracePeriodSeconds": 60});
+                let mut all = server(place, &["-on-term=finish", "-stream=90s", "-window=52s"], json!({}), spec);
+                environment(&mut all, "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE", "55s");
+                all
+            },
+        },
+        Scenario {
+            name: "accepts-on",
+            title: "It takes new work for 15 s after SIGTERM, then finishes for 12",
+            event: Event::Delete,
+            load: Some(&["-kind=stream", "-url=http://URL/stream", "-rate=10"]),
+            before: Before::HookWithoutGrace(10, 30),
+            after: Saved::All,
+            objects: |place| {
+                let arguments = ["-on-term=finish", "-accept=15s", "-stream=60s", "-window=12s"];
+                server(place, &arguments, json!({}), json!({}))
+            },
+        },
+        Scenario {
+            name: "worker",
+            title: "A queue worker with 120 s of work, and a port for metrics only",
+            event: Event::Delete,
+            load: None,
+            before: Before::HookWithoutGrace(10, 125),
+            after: Saved::Untouched,
+            objects: worker,
+        },
+        Scenario {
+            name: "cuts",
+            title: "A server that ends running requests of 12 s at SIGTERM, and says so",
+            event: Event::Restart,
+            load: Some(&["-url=http://URL/", "-rate=20", "-timeout=30s"]),
+            before: Before::HookWithoutGrace(10, 40),
+            after: Saved::All,
+            objects: |place| server(place, &["-work=12s"], json!({"draingate.dev/sigterm": "cuts"}), json!({})),
+        },
+        Scenario {
+            name: "above-the-ceiling",
+            title: "A grace of 3600 s, above the ceiling of 600",
+            event: Event::Delete,
+            load: Some(&["-url=http://URL/", "-rate=50"]),
+            before: Before::AsWritten,
+            after: Saved::All,
+            objects: |place| {
+                let spec = json!({"terminationGracePeriodSeconds": 3600});
+                server(place, &["-work=200ms", "-on-term=finish"], json!({}), spec)
+            },
+        },
     ]
+}
+
+/// Sets a variable of the app.
+fn environment(objects: &mut [Value], name: &str, value: &str) {
+    let variables = objects[0].pointer_mut("/spec/template/spec/containers/0/env").and_then(Value::as_array_mut);
+    variables.unwrap().push(json!({"name": name, "value": value}));
+}
+
+/// One that is sent nothing: it fetches its work, and its port is for metrics.
+fn worker(place: &Place) -> Vec<Value> {
+    let mut app = container("app", &["work", "-takes=1s", "-last=120s"]);
+    app["ports"] = json!([{"name": "metrics", "containerPort": 9090}]);
+    let spec = json!({"containers": [app], "volumes": volume(&place.folder), "terminationGracePeriodSeconds": 125});
+    vec![deployment(place, "app", 2, json!({}), spec)]
+}
+
+/// The app with a hook, and a grace that did not grow by it.
+pub(crate) fn with_hook(mut objects: Vec<Value>, seconds: u64, grace: u64) -> Vec<Value> {
+    let app = objects.iter_mut().find(|one| one["kind"] == "Deployment" && one["metadata"]["name"] == "app").unwrap();
+    let spec = &mut app["spec"]["template"]["spec"];
+    spec["terminationGracePeriodSeconds"] = json!(grace);
+    spec["containers"][0]["lifecycle"] = json!({"preStop": {"sleep": {"seconds": seconds}}});
+    objects
 }
 
 fn worst_case(seconds: u64) -> Value {

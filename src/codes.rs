@@ -76,10 +76,10 @@ fn entry(code: Code, page: Option<&'static str>) -> Entry {
 }
 
 fn text() -> String {
-    let mut table = format!("{:<15}  {:<7}  {}\n", "CODE", "DEFAULT", "WHAT");
+    let mut table = format!("{:<16}  {:<7}  {}\n", "CODE", "DEFAULT", "WHAT");
     for code in Code::ALL {
         let severity = code.default_severity().as_str();
-        let _ = writeln!(table, "{:<15}  {severity:<7}  {}", code.as_str(), summary(code));
+        let _ = writeln!(table, "{:<16}  {severity:<7}  {}", code.as_str(), summary(code));
     }
     table
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::ListFormat;
-use draingate_core::servers::{Bare, Limit, Mark, Place, Server, Sigterm, Stop, TABLES, Work};
+use draingate_core::servers::{Bare, Config, Format, Limit, Mark, Place, Server, Sigterm, Stop, TABLES, Work};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,7 +54,7 @@ struct List {
 pub fn list(format: ListFormat) -> Result<String> {
     Ok(match format {
         ListFormat::Text => text(),
-        ListFormat::Markdown => TABLES.iter().map(table).chain([targets()]).collect::<Vec<_>>().join("\n"),
+        ListFormat::Markdown => TABLES.iter().map(table).chain([files(), targets()]).collect::<Vec<_>>().join("\n"),
         ListFormat::Json => {
             let of = |(kind, rows): &(&'static str, &'static [Server])| {
                 let kind = *kind;
@@ -130,8 +130,11 @@ fn setting(place: &Place, quote: &str) -> String {
     match place {
         Place::FlagIn(variable, flag) => format!("{quote}{flag}{quote} in {quote}{variable}{quote}"),
         Place::Property(name) => format!("{quote}-D{name}{quote}"),
-        Place::EntryPoint(name) => format!("{quote}--entryPoints.NAME.transport.lifeCycle.{name}{quote}"),
-        Place::Key(name) => format!("{quote}{name}{quote} in its file"),
+        Place::EntryPoint(_, name) => {
+            format!("{quote}--entryPoints.NAME.transport.lifeCycle.{name}{quote}, also in its file")
+        }
+        Place::Key(_, name) => format!("{quote}{name}{quote} in its file"),
+        Place::MapKey(flag, name) => format!("{quote}{name}{quote} of {quote}{flag}{quote}"),
         Place::Flag(name) | Place::GoFlag(name) | Place::Variable(name) | Place::Assignment(name) => {
             format!("{quote}{name}{quote}")
         }
@@ -147,6 +150,7 @@ fn mark_in_words(mark: &Mark, quote: &str) -> String {
         Mark::ProgramWord(name, word) => format!("program {quote}{name} {word}{quote}"),
         Mark::Variable(name) => format!("variable {quote}{name}{quote}"),
         Mark::Property(name) => format!("property {quote}-D{name}{quote}"),
+        Mark::Key(_, name) => format!("key {quote}{name}{quote} in its file"),
     }
 }
 
@@ -174,7 +178,8 @@ fn seen_by(row: &Server) -> String {
     for mark in row.marks {
         let words = mark_in_words(mark, "`");
         let (kind, name) = words.split_once(' ').unwrap_or_default();
-        let kind = ["image", "program", "variable", "property"].into_iter().find(|known| *known == kind).unwrap_or("");
+        let kind =
+            ["image", "program", "variable", "property", "key"].into_iter().find(|known| *known == kind).unwrap_or("");
         let _ = match (before == kind, cell.is_empty()) {
             (true, _) => write!(cell, ", {name}"),
             (false, true) => write!(cell, "{kind} {name}"),
@@ -206,6 +211,46 @@ fn table((kind, rows): &(&'static str, &'static [Server])) -> String {
         );
     }
     table
+}
+
+/// The files that are read where a ConfigMap has them, and what is read there.
+fn files() -> String {
+    let mut table = String::from("| file of | called | what is read there |\n| --- | --- | --- |\n");
+    for row in TABLES.iter().flat_map(|(_, rows)| rows.iter()) {
+        let switch = match row.stop {
+            Stop::By(switch) => switch.places,
+            Stop::Drains | Stop::Cuts | Stop::DrainsIfSet => &[],
+        };
+        let places = [row.accept, row.finish].into_iter().flatten().flat_map(|limit| limit.places).chain(switch);
+        let (mut called, mut keys) = (String::new(), Vec::new());
+        for place in places {
+            match place {
+                Place::Key(config, key) => {
+                    called = names(config);
+                    keys.push(format!("`{key}`"));
+                }
+                Place::EntryPoint(config, key) => {
+                    called = names(config);
+                    keys.push(format!("`entryPoints.NAME.transport.lifeCycle.{key}`"));
+                }
+                Place::MapKey(flag, key) => {
+                    called = format!("the ConfigMap that `{flag}` names");
+                    keys.push(format!("`{key}`"));
+                }
+                _ => {}
+            }
+        }
+        if !keys.is_empty() {
+            let _ = writeln!(table, "| {} | {called} | {} |", row.name, keys.join(", "));
+        }
+    }
+    table
+}
+
+fn names(config: &Config) -> String {
+    let profile =
+        (config.format == Format::Spring).then_some("`application-PROFILE.*` of an active profile".to_owned());
+    config.names.iter().map(|name| format!("`{name}`")).chain(profile).collect::<Vec<_>>().join(", ")
 }
 
 /// The parts of the programs that a flag chooses.

@@ -12,10 +12,11 @@ func main() {
 		"serve":      serve,
 		"serve-grpc": serveGRPC,
 		"transact":   transact,
+		"work":       job,
 		"load":       load,
 		"stopper":    stopper,
 	}
-	err := errors.New("usage: lab serve|serve-grpc|transact|load|stopper [flags]")
+	err := errors.New("usage: lab serve|serve-grpc|transact|work|load|stopper [flags]")
 	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
 		err = commands[os.Args[1]](os.Args[2:])
 	}

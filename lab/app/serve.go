@@ -19,7 +19,9 @@ func serve(arguments []string) error {
 	port := flags.Int("port", 8080, "the port")
 	work := flags.Duration("work", 0, "the time that a request takes")
 	onTerm := flags.String("on-term", "die", "at SIGTERM: die, or finish what is in flight")
-	window := flags.Duration("window", 0, "after SIGTERM, how long streams go on before they are ended in order")
+	accept := flags.Duration("accept", 0, "after SIGTERM, how long it still takes new work")
+	window := flags.Duration("window", 0, "after that, how long streams go on before they are ended in order")
+	length := flags.Duration("stream", 10*time.Second, "how long a stream lasts where nothing ends it")
 	routing := flags.Duration("routing-delay", 0, "how long GET /drain, a hook, waits after it has turned readiness off")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -46,7 +48,7 @@ func serve(arguments []string) error {
 		draining.Store(true)
 		time.Sleep(*routing)
 	})
-	mux.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, ending) })
+	mux.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, *length, ending) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		time.Sleep(*work)
@@ -62,6 +64,7 @@ func serve(arguments []string) error {
 	}
 	marks.add("sigterm")
 	if *onTerm == "finish" {
+		time.Sleep(*accept)
 		time.AfterFunc(*window, func() { close(ending) })
 		err = server.Shutdown(context.Background())
 	}
@@ -70,12 +73,12 @@ func serve(arguments []string) error {
 }
 
 // stream sends server-sent events, and a last one that says so: without it the client knows that it was cut.
-func stream(w http.ResponseWriter, r *http.Request, ending <-chan struct{}) {
+func stream(w http.ResponseWriter, r *http.Request, length time.Duration, ending <-chan struct{}) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	control := http.NewResponseController(w)
 	ticks := time.NewTicker(200 * time.Millisecond)
 	defer ticks.Stop()
-	for end := time.After(10 * time.Second); ; {
+	for end := time.After(length); ; {
 		select {
 		case <-ticks.C:
 			io.WriteString(w, "data: tick\n\n")

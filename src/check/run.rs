@@ -63,7 +63,7 @@ struct Check {
 type Text<'i> = (String, Result<Cow<'i, str>, FileError>);
 
 impl Check {
-    /// Policies, Namespaces and Services: from `--policy`, and from among the inputs.
+    /// Policies, Namespaces, Services and ConfigMaps: from `--policy`, and from among the inputs.
     fn world(&mut self, args: &CheckArgs, inputs: &[Input]) -> Result<World> {
         let mut world = World::default();
         if let Some(version) = &args.kubernetes_version {

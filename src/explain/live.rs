@@ -1,5 +1,6 @@
 //! An object of a cluster instead of a file: read with the user's rights, with what its judgement depends on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -8,6 +9,7 @@ use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiGroup, Discovery, group};
 use kube::{Client, ResourceExt};
+use serde_json::Value;
 
 use super::File;
 use crate::cli::ExplainArgs;
@@ -72,8 +74,9 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
     let object = api.get(&name.name).await.with_context(|| {
         format!("cannot read {} {namespace}/{}", resource.kind, name.name)
     })?;
+    let text = serde_json::to_string(&object)?;
     let place = format!("cluster/{namespace}/{}/{}", resource.kind, object.name_any());
-    let file = File { name: place.into(), text: serde_json::to_string(&object)? };
+    let file = File { name: place.into(), text };
 
     let reader = Reader::new(client.clone(), Some(namespace.clone()), None);
     let mut world = World::default();
@@ -81,6 +84,12 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
     // Who has no Draingate is often forbidden to ask for what it brings, and who has one namespace for what is around it.
     tell(reader.namespaces(&mut world).await, "its labels are taken for absent")?;
     tell(reader.policies(&mut world).await, "those that cannot be read are taken for absent")?;
+    let mut names = BTreeSet::new();
+    config_maps(&object.data, &mut names);
+    for name in names {
+        let known = reader.config_map(name, &mut world).await;
+        tell(known, "its files and variables are not known")?;
+    }
     world.own_namespace = Some(args.own_namespace.clone());
     for path in &args.policy {
         files::load(&mut world, path)?;
@@ -93,6 +102,21 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
         },
     }
     Ok(Live { file, world, namespace })
+}
+
+/// The names of the ConfigMaps that containers mount or take variables from.
+fn config_maps<'o>(object: &'o Value, names: &mut BTreeSet<&'o str>) {
+    match object {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let is_one = ["configMap", "configMapRef", "configMapKeyRef"].contains(&key.as_str());
+                names.extend(value.get("name").and_then(Value::as_str).filter(|name| is_one && keys::is_name(name)));
+                config_maps(value, names);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| config_maps(item, names)),
+        _ => {}
+    }
 }
 
 /// What could not be read, and what is done without it.

@@ -39,7 +39,7 @@ pub struct ObjectResult {
     pub required_grace: Option<u64>,
     /// The times of the inequality.
     pub terms: Terms,
-    /// Regular containers, then native sidecars.
+    /// Regular containers, then native sidecars; none that an injector is still to write.
     pub containers: Vec<ContainerResult>,
     /// RFC 6902, from the object as given.
     pub patch: Patch,
@@ -189,7 +189,7 @@ impl ObjectResult {
             finding: finding.clone(),
             suppressed: None,
         };
-        let containers = pod.containers.iter().zip(&budget.done);
+        let containers = pod.containers.iter().zip(&budget.done).filter(|(container, _)| !container.is_absent());
         ObjectResult {
             origin,
             kind: subject.kind_name.clone().into_owned().into(),

@@ -115,6 +115,9 @@ pub struct Lane {
     /// What an empty lane means.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
+    /// Who is still to write it into the pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub injected_by: Option<&'static str>,
     /// What its hook does, part by part, where that is more than one wait; of the traffic, why there is any.
     #[serde(rename = "story", skip_serializing_if = "Option::is_none")]
     pub story: Option<String>,
@@ -209,7 +212,10 @@ impl Timeline {
         for (container, done) in &ends {
             let told = match container.role {
                 Role::App => container.told_at(),
-                Role::Helper if is_early(container, budget) => container.leaves_at(),
+                Role::Helper if is_early(container, budget) => {
+                    container.leaves_at().map(|leaves| leaves.saturating_sub(container.accepts()))
+                }
+                Role::Helper if container.accepts() > 0 => container.told_at(),
                 Role::Auxiliary => container.told_at(),
                 Role::Helper | Role::NativeSidecar => done.and_then(|done| done.checked_sub(container.stop)),
             };
@@ -223,6 +229,9 @@ impl Timeline {
                 }
                 Role::Helper | Role::Auxiliary | Role::NativeSidecar => {
                     let early = container.role == Role::Helper && is_early(container, budget);
+                    if early && container.accepts() > 0 {
+                        draft.until(container.leaves_at(), What::Serving, None);
+                    }
                     let stops = done.and_then(|done| done.checked_sub(container.stop));
                     draft.until(stops, if early { What::Leaving } else { What::Serving }, None);
                     draft.until(*done, What::Stop, None);
@@ -242,6 +251,7 @@ impl Timeline {
                 sigkill: killed.then(|| pod.grace.max(sigterm.saturating_add(LEAST_STOP_SECONDS))),
                 segments: draft.segments,
                 note: None,
+                injected_by: container.written_by.filter(|by| by.absent).map(|by| by.injector.name),
                 story: container.reading.as_ref().and_then(|reading| reading.story()),
             });
         }
@@ -278,6 +288,7 @@ fn traffic(pod: &Pod) -> Lane {
         sigkill: None,
         segments: draft.segments,
         note,
+        injected_by: None,
         story,
     }
 }

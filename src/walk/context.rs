@@ -1,4 +1,4 @@
-//! What is about the world in a text: policies, Namespaces and Services. They count wherever they stand among the
+//! What is about the world in a text: policies, Namespaces, Services and ConfigMaps. They count wherever they stand among the
 //! inputs, so they are looked for before anything is judged.
 
 use serde_json::Value;
@@ -7,9 +7,9 @@ use draingate_core::manifest;
 use draingate_core::objects;
 
 /// One of whose kinds every context object is.
-const KINDS: [&str; 3] = ["Namespace", "Service", "DrainPolicy"];
+const KINDS: [&str; 4] = ["Namespace", "Service", "DrainPolicy", "ConfigMap"];
 
-/// A policy, a Namespace or a Service.
+/// A policy, a Namespace, a Service or a ConfigMap.
 pub(crate) struct ContextObject {
     /// The line of its document's first key, counted from 1.
     pub(crate) line: usize,

@@ -24,7 +24,7 @@ use draingate_core::world::World;
 /// What the way needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Walk<'w> {
-    /// Policies, Namespaces and Services.
+    /// Policies, Namespaces, Services and ConfigMaps.
     pub world: &'w World,
     /// The namespace of objects that name none.
     pub namespace: &'w str,
@@ -98,7 +98,8 @@ impl Walk<'_> {
             passed.objects += 1;
             let ignores = own(&ignores, &objects, index);
             match object.subject(self.namespace) {
-                Ok(Some(subject)) => {
+                Ok(Some(mut subject)) => {
+                    object.give(&mut subject, self.world, self.namespace);
                     let candidate = Candidate::new(&subject, self.world, self.namespace);
                     each(&Found { candidate, object, ignores });
                 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ignores::{self, Ignore};
 use crate::judged::{Cause, IdleIgnore, Location, Origin, Problem, Source, Unjudged};
+use draingate_core::config_maps;
 use draingate_core::manifest::{self, Document, Node, Place};
 use draingate_core::objects;
 use draingate_core::subject::{Kind, Subject};
@@ -81,6 +82,13 @@ impl<'d> Object<'d> {
             let (kind, unreadable) = (self.text("/kind").into(), Box::new(unreadable));
             self.problem(&pointer, Cause::Object { kind, line: self.line(), unreadable })
         })
+    }
+
+    /// Gives a subject that was read from it what the ConfigMaps of its namespace have for its containers.
+    pub(super) fn give(&self, subject: &mut Subject<'d>, world: &'d World, namespace: &'d str) {
+        let own = self.text("/metadata/namespace");
+        let namespace = if own.is_empty() { namespace } else { own };
+        config_maps::give(subject, self.value, &world.context(namespace));
     }
 
     /// What it is, where it carries no pod but seems to hold some elsewhere.

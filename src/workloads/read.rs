@@ -127,6 +127,15 @@ impl Reader {
         Ok(())
     }
 
+    /// A ConfigMap of the namespace; one that is not there brings nothing.
+    pub(crate) async fn config_map(&self, name: &str, world: &mut World) -> Result<()> {
+        let Some(namespace) = &self.namespace else { return Ok(()) };
+        match self.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{name}")).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => add(world, &other.with_context(|| format!("cannot read configmap {name}"))?, "v1", "ConfigMap"),
+        }
+    }
+
     /// Policies of both kinds.
     pub(crate) async fn policies(&self, world: &mut World) -> Result<()> {
         let group = "/apis/draingate.dev/v1alpha1";

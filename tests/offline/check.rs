@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use draingate::explain::{File, explanations};
 use draingate::judged::FindingResult;
+use draingate_core::config_maps;
 use draingate_core::judge::{Judgement, View, judge};
 use draingate_core::subject::Subject;
 use draingate_core::world::World;
@@ -111,7 +112,8 @@ fn check_and_explain_say_of_every_case_what_the_judgement_says_in_both_views() {
     let (mut seen, mut wrong) = (0, Vec::new());
     for case in case::all() {
         let json = case.json();
-        let subject = Subject::parse(case.kind, &json).unwrap();
+        let mut subject = Subject::parse(case.kind, &json).unwrap();
+        config_maps::give(&mut subject, &case.subject, &case.world.context(&case.namespace));
         let judged = |view| said(&judge(&subject, &case.world.context(&case.namespace), view));
         let (written, admitted) = (judged(View::AsWritten), judged(View::AsAdmitted));
         let mut same = |door: &str, expected: &Said, actual: Said| {
@@ -205,11 +207,11 @@ fn random_pods_as_written_need_what_the_simulator_says() {
         let stopping: Vec<_> = pod.stopping().collect();
         let containers = result["containers"].as_array().unwrap();
         assert_eq!(containers.len(), stopping.len(), "{list}");
-        for (actual, (container, _)) in containers.iter().zip(stopping) {
+        for (actual, (container, role)) in containers.iter().zip(stopping) {
             assert_eq!(actual["hookSeconds"], json!(pod.hook_seconds(container)), "{list}\n{actual}");
             match actual["role"].as_str().unwrap() {
                 "app" => {
-                    assert_eq!(actual["stopsAt"], json!(pod.stops_at(container)), "{list}\n{actual}");
+                    assert_eq!(actual["stopsAt"], json!(pod.stops_at(container, role)), "{list}\n{actual}");
                     assert_eq!(actual["worstCaseRequestSeconds"], json!(pod.request_seconds(container)), "{list}");
                 }
                 _ => assert_eq!(actual["stopSeconds"], json!(pod.stop_seconds(container)), "{list}"),
@@ -247,8 +249,9 @@ fn the_exit_code_tells_clean_findings_and_bad_input_apart() {
         ("bad.yaml", "a: [1\n---\nkind: Pod\napiVersion: v1\nmetadata: {name: x}\nspec: {containers: [{name: a}]}\n"),
     ]);
     let code = |arguments: &[&str]| run(files.path(), &[&["check"], arguments].concat(), "").code;
-    assert_eq!(code(&["pod.yaml"]), 1);
-    assert_eq!(code(&["pod.yaml", "--admitted"]), 0);
+    assert_eq!(code(&["pod.yaml"]), 0);
+    assert_eq!(code(&["pod.yaml", "--fail-on", "warning"]), 1);
+    assert_eq!(code(&["pod.yaml", "--admitted", "--fail-on", "warning"]), 0);
     assert_eq!(code(&["pod.yaml", "never.yaml", "--admitted"]), 1);
     assert_eq!(code(&["pod.yaml", "--policy", "never.yaml", "--admitted"]), 1);
     assert_eq!(code(&["pod.yaml", "--admitted", "--as-written"]), 2);
@@ -292,21 +295,23 @@ fn people_see_the_line_the_arithmetic_and_the_fix() {
     let files = folder(&[("deploy/pod.yaml", LONG_HOOK)]);
     let ran = run(files.path(), &["check", "deploy"], "");
     let expected = "\
-error[grace-budget]: grace budget short by 15 s: terminationGracePeriodSeconds 30 < 45 needed
+warning[grace-budget]: grace budget short by 15 s: terminationGracePeriodSeconds 30 < 45 needed
  --> deploy/pod.yaml:6:3
   |
 6 |   terminationGracePeriodSeconds: 30  # seconds
   |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ Pod default/payment
   |
   = note: hold 25 (preStop sleep of \"app\") + worst-case request 15 (built-in) + safety margin 5 (built-in)
+  = note: only built-in figures make it short; in enforce it would be raised, or rejected
   = help: spec.terminationGracePeriodSeconds: 45
   = help: or shorten the preStop hook of \"app\" to 10 s
 
 1 workload, and it loses work at a rollout
   1 is cut before its work is done (grace-budget)
   1 would be mended at admission in enforce mode: draingate check --admitted
+  what rests on how long work still comes is a warning, since no manifest says that; --fail-on warning fails on it
 
-1 pod or template judged of 1 object, 1 error, 0 warnings
+1 pod or template judged of 1 object, 0 errors, 1 warning
 ";
     assert_eq!(ran.out, expected);
     assert_eq!(ran.err, "");
@@ -353,6 +358,31 @@ fn lists_and_policies_among_the_inputs_count() {
         json!({"objects": 2, "judged": 1, "notJudged": 0, "lose": 0, "cut": 0, "errors": 0, "warnings": 1, "ignored": 0,
             "baselined": 0, "problems": 0})
     );
+}
+
+/// Wherever it stands among the inputs, in the subject's namespace only.
+#[test]
+fn a_config_map_among_the_inputs_counts() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  volumes: [{name: c, configMap: {name: conf}}]\n  \
+        containers: [{name: nginx, image: nginx, ports: [{containerPort: 80}], volumeMounts: [{name: c, mountPath: /etc/nginx}]}]\n";
+    let map = |namespace: &str, seconds: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: conf{namespace}}}\n  \
+            data: {{nginx.conf: \"worker_shutdown_timeout {seconds};\"}}\n"
+        )
+    };
+    let limit = |files: &[(&str, &str)], arguments: &[&str]| {
+        let folder = folder(files);
+        let result = check_json(folder.path(), arguments, "");
+        result["results"][0]["containers"][0]["finishSeconds"].clone()
+    };
+    let (own, other) = (map("", "30s"), map(", namespace: other", "50s"));
+    assert_eq!(limit(&[("a.yaml", pod)], &["."]), json!(null));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &own)], &["."]), json!(30));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &own)], &["-n", "shop", "."]), json!(30));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &other)], &["."]), json!(null));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &other)], &["-n", "other", "."]), json!(50));
+    assert_eq!(limit(&[("a.yaml", pod), ("z.yaml", &own)], &["--policy", "z.yaml", "a.yaml"]), json!(30));
 }
 
 #[test]

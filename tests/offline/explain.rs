@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use draingate::explain::{File, explanations};
-use draingate::report::timeline::{Explanation, What, html, json, svg, text, words};
+use draingate::report::timeline::{Explanation, LaneKind, What, html, json, svg, text, words};
 use draingate_core::pod::HookSource;
 use draingate_core::world::World;
 use draingate_testing::{case, root, written};
@@ -84,10 +84,11 @@ fn all() -> Vec<(String, Explanation)> {
 #[test]
 fn segments_follow_one_another_and_end_where_the_budget_says() {
     for (name, explanation) in all() {
-        // Of the containers as they are written.
+        // Of the containers as they are written. What is still to come is drawn, and is no container yet.
         let Some(view) = explanation.views.first() else { continue };
-        assert_eq!(view.timeline.lanes.len(), explanation.result.containers.len() + 1, "{name}");
-        for (lane, container) in view.timeline.lanes.iter().skip(1).zip(&explanation.result.containers) {
+        let there: Vec<_> = view.timeline.lanes.iter().filter(|lane| lane.injected_by.is_none()).collect();
+        assert_eq!(there.len(), explanation.result.containers.len() + 1, "{name}");
+        for (lane, container) in there.into_iter().skip(1).zip(&explanation.result.containers) {
             let own: Vec<_> = lane.segments.iter().filter(|segment| segment.what != What::Margin).collect();
             let end = own.last().map_or(Some(0), |segment| segment.to);
             assert_eq!((&lane.name, end), (&container.name, container.done), "{name}");
@@ -121,16 +122,38 @@ fn text_is_80_columns_wide_and_plain() {
 }
 
 #[test]
+fn what_an_injector_is_still_to_write_is_drawn() {
+    let case = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{name}.yaml"));
+        explained(name, &std::fs::read_to_string(path).unwrap()).remove(0)
+    };
+    let template = case("mesh-linkerd-template");
+    let lanes = &template.views[0].timeline.lanes;
+    let (proxy, names) = (lanes.last().unwrap(), lanes.iter().map(|lane| lane.name.as_str()).collect::<Vec<_>>());
+    assert_eq!(names, ["traffic", "destination", "linkerd-proxy"]);
+    assert_eq!((proxy.kind, proxy.injected_by, proxy.sigterm), (LaneKind::Helper, Some("Linkerd"), Some(30)));
+    let drawn = text::render(std::slice::from_ref(&template), false);
+    assert!(drawn.contains("linkerd-proxy is not there yet: Linkerd will inject it"), "{drawn}");
+
+    // Told at once, it serves 20 s of the 25 that its app needs it.
+    let early = case("mesh-istio-drain-too-short").views.remove(0).timeline;
+    let proxy = &early.lanes[2];
+    assert_eq!((proxy.sigterm, proxy.injected_by), (Some(0), None));
+    let segments: Vec<_> = proxy.segments.iter().map(|s| (s.what, s.from, s.to)).collect();
+    assert_eq!(segments[..2], [(What::Serving, 0, Some(20)), (What::Leaving, 20, Some(25))]);
+}
+
+#[test]
 fn the_text_of_a_pooler() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/checkout.yaml");
     let drawn = text::render(&explained("checkout.yaml", &std::fs::read_to_string(path).unwrap()), false);
     let expected = "\
-  As admitted: grace raised from 30 to 31 s, needs 31 s: fits
-  seconds            0        5        10        15       20       25        30
-                     :        :        :         :        :        :         : G
-  traffic            >>>>>> 10 s >>>>>>                                        |
-  app                +++ hook 10 s ++++T### last request 15 s #####            |
-  pgbouncer (helper) ++++++++++++++ preStop hook 26 s +++++++++++++++T~ 5 s ~~~|
+  As admitted: grace raised from 30 to 40 s, needs 31 s: fits
+  seconds            0      5      10     15      20     25     30     35     40
+                     :      :      :      :       :      :      :      :       G
+  traffic            >>>> 10 s >>>>                                            |
+  app                ++++ 10 s ++++T### request 15 s ####                      |
+  pgbouncer (helper) +++++++++ preStop hook 26 s +++++++++T~~~~~~              |
   needs 31 s = hold 26 (preStop hook of \"pgbouncer\", injected) + safety margin
     5 (built-in)
 ";

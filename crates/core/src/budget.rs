@@ -75,7 +75,7 @@ pub fn terms(pod: &Pod, budget: &Budget, settings: &Settings) -> Vec<Term> {
     let stop = |c: &Container| Term {
         what: format!("stop of {:?}", c.name()),
         seconds: Some(c.stop),
-        note: c.role.as_str().to_owned(),
+        note: format!("{}{}", c.role.as_str(), c.who_injects()),
     };
     let margin = Term {
         what: "safety margin".into(),
@@ -143,7 +143,10 @@ fn hook_term(container: &Container) -> Term {
         _ if written.is_some_and(|handler| handler.sleep.is_some()) => "preStop sleep",
         _ => "preStop hook",
     };
+    let by_pod = container.written_by.as_ref().and_then(|by| by.hook);
+    let by_pod = by_pod.filter(|told| Some(told.seconds) == container.hook).map(|told| told.words);
     let known = match container.hook_source {
+        HookSource::Written | HookSource::Declared if by_pod.is_some() => "",
         HookSource::Assumed => ", length assumed",
         HookSource::Declared => ", length declared",
         HookSource::Injected => ", injected",
@@ -151,10 +154,11 @@ fn hook_term(container: &Container) -> Term {
     };
     let story = container.reading.as_ref().and_then(|reading| reading.story());
     let story = story.map(|story| format!(": {story}")).unwrap_or_default();
+    let by_pod = by_pod.map(|key| format!(", by annotation {key}")).unwrap_or_default();
     Term {
         what: "hold".into(),
         seconds: container.hook,
-        note: format!("{kind} of {:?}{known}{story}", container.name()),
+        note: format!("{kind} of {:?}{}{known}{by_pod}{story}", container.name(), container.who_injects()),
     }
 }
 

@@ -216,6 +216,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
         pod: &pod,
         budget: &budget,
         required,
+        as_written: view == View::AsWritten,
         plan: (!stands).then_some(&plan),
         problems: &case.problems,
         sleep: context.sleep(),

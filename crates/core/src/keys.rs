@@ -1,4 +1,5 @@
-//! Every label and annotation key that Draingate reads or writes. No other file spells one out.
+//! Every label and annotation key that Draingate reads or writes. No other file spells one out, but for those that others
+//! read, in their table ([`injectors`](super::injectors)).
 
 /// Namespace label: the [`Mode`](super::mode::Mode).
 pub const MODE: &str = "draingate.dev/mode";

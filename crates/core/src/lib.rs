@@ -13,7 +13,8 @@
 //! 3. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source. [`objects`] fills a
 //!    [`world::World`] with them, out of what [`manifest`] reads. [`nodes`]: what they grant a pod that asks for Spot.
 //! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks, which [`hooks`] reads; [`servers`]
-//!    knows what their servers say of themselves, [`shutdown`] who overrules that.
+//!    knows what their servers say of themselves, also in the ConfigMaps that [`config_maps`] finds for them, [`shutdown`] who
+//!    overrules that, [`injectors`] what a pod tells those who write containers into it.
 //! 5. [`budget`]: the grace-budget inequality.
 //! 6. [`plan`]: the hooks and the grace to inject, all or nothing; [`patch`] writes them down.
 //! 7. [`rules`]: the findings, a file for each. **The line that decides a denial is in `rules/grace_budget.rs`.**
@@ -21,9 +22,11 @@
 
 pub mod admit;
 pub mod budget;
+pub mod config_maps;
 pub mod finding;
 pub mod helpers;
 pub mod hooks;
+pub mod injectors;
 pub mod json;
 pub mod judge;
 pub mod keys;

@@ -1,25 +1,26 @@
-//! The objects that a judgement is made among: policies, Namespaces and Services, out of manifests. And those that nobody
-//! here can judge, although they hold pods.
+//! The objects that a judgement is made among: policies, Namespaces, Services and ConfigMaps, out of manifests. And those
+//! that nobody here can judge, although they hold pods.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::config_maps;
 use crate::keys;
 use crate::policy::{Policy, PolicyKind};
 use crate::world::{Service, World};
 
-/// Whether an object is a policy, a Namespace or a Service.
+/// Whether an object is a policy, a Namespace, a Service or a ConfigMap.
 pub fn is_context_object(object: &Value) -> bool {
     let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
     match (text("apiVersion"), text("kind")) {
-        ("v1", "Namespace" | "Service") => true,
+        ("v1", "Namespace" | "Service" | "ConfigMap") => true,
         (version, "DrainPolicy" | "ClusterDrainPolicy") => version.starts_with("draingate.dev/"),
         _ => false,
     }
 }
 
-/// Adds one object to the world, if it is a policy, a Namespace or a Service; says whether it was.
+/// Adds one object to the world, if it is a policy, a Namespace, a Service or a ConfigMap; says whether it was.
 /// Objects that name no namespace are in `namespace`, or in `default`.
 ///
 /// # Errors
@@ -38,6 +39,12 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
         ("v1", "Service") => {
             let service = object.get("spec").map(Service::of_spec).unwrap_or_default();
             world.set_service(namespace, name, service);
+        }
+        ("v1", "ConfigMap") => {
+            let map = config_maps::read(object.get("data").unwrap_or(&Value::Null));
+            if let Some(map) = map.filter(|_| keys::is_name(name)) {
+                world.set_config_map(namespace, name, map);
+            }
         }
         (version, kind @ ("DrainPolicy" | "ClusterDrainPolicy")) if version.starts_with("draingate.dev/") => {
             let (kind, namespace) = match kind {

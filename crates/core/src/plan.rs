@@ -131,8 +131,9 @@ fn give(
 ) -> Result<(), String> {
     let Some((seconds, handler)) = hook else { return Ok(()) };
     for container in 0..pod.containers.len() {
-        let Some(raw) = pod.containers.get(container).filter(|c| c.role == role && !c.has_hook()) else { continue };
-        let (accepts, need) = (raw.accepts(), need(raw, pod.hold).filter(|_| role == Role::App));
+        let fits = |c: &&super::pod::Container| c.role == role && !c.has_hook() && !c.is_absent();
+        let Some(given) = pod.containers.get(container).filter(fits) else { continue };
+        let (accepts, need) = (given.accepts(), need(given, pod.hold).filter(|_| role == Role::App));
         let seconds = match handler {
             Ok(PlannedHandler::Policy) => seconds,
             _ if need.is_some() => need.unwrap_or_default(),

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::MAX_SECONDS;
 use super::hooks::StopKind;
 use super::hooks::{self, Length, Reading};
+use super::injectors::WrittenBy;
 use super::keys;
-use super::policy::Hook;
+use super::policy::{HelperRole, Hook};
 use super::servers::{self, Facts, Found, Sigterm};
 pub use super::serving::HoldReason;
 use super::serving::{Part, Serving};
@@ -93,6 +94,8 @@ pub struct Container<'a> {
     pub request: Sourced<'a, u64>,
     /// S in seconds; of a helper or native sidecar.
     pub stop: u64,
+    /// Another webhook writes it; not of an app.
+    pub written_by: Option<WrittenBy>,
 }
 
 impl<'a> Container<'a> {
@@ -103,14 +106,17 @@ impl<'a> Container<'a> {
 
     /// A: how long it still takes new work after SIGTERM, in seconds.
     pub fn accepts(&self) -> u64 {
-        self.shutdown.accepts.as_ref().map_or(0, |accepts| accepts.seconds)
+        let own = self.shutdown.accepts.as_ref();
+        let overruled = own.filter(|accepts| !accepts.source.is_server()).map(|accepts| accepts.seconds);
+        let told = || Some(self.written_by.as_ref()?.accepts?.seconds);
+        overruled.or_else(told).or(own.map(|accepts| accepts.seconds)).unwrap_or(0)
     }
 
     /// T: how long what it is told lets it finish, in seconds; what stands in the pod, or a server's default.
     pub fn finish(&self) -> Option<u64> {
         let limit = self.shutdown.finishes.as_ref();
         let by_hook = || self.reading.as_ref().and_then(|reading| reading.finish);
-        let overruled = limit.filter(|limit| !matches!(limit.source, Source::Server(_)));
+        let overruled = limit.filter(|limit| !limit.source.is_server());
         overruled.map(|limit| limit.seconds).or_else(by_hook).or(limit.map(|limit| limit.seconds))
     }
 
@@ -145,6 +151,17 @@ impl<'a> Container<'a> {
         self.reading.as_ref()?.fails
     }
 
+    /// Whether it is still to be written into the pod, so that nothing in it has a path.
+    pub fn is_absent(&self) -> bool {
+        self.written_by.as_ref().is_some_and(|by| by.absent)
+    }
+
+    /// What follows its name where it is still to come.
+    pub fn who_injects(&self) -> String {
+        let to_come = self.written_by.as_ref().filter(|by| by.absent);
+        to_come.map(|by| format!(", which {} will inject", by.injector.name)).unwrap_or_default()
+    }
+
     /// Whether there is a hook.
     pub fn has_hook(&self) -> bool {
         self.hook_source != HookSource::None
@@ -166,7 +183,7 @@ pub struct Pod<'a> {
     pub never_withdrawn: Option<&'a str>,
     /// M in seconds.
     pub margin: u64,
-    /// Regular containers in their order, then native sidecars in theirs.
+    /// Regular containers in their order, those that are still to come, then native sidecars in their order.
     pub containers: Vec<Container<'a>>,
 }
 
@@ -248,6 +265,10 @@ impl<'a> Pod<'a> {
             .map(|(role, list, index, raw, shutdown): (_, _, _, &'a subject::Container<'a>, Shutdown<'a>)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
+                let mut written_by = WrittenBy::of(subject, raw, hold).filter(|_| role != Role::App);
+                // Only SIGTERM begins such a drain, and a native sidecar is needed by nobody when it gets that.
+                let drains = role == Role::Helper && hook.told.is_none();
+                written_by.iter_mut().filter(|_| !drains).for_each(|by| by.accepts = None);
                 let (request, stop) = match role {
                     Role::App => {
                         let by_hook = hook.reading.as_ref().and_then(|reading| reading.finish);
@@ -258,14 +279,19 @@ impl<'a> Pod<'a> {
                     }
                     _ => {
                         idle_annotations(subject, name, role, problems);
-                        (Sourced { value: 0, source: settings.worst_case_request.source }, settings.stop_seconds(raw))
+                        let told = written_by.and_then(|by| by.stop).map(|stop| stop.seconds);
+                        let none = Sourced { value: 0, source: settings.worst_case_request.source };
+                        (none, settings.stop_seconds(raw, told))
                     }
                 };
                 let pointer = format!("/spec/{list}/{index}");
                 let HookFacts { seconds: hook, source: hook_source, told, reading } = hook;
-                Container { role, raw, pointer, hook, hook_source, told, reading, shutdown, request, stop }
+                Container { role, raw, pointer, hook, hook_source, told, reading, shutdown, request, stop, written_by }
             })
             .collect();
+        let to_come = WrittenBy::to_come(subject, context, hold).into_iter();
+        let to_come = to_come.filter_map(|by| unwritten(by, settings));
+        containers.splice(spec.containers.len()..spec.containers.len(), to_come);
         lone_annotations(subject, problems);
         let mut margin = settings.safety_margin.value;
         // Who is sent nothing owes no guess: what nobody stated is nothing there, unless others wait for it.
@@ -287,6 +313,26 @@ impl<'a> Pod<'a> {
             margin,
             containers,
         }
+    }
+
+    /// The pod with the built-in guesses of E, D, R and M put to 0: what is certain, and what somebody stated.
+    pub fn only_stated(&self, settings: &Settings) -> Pod<'a> {
+        let stated = |time: &Sourced<u64>| if time.source == Source::BuiltIn { 0 } else { time.value };
+        let mut pod = self.clone();
+        pod.margin = if settings.safety_margin.source == Source::BuiltIn { 0 } else { pod.margin };
+        pod.hold = pod.hold.min(stated(&settings.endpoint_propagation) + stated(&settings.drain_delay));
+        for container in &mut pod.containers {
+            container.request.value = stated(&container.request);
+            // What cannot be read counts as the hold.
+            let Some(reading) = container.reading.as_ref() else { continue };
+            if matches!(container.hook_source, HookSource::Written | HookSource::Assumed) {
+                container.hook = count(reading.length, pod.hold).0;
+            }
+            if let Some(stop) = reading.stop.as_ref().filter(|_| container.told.is_some()) {
+                container.told = count(stop.after, pod.hold).0;
+            }
+        }
+        pod
     }
 
     /// The pod as it was before an earlier round of ours.
@@ -316,8 +362,30 @@ fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
     }
 }
 
+/// A helper that its injector is still to write; none where somebody says that it is no helper.
+fn unwritten<'a>(written_by: WrittenBy, settings: &Settings<'a>) -> Option<Container<'a>> {
+    let raw = written_by.unwritten()?;
+    if settings.stated_role(raw).is_some_and(|role| role != HelperRole::Helper) {
+        return None;
+    }
+    let hook = written_by.hook.map(|hook| hook.seconds);
+    Some(Container {
+        role: Role::Helper,
+        raw,
+        pointer: String::new(),
+        hook: Some(hook.unwrap_or(0)),
+        hook_source: if hook.is_some_and(|hook| hook > 0) { HookSource::Declared } else { HookSource::None },
+        told: None,
+        reading: None,
+        shutdown: Shutdown::UNKNOWN,
+        request: Sourced { value: 0, source: settings.worst_case_request.source },
+        stop: settings.stop_seconds(raw, written_by.stop.map(|stop| stop.seconds)),
+        written_by: Some(written_by),
+    })
+}
+
 /// The server that a container runs.
-fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
+fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found<'a>> {
     fn words<'w>(list: &'w subject::Words<'w>) -> Vec<&'w str> {
         list.iter().map(|word| word.as_str()).collect()
     }
@@ -325,14 +393,15 @@ fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found> {
     let variable = |name: &str| container.variable(name);
     let names = |tell: &mut dyn FnMut(&str)| container.variable_names().for_each(tell);
     let (image, command, args) = (container.image.as_str(), command.as_slice(), args.as_slice());
-    servers::find(&Facts { image, command, args, variable: &variable, names: &names })
+    let files = container.given.as_ref().map_or(&[][..], |given| &given.files);
+    servers::find(&Facts { image, command, args, variable: &variable, names: &names }, files)
 }
 
-/// T, where somebody states it: in the pod as its server's setting, or over that; a server's default is a limit, not a need.
+/// T, where somebody states it: as its server's setting in the pod or a ConfigMap, or over that; a server's default is a limit,
+/// not a need.
 fn stated_limit<'a>(shutdown: &Shutdown<'a>, by_server: bool) -> Option<Sourced<'a, u64>> {
     let finish = shutdown.finishes.as_ref().filter(|finish| finish.stated)?;
-    (matches!(finish.source, Source::Server(_)) == by_server)
-        .then_some(Sourced { value: finish.seconds, source: finish.source })
+    (finish.source.is_server() == by_server).then_some(Sourced { value: finish.seconds, source: finish.source })
 }
 
 /// Annotations that mean nothing for a container that is no app.

@@ -71,7 +71,7 @@ impl<'a> Shutdown<'a> {
     /// What the table of servers says, and whoever overrules it.
     pub fn of(
         container: &'a Container<'a>,
-        found: Option<Found>,
+        found: Option<Found<'a>>,
         subject: &'a Subject<'a>,
         settings: &Settings<'a>,
         problems: &mut Vec<SettingProblem<'a>>,
@@ -95,13 +95,13 @@ impl<'a> Shutdown<'a> {
         shutdown
     }
 
-    fn of_server(found: Option<Found>) -> Shutdown<'a> {
+    fn of_server(found: Option<Found<'a>>) -> Shutdown<'a> {
         let Some(found) = found else { return Shutdown::UNKNOWN };
         let source = Source::Server(found.server.name);
-        let limit = |setting: servers::Setting| Limit {
+        let limit = |setting: servers::Setting<'a>| Limit {
             seconds: setting.seconds,
             stated: setting.stated,
-            source,
+            source: setting.in_file.map_or(source, Source::ConfigMap),
             setting: setting.words,
         };
         Shutdown {

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::config_maps::Given;
 use super::hooks::Variable;
+use super::injectors;
 use super::keys;
 use super::nodes::{self, Affinity, NodeSelector, TakenAway};
 use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
@@ -152,6 +154,8 @@ pub struct Annotations<'a> {
     pub scraped_port: Option<Text<'a>>,
     /// Whether the mirror mark of a static pod is among them.
     pub mirror: bool,
+    /// Those that an [injector](super::injectors) reads.
+    pub of_injectors: Pairs<'a>,
     /// How many there are in all.
     pub count: usize,
 }
@@ -172,13 +176,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                 f.write_str("a map of strings")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut out, mut ours) = (Annotations::default(), Vec::new());
+                let (mut out, mut ours, mut of_injectors) = (Annotations::default(), Vec::new(), Vec::new());
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     out.count += 1;
                     if key.contains(keys::DOMAIN) {
                         let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
                         if ours.len() <= MOST_PAIRS {
                             ours.push((key, value));
+                        }
+                    } else if injectors::reads(&key) {
+                        let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
+                        if of_injectors.len() <= MOST_PAIRS {
+                            of_injectors.push((key, value));
                         }
                     } else {
                         out.mirror |= key.as_str() == keys::MIRROR;
@@ -189,6 +198,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                     }
                 }
                 out.ours = ours.into_iter().collect();
+                out.of_injectors = of_injectors.into_iter().collect();
                 Ok(out)
             }
         }
@@ -282,9 +292,17 @@ pub struct Container<'a> {
     pub startup_probe: Option<Probe<'a>>,
     #[serde(rename = "terminationGracePeriodSeconds")]
     stray_grace: Option<StrayGrace>,
+    /// What ConfigMaps give it, where those are known.
+    #[serde(skip)]
+    pub given: Option<Box<Given<'a>>>,
 }
 
 impl<'a> Container<'a> {
+    /// One of which nothing but its name is known.
+    pub fn named(name: &'a str) -> Container<'a> {
+        Container { name: Text::from(name), ..Container::default() }
+    }
+
     /// The last part of its image's path, without tag and digest.
     pub fn image_name(&self) -> &str {
         let path = self.image.split('@').next().unwrap_or_default();
@@ -302,15 +320,20 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// The names and literal values of its own `env`.
+    /// The names and literal values of its own `env`, and what ConfigMaps set.
     pub fn literals(&self) -> impl Iterator<Item = (&str, &str)> {
         let literal = self.env.iter().filter(|variable| variable.value_from.is_none());
-        literal.map(|variable| (variable.name.as_str(), variable.value.as_str()))
+        literal.map(|variable| (variable.name.as_str(), variable.value.as_str())).chain(self.given_variables())
     }
 
-    /// The names in its own `env`.
+    /// The names in its own `env`, and of what ConfigMaps set.
     pub fn variable_names(&self) -> impl Iterator<Item = &str> {
-        self.env.iter().map(|variable| variable.name.as_str())
+        let given = self.given_variables().map(|(name, _)| name);
+        self.env.iter().map(|variable| variable.name.as_str()).chain(given)
+    }
+
+    fn given_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.given.iter().flat_map(|given| given.env_from())
     }
 
     /// Its probes.
@@ -325,10 +348,14 @@ impl<'a> Container<'a> {
 
     /// What its own `env` says of a variable. The last of a name counts.
     pub fn variable(&self, name: &str) -> Variable<'_> {
-        match self.env.iter().rfind(|variable| variable.name.as_str() == name) {
-            None if self.env_from.is_empty() && !self.env.has_more() => Variable::Unset,
+        match (self.env.iter().enumerate().rfind(|(_, variable)| variable.name.as_str() == name), &self.given) {
+            (None, _) if self.env_from.is_empty() && !self.env.has_more() => Variable::Unset,
+            (None, Some(given)) if !self.env.has_more() => given.of_env_from(name),
             // Kubernetes expands `$(OTHER)` in it.
-            Some(EnvVar { value, value_from: None, .. }) if !value.contains("$(") => Variable::Literal(value.as_str()),
+            (Some((_, EnvVar { value, value_from: None, .. })), _) if !value.contains("$(") => {
+                Variable::Literal(value.as_str())
+            }
+            (Some((at, EnvVar { value_from: Some(_), .. })), Some(given)) => given.of_env(at),
             _ => Variable::Unknown,
         }
     }

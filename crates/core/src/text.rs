@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -166,6 +166,12 @@ impl<T, const MOST: usize> Deref for Bounded<T, MOST> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         &self.list
+    }
+}
+
+impl<T, const MOST: usize> DerefMut for Bounded<T, MOST> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.list
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services.
+//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services, and of files
+//! also ConfigMaps.
 //!
 //! The watches, `--standalone` and `check` fill the same structure, so that the same pod gets the same
 //! answer through every door.
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use super::config_maps::{self, ConfigMap};
 use super::keys;
 use super::mode::Mode;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
@@ -38,6 +40,9 @@ pub struct World {
     cluster_policies: PolicySet,
     policies: HashMap<String, PolicySet>,
     services: HashMap<String, BTreeMap<String, Service>>,
+    config_maps: HashMap<String, BTreeMap<String, ConfigMap>>,
+    /// The bytes in them.
+    config_bytes: usize,
     /// How waits can be written.
     pub sleep: SleepSupport,
     /// The release's own namespace, which is never touched.
@@ -45,6 +50,9 @@ pub struct World {
     /// The mode of a namespace without the label.
     pub default_mode: Mode,
 }
+
+/// The most bytes of ConfigMaps that are kept; what comes later is not known.
+const MOST_CONFIG_BYTES: usize = 64 << 20;
 
 /// What of a Service decides whether it sends work to a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,7 +264,19 @@ impl World {
         }
     }
 
-    /// A copy of all that concerns these namespaces.
+    /// Adds or replaces a ConfigMap, where there is room for it.
+    pub fn set_config_map(&mut self, namespace: &str, name: &str, map: ConfigMap) {
+        let maps = self.config_maps.entry(namespace.to_owned()).or_default();
+        let before = maps.remove(name).as_ref().map_or(0, config_maps::bytes);
+        self.config_bytes -= before;
+        let bytes = config_maps::bytes(&map);
+        if self.config_bytes + bytes <= MOST_CONFIG_BYTES {
+            self.config_bytes += bytes;
+            maps.insert(name.to_owned(), map);
+        }
+    }
+
+    /// A copy of all that concerns these namespaces, but for ConfigMaps.
     #[must_use]
     pub fn excerpt(&self, namespaces: &[String]) -> World {
         fn some<V: Clone>(all: &HashMap<String, V>, names: &[String]) -> HashMap<String, V> {
@@ -267,6 +287,8 @@ impl World {
             cluster_policies: self.cluster_policies.clone(),
             policies: some(&self.policies, namespaces),
             services: some(&self.services, namespaces),
+            config_maps: HashMap::new(),
+            config_bytes: 0,
             sleep: self.sleep.clone(),
             own_namespace: self.own_namespace.clone(),
             default_mode: self.default_mode,
@@ -338,6 +360,11 @@ impl<'a> Context<'a> {
         self.labels?.get(key).map(String::as_str)
     }
 
+    /// Whether the namespace's labels are known.
+    pub fn knows_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
     /// The ClusterDrainPolicy and the DrainPolicy that apply to a pod with these labels.
     pub fn policies(&self, pod: &Pairs) -> (Option<&'a Policy>, Option<&'a Policy>) {
         let first = |set: &'a PolicySet| set.first(pod, self.labels);
@@ -355,6 +382,11 @@ impl<'a> Context<'a> {
         let selects = |service: &Service| service.selector.iter().all(|(key, value)| pod.get(key) == Some(value));
         let known = self.world.services.get(self.namespace).into_iter().flatten();
         known.filter(move |(_, service)| selects(service)).map(|(name, service)| (name.as_str(), service))
+    }
+
+    /// The ConfigMaps that are known here.
+    pub fn config_maps(&self) -> Option<&'a BTreeMap<String, ConfigMap>> {
+        self.world.config_maps.get(self.namespace)
     }
 
     /// Whether any Service is known here.

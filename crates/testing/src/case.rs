@@ -1,15 +1,15 @@
 //! The cases of `tests/cases`: one file each, computed by hand, read once for every door that they go through.
 //!
-//! A file is a stream of YAML documents: the objects of a small world (Namespaces, policies, Services), exactly one
+//! A file is a stream of YAML documents: the objects of a small world (Namespaces, policies, Services, ConfigMaps), exactly one
 //! subject, and at the end what is expected of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use draingate_core::manifest;
 use draingate_core::policy::{Policy, PolicyKind};
-use draingate_core::subject::Kind;
+use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::{Service, World};
+use draingate_core::{config_maps, manifest};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub struct Case {
     pub path: PathBuf,
     /// Every document before the expectation, in the order of the file; what `kubectl apply` would get.
     pub documents: Vec<Value>,
-    /// The namespaces, policies and Services among them.
+    /// The namespaces, policies, Services and ConfigMaps among them.
     pub world: World,
     /// The pod or workload.
     pub subject: Value,
@@ -35,9 +35,18 @@ pub struct Case {
 }
 
 impl Case {
-    /// Whether an API server sends objects of its kind to the webhook.
+    /// Whether an API server sends objects of its kind to the webhook, and that knows as much as the files say: it knows
+    /// no ConfigMaps.
     pub fn is_for_webhooks(&self) -> bool {
-        !matches!(self.kind, Kind::Custom(_))
+        let maps = self.documents.iter().any(|document| document["kind"] == "ConfigMap");
+        !matches!(self.kind, Kind::Custom(_)) && !maps
+    }
+
+    /// The subject out of `json`, its own or one that was made of it as `object`, with what the ConfigMaps give it.
+    pub fn read<'a>(&'a self, json: &'a str, object: &'a Value) -> Subject<'a> {
+        let mut subject = Subject::parse(self.kind, json).unwrap_or_else(|problem| panic!("{}: {problem}", self.name));
+        config_maps::give(&mut subject, object, &self.world.context(&self.namespace));
+        subject
     }
 
     /// The subject as the bytes of a request.
@@ -175,6 +184,10 @@ fn add(world: &mut World, document: &Value) -> Result<(), String> {
     match (document["apiVersion"].as_str(), document["kind"].as_str()) {
         (Some("v1"), Some("Namespace")) => world.set_namespace(name, pairs(&metadata["labels"])),
         (Some("v1"), Some("Service")) => world.set_service(&namespace, name, Service::of_spec(&document["spec"])),
+        (Some("v1"), Some("ConfigMap")) => {
+            let map = config_maps::read(&document["data"]).ok_or("a ConfigMap that no API server takes")?;
+            world.set_config_map(&namespace, name, map);
+        }
         (Some("draingate.dev/v1alpha1"), Some("DrainPolicy")) => policy(PolicyKind::DrainPolicy, &namespace),
         (Some("draingate.dev/v1alpha1"), Some("ClusterDrainPolicy")) => policy(PolicyKind::ClusterDrainPolicy, ""),
         (version, kind) => return Err(format!("{version:?} {kind:?} has no place in a case")),

@@ -60,6 +60,8 @@ pub struct Helper {
     pub stops_at: Option<u64>,
     /// It serves until its hook is through, which somebody declared to take so long.
     pub outlasts_hook: bool,
+    /// How long it serves on once it is told to stop, if anybody needs it.
+    pub serves_on: u64,
     /// How long it takes to exit once it is told to and nobody needs it.
     pub stop: u64,
 }
@@ -114,7 +116,8 @@ pub struct Outcome {
     /// Apps that were told to stop while new work was certain to come, and do not wait by themselves: connections are
     /// refused.
     pub refused: Vec<usize>,
-    /// Helpers that were told to stop while an app was still at work, and native sidecars whose own hook did that.
+    /// Helpers that were told to stop, and served on no longer, while an app was still at work, and native sidecars whose own
+    /// hook told them.
     pub early: Vec<Who>,
     /// Apps still at work when a helper or a native sidecar was gone. `stop` takes them from the worst case, `Early::Leaves`.
     pub orphaned: Vec<usize>,
@@ -193,6 +196,7 @@ struct Container {
     runs: u64,
     stops_at: Option<u64>,
     meanwhile: Meanwhile,
+    serves_on: u64,
     /// What it takes to finish: an app's request, the others' stop.
     finish: u64,
     hook: Hook,
@@ -205,7 +209,13 @@ struct Container {
 impl Container {
     fn new(runs: u64, stops_at: Option<u64>, meanwhile: Meanwhile, finish: u64) -> Self {
         let (hook, process) = (Hook::Runs, Process::Works);
-        Self { runs, stops_at, meanwhile, finish, hook, process, kill_at: None, seen: Stopped::default() }
+        let seen = Stopped::default();
+        Self { runs, stops_at, meanwhile, serves_on: 0, finish, hook, process, kill_at: None, seen }
+    }
+
+    /// The second in which it may leave those that need it.
+    fn may_leave_at(&self) -> Option<u64> {
+        self.seen.told_at.map(|told| told.saturating_add(self.serves_on))
     }
 
     /// Lives through the second `now`. True if it was told to stop in it.
@@ -263,7 +273,7 @@ impl Container {
         };
         let runs = Some(self.runs).filter(|_| self.hook == Hook::Runs);
         let stops = self.stops_at.filter(|_| self.hook == Hook::Runs);
-        let moments = [until, runs, stops, self.kill_at, Some(grace)];
+        let moments = [until, runs, stops, self.may_leave_at(), self.kill_at, Some(grace)];
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }
 
@@ -292,8 +302,10 @@ impl<'a> Shutdown<'a> {
     fn new(pod: &'a Pod, grace: u64, early: Early) -> Self {
         let meanwhile = |outlasts, what| if outlasts { what } else { Meanwhile::Nothing };
         let app = |a: &App| Container::new(a.hook, a.stops_at, meanwhile(a.outlasts_hook, Meanwhile::Stays), a.request);
-        let helper =
-            |h: &Helper| Container::new(h.hook, h.stops_at, meanwhile(h.outlasts_hook, Meanwhile::Serves), h.stop);
+        let helper = |h: &Helper| {
+            let meanwhile = meanwhile(h.outlasts_hook, Meanwhile::Serves);
+            Container { serves_on: h.serves_on, ..Container::new(h.hook, h.stops_at, meanwhile, h.stop) }
+        };
         Self {
             pod,
             grace,
@@ -342,8 +354,11 @@ impl<'a> Shutdown<'a> {
         let apps_at_work = self.apps.iter().any(|app| !app.gone());
         let drains = self.early == Early::Drains;
         for (index, helper) in self.helpers.iter_mut().enumerate() {
-            let told = helper.step(now, self.grace, true, drains && apps_at_work);
-            if told && apps_at_work {
+            let serves = helper.may_leave_at().is_none_or(|at| now < at);
+            helper.step(now, self.grace, true, (drains || (serves && helper.serves_on > 0)) && apps_at_work);
+            let there = |at| helper.seen.killed_at.is_none_or(|killed| killed >= at);
+            let leaves = helper.may_leave_at().is_some_and(|at| now >= at && there(at));
+            if leaves && apps_at_work && !self.outcome.early.contains(&Who::Helper(index)) {
                 self.outcome.early.push(Who::Helper(index));
             }
         }

@@ -363,6 +363,7 @@ mod tests {
             sigkill: Some(u64::MAX),
             segments: vec![segment],
             note: None,
+            injected_by: None,
             story: None,
         };
         for (grace, needed) in [(0, None), (u64::MAX, Some(1)), (1, Some(u64::MAX)), (u64::MAX, None)] {

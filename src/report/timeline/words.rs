@@ -87,8 +87,12 @@ pub fn suppression(result: &FindingResult) -> String {
     }
 }
 
-/// Why new work is sent, and what the hooks do, part by part, where the arithmetic does not say it.
+/// Why new work is sent, what the hooks do, part by part, where the arithmetic does not say it, and who is still to come.
 pub fn stories(view: &View) -> Vec<String> {
+    let to_come = view.timeline.lanes.iter().filter_map(|lane| {
+        let injector = lane.injected_by?;
+        Some(format!("{} is not there yet: {injector} will inject it", plain(&lane.name)))
+    });
     let said = |lane: &&Lane| lane.story.as_ref().is_some_and(|story| !view.arithmetic.contains(story.as_str()));
     let told = |lane: &Lane| {
         let story = plain(lane.story.as_deref().unwrap_or_default());
@@ -97,7 +101,7 @@ pub fn stories(view: &View) -> Vec<String> {
             _ => format!("hook of {}: {story}", plain(&lane.name)),
         }
     };
-    view.timeline.lanes.iter().filter(said).map(told).collect()
+    view.timeline.lanes.iter().filter(said).map(told).chain(to_come).collect()
 }
 
 /// The rest of a finding in lines, the fix last; without the arithmetic, which the picture shows.

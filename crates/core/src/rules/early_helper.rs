@@ -1,8 +1,10 @@
 //! A helper is told to stop while apps still need it.
 
 use super::{Facts, Report, Rule};
+use crate::budget::Budget;
 use crate::finding::Severity;
-use crate::pod::{HookSource, Role};
+use crate::injectors::WrittenBy;
+use crate::pod::{Container, HookSource, Role};
 
 pub(super) const RULE: Rule = Rule {
     code: "early-helper",
@@ -14,18 +16,32 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn check(report: &mut Report) {
-    let Facts { pod, budget, .. } = *report.facts;
+    let Facts { pod, budget, settings, as_written, .. } = *report.facts;
     let Some(apps_done) = budget.apps_done else { return };
+    let stated = as_written.then(|| pod.only_stated(settings));
+    let certain_until = stated.as_ref().map_or(Some(apps_done), |stated| Budget::of(stated).apps_done);
     // The kubelet stops a native sidecar after the apps, unless its own hook does it before.
     let sidecars = pod.of(Role::NativeSidecar).filter(|c| c.told.is_some());
     for helper in pod.of(Role::Helper).chain(sidecars).filter(|c| c.hook_source != HookSource::Assumed) {
         let Some(leaves) = helper.leaves_at().filter(|leaves| *leaves < apps_done) else { continue };
+        // Admission gives it a hook once it is there.
+        let is_mended = || report.facts.plan.is_some_and(|plan| plan.refused.is_none());
+        if helper.is_absent() && !helper.has_hook() && is_mended() {
+            continue;
+        }
         let name = helper.name();
         let is_sidecar = helper.role == Role::NativeSidecar;
         let who = if is_sidecar { "native sidecar" } else { "helper" };
-        let when = if helper.has_hook() { format!("at {leaves} s") } else { "at once".to_owned() };
-        let message = format!("{who} {name:?} is told to stop {when}, its apps need it until {apps_done} s");
-        let fixes = if is_sidecar {
+        let told = leaves - helper.accepts();
+        let when = if helper.has_hook() { format!("at {told} s") } else { "at once".to_owned() };
+        let whose = helper.who_injects() + if helper.is_absent() { "," } else { "" };
+        let serves = serves_on(helper, leaves);
+        let message =
+            format!("{who} {name:?}{whose} is told to stop {when}{serves}, its apps need it until {apps_done} s");
+        let of_injector = helper.written_by.filter(|_| !is_sidecar);
+        let fixes = if let Some(by) = of_injector {
+            injector_fixes(report, helper, &by, apps_done)
+        } else if is_sidecar {
             vec![format!(
                 "take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps"
             )]
@@ -35,9 +51,47 @@ pub(super) fn check(report: &mut Report) {
                 format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
             ]
         };
-        let edit = if is_sidecar { None } else { report.sleep_edit(helper, apps_done + 1) };
-        if let Some(finding) = report.say(Some(helper), "/lifecycle/preStop", message, fixes) {
+        let edit = if is_sidecar || of_injector.is_some() { None } else { report.sleep_edit(helper, apps_done + 1) };
+        // Of one that is not there nobody knows whether it comes, and as what.
+        let guessed = helper.is_absent() || certain_until.is_some_and(|until| leaves >= until);
+        let most = if guessed { Severity::Warning } else { Severity::Error };
+        if let Some(finding) = report.say_at_most(most, Some(helper), "/lifecycle/preStop", message, fixes) {
             finding.edit = edit;
         }
     }
+}
+
+/// What it does after SIGTERM, where that is something.
+fn serves_on(helper: &Container, leaves: u64) -> String {
+    let Some((by, accepts)) = helper.written_by.as_ref().and_then(|by| Some((by, by.accepts?))) else {
+        return if helper.accepts() > 0 { format!(" and serves until {leaves} s") } else { String::new() };
+    };
+    let words = format!("({}{})", accepts.words, if accepts.stated { "" } else { ", by default" });
+    match (by.until_idle, accepts.seconds) {
+        (_, 0) => String::new(),
+        (true, _) => format!(" and may leave at {leaves} s, when nobody is connected {words}"),
+        (false, _) => format!(" and serves until {leaves} s {words}"),
+    }
+}
+
+/// What the pod can tell the injector of a helper.
+fn injector_fixes(report: &Report, helper: &Container, by: &WrittenBy, apps_done: u64) -> Vec<String> {
+    let Facts { subject, pod, .. } = *report.facts;
+    let told = helper.told_at().unwrap_or_default();
+    let mut fixes = Vec::new();
+    if let Some(mut stay) = by.stay_fix(told, apps_done + 1, pod.hold) {
+        if by.injector.accepts.is_none() {
+            // Its hook runs inside the grace.
+            let needed =
+                Budget::of(pod).required.map(|required| required.max(apps_done + 1 + helper.stop + pod.margin));
+            if let Some(needed) = needed.filter(|needed| *needed > pod.grace) {
+                stay +=
+                    &format!(", and {}", report.in_owner(&format!("spec.{}: {needed}", subject.kind.grace_field())));
+            }
+        }
+        fixes.push(stay);
+    }
+    let or = if fixes.is_empty() { "" } else { "or " };
+    fixes.extend(by.native_fix().map(|native| format!("{or}{native}")));
+    fixes
 }

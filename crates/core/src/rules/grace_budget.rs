@@ -7,8 +7,9 @@ use crate::budget::{Budget, sum, terms};
 use crate::finding::Severity;
 use crate::keys;
 use crate::plan::Refusal;
-use crate::pod::Role;
+use crate::pod::{Container, Pod, Role};
 use crate::settings::{Settings, Source};
+use crate::subject::Kind;
 
 pub(super) const RULE: Rule = Rule {
     code: "grace-budget",
@@ -22,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
 pub(super) fn check(report: &mut Report) {
     let Facts { subject, settings, pod, budget, required, .. } = *report.facts;
     if required.is_some_and(|required| pod.grace >= required) {
-        return;
+        return refused_template(report);
     }
     let name = subject.kind.grace_field();
     let message = match required {
@@ -44,8 +45,46 @@ pub(super) fn check(report: &mut Report) {
     );
     let field = report.grace_field();
     let edit = required.and_then(|required| report.edit("", &field, json!(required)));
-    if let Some(finding) = report.say(None, &field, message, fixes) {
+    let guessed = report.facts.as_written && holds_as_stated(pod, settings);
+    if guessed {
+        detail.push("only built-in figures make it short; in enforce it would be raised, or rejected".to_owned());
+    }
+    let most = if guessed { Severity::Warning } else { Severity::Error };
+    if let Some(finding) = report.say_at_most(most, None, &field, message, fixes) {
         finding.detail = detail;
+        finding.edit = edit;
+    }
+}
+
+/// Whether the inequality holds for all that is certain or that somebody stated.
+fn holds_as_stated(pod: &Pod, settings: &Settings) -> bool {
+    Budget::of(&pod.only_stated(settings)).required.is_some_and(|required| required <= pod.grace)
+}
+
+/// The API server refuses a template whose native sleep is longer than its grace, before there is a pod to mend.
+fn refused_template(report: &mut Report) {
+    let Facts { subject, .. } = *report.facts;
+    if subject.kind == Kind::Pod || matches!(subject.kind, Kind::Custom(_)) {
+        return;
+    }
+    let spec = &subject.pod.spec;
+    let grace = spec.termination_grace_period_seconds.map_or(subject.kind.default_grace() as i64, |grace| grace.max(1));
+    let sleep = |container: &Container| Some(container.raw.pre_stop()?.sleep.as_ref()?.seconds);
+    let longest = report.pod().containers.iter().filter_map(|container| Some((sleep(container)?, container)));
+    let Some((seconds, container)) = longest.max_by_key(|(seconds, _)| *seconds).filter(|(s, _)| *s > grace) else {
+        return;
+    };
+    let name = subject.kind.grace_field();
+    let message = format!(
+        "the API server refuses this {}: the preStop sleep of {:?} takes {seconds} s, its {name} is {grace}",
+        subject.kind,
+        container.name()
+    );
+    let needed = report.facts.required.unwrap_or_default();
+    let fixes = vec![report.in_owner(&format!("spec.{name}: {needed}"))];
+    let field = report.grace_field();
+    let edit = report.edit("", &field, json!(needed));
+    if let Some(finding) = report.say(None, &field, message, fixes) {
         finding.edit = edit;
     }
 }
@@ -89,6 +128,7 @@ fn grace_fixes(report: &Report) -> Vec<String> {
     // Shortening hooks down to the hold leaves this.
     let mut shorter = pod.clone();
     let mut long = Vec::new();
+    let mut native = Vec::new();
     for container in shorter.containers.iter_mut() {
         let wait = match container.role {
             Role::App => Some(pod.hold),
@@ -100,13 +140,17 @@ fn grace_fixes(report: &Report) -> Vec<String> {
             continue;
         };
         container.hook = Some(wait);
-        long.push((container.name(), wait));
+        let unwritten = container.written_by.as_ref().filter(|by| by.absent);
+        native.extend(unwritten.and_then(|by| by.native_fix()).map(|fix| format!("or {fix}")));
+        let by = container.written_by.as_ref().and_then(|by| by.hook_fix(wait));
+        let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
+        long.push(format!("the preStop hook of {:?} to {wait} s{by}", container.name()));
     }
     if let Some(enough) = Budget::of(&shorter).required.filter(|_| !long.is_empty()) {
-        let each = long.iter().map(|(name, wait)| format!("the preStop hook of {name:?} to {wait} s"));
         let then = if enough <= pod.grace { String::new() } else { format!(", and {name}: {enough}") };
-        fixes.push(format!("or shorten {}{then}", each.collect::<Vec<_>>().join(" and ")));
+        fixes.push(format!("or shorten {}{then}", long.join(" and ")));
     }
+    fixes.extend(native);
     fixes.extend(request_fix(report));
     fixes
 }

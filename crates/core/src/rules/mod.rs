@@ -141,6 +141,8 @@ pub struct Facts<'j, 'a> {
     pub budget: &'j Budget,
     /// The smallest grace that is asked for: of a refused plan, that of the pod with its hooks.
     pub required: Option<u64>,
+    /// It is judged as it stands in a cluster that may have no Draingate.
+    pub as_written: bool,
     /// The plan, where one was made for this pod.
     pub plan: Option<&'j Plan>,
     /// What is wrong with settings.
@@ -174,8 +176,20 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         message: String,
         fixes: Vec<String>,
     ) -> Option<&mut Finding> {
+        self.say_at_most(Severity::Error, container, field, message, fixes)
+    }
+
+    /// The same, no heavier than this.
+    fn say_at_most(
+        &mut self,
+        most: Severity,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        fixes: Vec<String>,
+    ) -> Option<&mut Finding> {
         let severity = self.facts.settings.severity(self.code, self.code.default_severity());
-        self.push(severity, container, field, message, fixes)
+        self.push(severity.min(most), container, field, message, fixes)
     }
 
     /// Adds what was remarked under this code when the settings were read.
@@ -206,10 +220,14 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         }
         let prefix = self.facts.subject.kind.pod_pointer();
         let within = container.map_or("", |c| c.pointer.as_str());
+        // Of a container that is still to come, only what the pod says of it has a place.
+        let of_injector = container.filter(|c| c.is_absent()).and_then(|c| c.written_by.as_ref()?.annotation());
+        let of_injector = of_injector.map(|key| format!("/metadata/annotations/{}", keys::escape(key)));
+        let field = of_injector.as_deref().unwrap_or(field);
         self.findings.push(Finding {
             code: self.code,
             severity,
-            container: container.map(|c| c.name().to_owned()),
+            container: container.filter(|c| !c.is_absent()).map(|c| c.name().to_owned()),
             pointer: format!("{prefix}{within}{field}"),
             message,
             detail: Vec::new(),

@@ -20,7 +20,8 @@ pub(super) fn check(report: &mut Report) {
             "helper {name:?} waits a fixed {} s; as a native sidecar it would need no wait",
             helper.hook.unwrap_or_default()
         );
-        let fix = format!("move {name:?} to initContainers with restartPolicy: Always");
+        let native = helper.written_by.as_ref().and_then(|by| by.native_fix());
+        let fix = native.unwrap_or_else(|| format!("move {name:?} to initContainers with restartPolicy: Always"));
         report.say(Some(helper), "", message, vec![fix]);
     }
 }

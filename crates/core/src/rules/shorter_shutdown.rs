@@ -1,7 +1,5 @@
 //! The injected hook takes time that the author gave the app.
 
-use serde_json::json;
-
 use super::{Facts, Report, Rule};
 use crate::budget::Budget;
 use crate::finding::Severity;
@@ -38,12 +36,13 @@ pub(super) fn check(report: &mut Report) {
         );
         let field = report.facts.subject.kind.grace_field();
         let wanted = before.saturating_add(hook.seconds);
-        let fixes = vec![report.in_owner(&format!("spec.{field}: {wanted}"))];
-        let pointer = report.grace_field();
-        let edit = report.edit("", &pointer, json!(wanted));
-        if let Some(finding) = report.say(Some(app), "/lifecycle/preStop", message, fixes) {
-            finding.edit = edit;
-        }
+        // A longer grace alone would be given the hook on top again.
+        let fixes = vec![format!(
+            "in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}, and {}",
+            hook.seconds,
+            report.in_owner(&format!("spec.{field}: {wanted}"))
+        )];
+        report.say(Some(app), "/lifecycle/preStop", message, fixes);
     }
 }
 

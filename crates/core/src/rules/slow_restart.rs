@@ -25,8 +25,11 @@ pub(super) fn check(report: &mut Report) {
             if hook.min(bound) > PATIENT_RESTART_SECONDS {
                 let name = container.name();
                 let message = format!("the injected hook of {hook} s delays each restart of {name:?} by its {field}");
-                let fix =
-                    format!("in container {name:?}, {field}.terminationGracePeriodSeconds: {PATIENT_RESTART_SECONDS}");
+                // A native sidecar gets no hook.
+                let native = container.written_by.as_ref().and_then(|by| by.native_fix());
+                let fix = native.unwrap_or_else(|| {
+                    format!("in container {name:?}, {field}.terminationGracePeriodSeconds: {PATIENT_RESTART_SECONDS}")
+                });
                 report.say(Some(container), &format!("/{field}"), message, vec![fix]);
             }
         }

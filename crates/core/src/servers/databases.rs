@@ -1,10 +1,13 @@
 //! Databases, caches and stores.
 
+use super::files::{Config, Format};
 use super::row::{Bare, Mark, Place, Server, Work, server};
 
 use Bare::{Millis, Refused, Seconds};
 use Mark::{Image, ImageWord, Program, ProgramWord};
 use Place::{Assignment, Flag, GoFlag, Key, Variable};
+
+const REDIS: Config = Config { format: Format::Lines, names: &["*.conf"] };
 
 pub(super) const ROWS: &[Server] = &[
     server(
@@ -70,14 +73,14 @@ pub(super) const ROWS: &[Server] = &[
         &[Image("redis"), Image("redis-stack*"), Program("redis-server")],
         "redis/redis redis.conf, src/config.c@4f8cdc2a1ea5: shutdown-timeout",
     )
-    .finishes(&[Flag("--shutdown-timeout"), Key("shutdown-timeout")], Seconds, Some(10))
+    .finishes(&[Flag("--shutdown-timeout"), Key(&REDIS, "shutdown-timeout")], Seconds, Some(10))
     .work(Work::OneWriter),
     server(
         "Valkey",
         &[Image("valkey"), Image("valkey-bundle"), Program("valkey-server")],
         "valkey-io/valkey valkey.conf, src/config.c@55bbbe09a3b3: shutdown-timeout",
     )
-    .finishes(&[Flag("--shutdown-timeout"), Key("shutdown-timeout")], Seconds, Some(10))
+    .finishes(&[Flag("--shutdown-timeout"), Key(&REDIS, "shutdown-timeout")], Seconds, Some(10))
     .work(Work::OneWriter),
     server(
         "KeyDB, Dragonfly",

@@ -2,14 +2,16 @@
 //! SIGTERM, how long they let work finish, how work comes to them, and whether SIGTERM ends running requests.
 //!
 //! [`find`] looks a container up by its image, the program it runs, or a variable that only one server reads; the
-//! settings are read where they stand in the pod. The rows are in a file by kind, each with its source; `words` reads a
-//! command, `values` a setting. Every container of every pod comes through here, most are of no known server, and for
+//! settings are read where they stand in the pod, or in a file that a ConfigMap gives it. The rows are in a file by kind,
+//! each with its source; `words` reads a command, `values` a setting, `files` configuration files. Every container of every pod comes through here, most are of no known server, and for
 //! those nothing is allocated.
 
 mod apps;
 mod databases;
+mod files;
 mod inference;
 mod messages;
+mod mounted;
 mod observability;
 mod proxies;
 mod row;
@@ -22,11 +24,14 @@ mod workers;
 
 use std::sync::LazyLock;
 
+use crate::config_maps::File;
 use crate::hooks::Variable;
 
+pub use files::{Config, Format, InFile};
 pub use row::{Bare, Limit, Mark, Place, Server, Sigterm, Stop, Switch, Targets, Work};
 
 use values::Read;
+pub(crate) use values::{go_flag, seconds};
 use words::{Image, Words};
 
 /// The rows by kind, in the order in which the docs print them; of two that match, the first counts.
@@ -61,13 +66,13 @@ pub type EachName<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
 
 /// A server that was found in a container.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Found<'f> {
     /// Its row.
     pub server: &'static Server,
     /// A: how long it still takes new work after SIGTERM.
-    pub accept: Option<Setting>,
+    pub accept: Option<Setting<'f>>,
     /// T: how long it lets work finish.
-    pub finish: Option<Setting>,
+    pub finish: Option<Setting<'f>>,
     /// How work comes to it.
     pub work: Work,
     /// A flag or a word of its own says so.
@@ -78,20 +83,23 @@ pub struct Found {
 
 /// A time that a server has from a setting, or from itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
+pub struct Setting<'f> {
     /// In whole seconds, rounded up.
     pub seconds: u64,
     /// It stands in the pod; otherwise it is the server's default.
     pub stated: bool,
-    /// The flag, the variable or the key, as it is called; empty where there is none.
+    /// The flag, the variable or the key, as it is called, of a key with its ConfigMap; empty where there is none.
     pub words: String,
+    /// Where it stands, if that is a ConfigMap.
+    pub in_file: Option<InFile<'f>>,
 }
 
-/// Finds the server that a container runs, and reads what it says of itself.
-pub fn find(container: &Facts<'_>) -> Option<Found> {
+/// Finds the server that a container runs, and reads what it says of itself, also in the files that ConfigMaps give it.
+pub fn find<'f>(container: &Facts<'_>, files: &'f [File<'f>]) -> Option<Found<'f>> {
     let words = Words::of(container.command, container.args);
-    let (server, named) = by_name(&Image::of(container.image), &words).or_else(|| by_variable(container, words))?;
-    let places = values::Places { words, variable: container.variable };
+    let found = by_name(&Image::of(container.image), &words).or_else(|| by_variable(container, words));
+    let (server, named) = found.or_else(|| by_file(files).map(|server| (server, false)))?;
+    let places = values::Places { words, variable: container.variable, files };
     let (accept, _) = setting(server.accept, &places, true);
     let (finish, read) = setting(server.finish, &places, false);
     let sigterm = match (server.stop, &read) {
@@ -111,16 +119,27 @@ pub fn find(container: &Facts<'_>) -> Option<Found> {
     })
 }
 
-fn setting<'a>(limit: Option<Limit>, places: &values::Places<'a>, smallest: bool) -> (Option<Setting>, Read<'a>) {
+fn setting<'a, 'f>(
+    limit: Option<Limit>,
+    places: &values::Places<'a, 'f>,
+    smallest: bool,
+) -> (Option<Setting<'f>>, Read<'a, 'f>) {
     let Some(limit) = limit else { return (None, Read::Absent) };
     let read = places.read(&limit, smallest);
     let setting = match &read {
-        Read::Value { seconds, words } => Some(Setting { seconds: *seconds, stated: true, words: (*words).to_owned() }),
+        Read::Value { seconds: 0, .. } if limit.endless => None,
+        Read::Value { seconds, words, in_file } => Some(Setting {
+            seconds: *seconds,
+            stated: true,
+            words: in_file.map_or_else(|| (*words).to_owned(), |in_file| in_file.to_string()),
+            in_file: *in_file,
+        }),
         Read::Unreadable => None,
         Read::Absent => limit.default.map(|seconds| Setting {
             seconds,
             stated: false,
             words: limit.places.first().map(Place::name).unwrap_or_default().to_owned(),
+            in_file: None,
         }),
     };
     (setting, read)
@@ -168,6 +187,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
                     }
                 }
                 Mark::Property(name) => index.properties.push((name, row)),
+                Mark::Key(..) => {}
             }
         }
     }
@@ -198,7 +218,7 @@ fn by_name(image: &Image<'_>, words: &Words<'_>) -> Option<(&'static Server, boo
                 Mark::ImageWord(pattern, word) => (image.is(pattern) && words.has(word), true),
                 Mark::Program(pattern) => (runs(pattern), false),
                 Mark::ProgramWord(pattern, word) => (runs(pattern) && words.has(word), true),
-                Mark::Variable(_) | Mark::Property(_) => (false, false),
+                Mark::Variable(_) | Mark::Property(_) | Mark::Key(..) => (false, false),
             };
             is.then_some(named)
         })
@@ -209,6 +229,12 @@ fn by_name(image: &Image<'_>, words: &Words<'_>) -> Option<(&'static Server, boo
     };
     let found = [first(image.last), words.program.and_then(first)];
     found.into_iter().flatten().min_by_key(|(at, ..)| *at).map(|(_, row, named)| (row, named))
+}
+
+/// The row of which a file has a key.
+fn by_file(files: &[File]) -> Option<&'static Server> {
+    let has = |mark: &Mark| matches!(mark, Mark::Key(config, key) if files.iter().any(|file| config.is(file) && config.has(file, key)));
+    rows().filter(|_| !files.is_empty()).find(|row| row.marks.iter().any(has))
 }
 
 /// The row whose variable or property the container has.
@@ -225,7 +251,7 @@ fn by_variable<'a>(container: &Facts<'a>, words: Words<'a>) -> Option<(&'static 
         }
     });
     let found = first.map(|(_, row)| row).or_else(|| {
-        let places = values::Places { words, variable: container.variable };
+        let places = values::Places { words, variable: container.variable, files: &[] };
         let mut known = INDEX.properties.iter().filter(|_| java);
         known.find(|(name, _)| places.property(name).is_some()).map(|(_, row)| *row)
     });

@@ -1,10 +1,11 @@
 //! Metrics, logs and traces: who collects them, who keeps them.
 
+use super::files::{Config, Format};
 use super::row::{Bare, Mark, Place, Server, Targets, Work, server};
 
 use Bare::Refused;
 use Mark::{Image, ImageWord, Program, ProgramWord};
-use Place::{Flag, GoFlag};
+use Place::{Flag, GoFlag, Key};
 use Work::{Fetched, Peer, Sent};
 
 const LOKI: Targets = Targets {
@@ -69,8 +70,10 @@ const TEMPO: Targets = Targets {
     ],
 };
 
-const DELAY: &[Place] = &[GoFlag("-shutdown-delay")];
-const GRACEFUL: &[Place] = &[GoFlag("-server.graceful-shutdown-timeout")];
+const GRAFANA: Config = Config { format: Format::Tree, names: &["*.yaml", "*.yml"] };
+const DELAY: &[Place] = &[GoFlag("-shutdown-delay"), Key(&GRAFANA, "shutdown_delay")];
+const GRACEFUL: &[Place] =
+    &[GoFlag("-server.graceful-shutdown-timeout"), Key(&GRAFANA, "server.graceful_shutdown_timeout")];
 const HTTP_GRACE: &[Place] = &[Flag("--http-grace-period"), Flag("--grpc-grace-period")];
 const THANOS: &str =
     "thanos-io/thanos pkg/extkingpin/flags.go, pkg/server/http/http.go@e103a81bd594: --http-grace-period";

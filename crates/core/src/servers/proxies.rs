@@ -1,10 +1,21 @@
 //! Proxies, gateways, and what stands in front of others.
 
+use super::files::{Config, Format};
 use super::row::{Bare, Mark, Place, Server, Stop, Work, server};
 
 use Bare::{Millis, Refused, Seconds};
 use Mark::{Image, Program, ProgramWord};
-use Place::{EntryPoint, Flag, GoFlag, Key, Variable};
+use Place::{EntryPoint, Flag, GoFlag, Key, MapKey, Variable};
+
+const TRAEFIK: Config = Config { format: Format::Tree, names: &["traefik.toml", "traefik.yaml", "traefik.yml"] };
+const NGINX: Config = Config { format: Format::Nginx, names: &["*.conf"] };
+const APISIX: Config = Config { format: Format::Tree, names: &["config.yaml"] };
+const HAPROXY: Config = Config { format: Format::Haproxy, names: &["*.cfg"] };
+pub(super) const HTTPD: Config = Config { format: Format::Lines, names: &["*.conf"] };
+const CADDY: Config = Config { format: Format::Caddy, names: &["Caddyfile"] };
+const APOLLO: Config = Config { format: Format::Tree, names: &["*.yaml", "*.yml"] };
+const COREDNS: Config = Config { format: Format::Caddy, names: &["Corefile"] };
+const REGISTRY: Config = Config { format: Format::Tree, names: &["config.yml", "config.yaml"] };
 
 pub(super) const ROWS: &[Server] = &[
     server(
@@ -13,8 +24,8 @@ pub(super) const ROWS: &[Server] = &[
         "traefik/traefik docs/content/reference/install-configuration/entrypoints.md, \
          pkg/config/static/static_config.go@fd5a576df2e8: transport.lifeCycle.requestAcceptGraceTimeout, graceTimeOut",
     )
-    .accepts(&[EntryPoint("requestAcceptGraceTimeout")], Seconds, None)
-    .finishes(&[EntryPoint("graceTimeOut")], Seconds, Some(10)),
+    .accepts(&[EntryPoint(&TRAEFIK, "requestAcceptGraceTimeout")], Seconds, None)
+    .finishes(&[EntryPoint(&TRAEFIK, "graceTimeOut")], Seconds, Some(10)),
     server(
         "nginx, Bitnami's image",
         &[Image("bitnami/nginx"), Image("bitnamilegacy/nginx")],
@@ -29,27 +40,27 @@ pub(super) const ROWS: &[Server] = &[
          --shutdown-grace-period, worker-shutdown-timeout",
     )
     .accepts(&[Flag("--shutdown-grace-period")], Seconds, None)
-    .finishes(&[Key("worker-shutdown-timeout")], Seconds, Some(240)),
+    .bounded(&[MapKey("--configmap", "worker-shutdown-timeout")], Seconds, Some(240)),
     server(
         "NGINX Ingress Controller",
         &[Image("nginx/nginx-ingress"), Image("nginx-ic/nginx-plus-ingress"), Program("nginx-ingress")],
         "nginxinc/kubernetes-ingress internal/configs/configmaps.go, cmd/nginx-ingress/main.go@b7e6252d5c92: \
          worker-shutdown-timeout",
     )
-    .finishes(&[Key("worker-shutdown-timeout")], Seconds, None),
+    .bounded(&[MapKey("-nginx-configmaps", "worker-shutdown-timeout")], Seconds, None),
     server(
         "nginx, official image",
         &[Image("nginx"), Image("nginx-unprivileged")],
         "nginxinc/docker-nginx stable/debian/Dockerfile@b430becb8f0f: STOPSIGNAL SIGQUIT; nginx/nginx.org \
          xml/en/docs/ngx_core_module.xml@3924a7f8334b: worker_shutdown_timeout",
     )
-    .finishes(&[Key("worker_shutdown_timeout")], Seconds, None),
+    .bounded(&[Key(&NGINX, "worker_shutdown_timeout")], Seconds, None),
     server(
         "OpenResty",
         &[Image("openresty/openresty")],
         "openresty/docker-openresty alpine/Dockerfile@db093957caab: STOPSIGNAL SIGQUIT",
     )
-    .finishes(&[Key("worker_shutdown_timeout")], Seconds, None),
+    .bounded(&[Key(&NGINX, "worker_shutdown_timeout")], Seconds, None),
     server(
         "Kong",
         &[Image("library/kong"), Image("kong/kong"), Image("kong-gateway")],
@@ -57,7 +68,7 @@ pub(super) const ROWS: &[Server] = &[
          kong.conf.default@22246ef28c16: \
          nginx_main_worker_shutdown_timeout",
     )
-    .finishes(&[Variable("KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT")], Seconds, None),
+    .bounded(&[Variable("KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT")], Seconds, None),
     server(
         "APISIX",
         &[Image("apache/apisix")],
@@ -65,7 +76,7 @@ pub(super) const ROWS: &[Server] = &[
          apisix/cli/config.lua@f519a0f04ccf: \
          worker_shutdown_timeout",
     )
-    .finishes(&[Key("worker_shutdown_timeout")], Seconds, Some(240)),
+    .bounded(&[Key(&APISIX, "nginx_config.worker_shutdown_timeout")], Seconds, Some(240)),
     server(
         "nginx in other images",
         &[Program("nginx"), Program("openresty")],
@@ -85,8 +96,8 @@ pub(super) const ROWS: &[Server] = &[
         "docker-library/haproxy 3.2/Dockerfile@ec437dd2a365: STOPSIGNAL SIGUSR1; haproxy/haproxy \
          doc/configuration.txt@50872daa6a85: grace, hard-stop-after",
     )
-    .accepts(&[Key("grace")], Millis, None)
-    .finishes(&[Key("hard-stop-after")], Millis, None),
+    .accepts(&[Key(&HAPROXY, "grace")], Millis, None)
+    .bounded(&[Key(&HAPROXY, "hard-stop-after")], Millis, None),
     server(
         "HAProxy in other images",
         &[Program("haproxy")],
@@ -99,7 +110,7 @@ pub(super) const ROWS: &[Server] = &[
         "docker-library/httpd 2.4/Dockerfile@9b63b37c9be3: STOPSIGNAL SIGWINCH; apache/httpd \
          docs/manual/mod/mpm_common.xml@0cb680442eca: GracefulShutdownTimeout",
     )
-    .finishes(&[Key("GracefulShutdownTimeout")], Seconds, None),
+    .bounded(&[Key(&HTTPD, "GracefulShutdownTimeout")], Seconds, None),
     server(
         "Apache httpd in other images",
         &[Program("httpd"), Program("apachectl"), Program("apache2ctl"), Program("apache2")],
@@ -118,8 +129,8 @@ pub(super) const ROWS: &[Server] = &[
         &[Image("caddy"), Program("caddy")],
         "caddyserver/caddy modules/caddyhttp/app.go@0cf03d32f7d9: shutdown_delay, grace_period",
     )
-    .accepts(&[Key("shutdown_delay")], Refused, None)
-    .finishes(&[Key("grace_period")], Refused, None),
+    .accepts(&[Key(&CADDY, "shutdown_delay")], Refused, None)
+    .bounded(&[Key(&CADDY, "grace_period")], Refused, None),
     server(
         "Skipper",
         &[Image("skipper"), Program("skipper")],
@@ -161,7 +172,7 @@ pub(super) const ROWS: &[Server] = &[
         &[Image("apollographql/router"), Image("apollo-router")],
         "apollographql/router apollo-router/src/configuration/mod.rs@27d8f600c5f2: connection_shutdown_timeout",
     )
-    .finishes(&[Key("connection_shutdown_timeout")], Refused, Some(60)),
+    .finishes(&[Key(&APOLLO, "supergraph.connection_shutdown_timeout")], Refused, Some(60)),
     server(
         "kube-apiserver",
         &[Image("kube-apiserver"), Program("kube-apiserver")],
@@ -173,7 +184,7 @@ pub(super) const ROWS: &[Server] = &[
         &[Image("coredns"), Program("coredns")],
         "coredns/coredns plugin/health/README.md, core/dnsserver/server.go@4b26cced3271: lameduck",
     )
-    .accepts(&[Key("lameduck")], Refused, None)
+    .accepts(&[Key(&COREDNS, "health.lameduck")], Refused, None)
     .always(5),
     server(
         "Distribution registry",
@@ -181,6 +192,6 @@ pub(super) const ROWS: &[Server] = &[
         "distribution/distribution registry/registry.go, docs/content/about/configuration.md@0d6b721dc3ce: \
          draintimeout",
     )
-    .finishes(&[Variable("REGISTRY_HTTP_DRAINTIMEOUT"), Key("draintimeout")], Refused, None)
+    .finishes(&[Variable("REGISTRY_HTTP_DRAINTIMEOUT"), Key(&REGISTRY, "http.draintimeout")], Refused, None)
     .stop(Stop::DrainsIfSet),
 ];

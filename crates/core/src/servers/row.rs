@@ -1,5 +1,6 @@
 //! What a row of the table says, and how it is written.
 
+use super::files::Config;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ pub enum Mark {
     Variable(&'static str),
     /// A system property of a Java virtual machine.
     Property(&'static str),
+    /// A key, or a block of keys, in a configuration file.
+    Key(&'static Config, &'static str),
 }
 
 /// A time that a server takes from its settings.
@@ -53,6 +56,8 @@ pub struct Limit {
     pub bare: Bare,
     /// The seconds of the server itself. Without: no time for A, no limit for T, or it depends on the version.
     pub default: Option<u64>,
+    /// 0 is no limit.
+    pub endless: bool,
 }
 
 /// Where a setting stands.
@@ -70,10 +75,13 @@ pub enum Place {
     Property(&'static str),
     /// `x=V`, a word of its own.
     Assignment(&'static str),
-    /// A setting of Traefik's entry points: the smallest of several for A, the largest for T.
-    EntryPoint(&'static str),
-    /// A key of a configuration file, which is not read here.
-    Key(&'static str),
+    /// A setting of Traefik's entry points: the smallest of several for A, the largest for T. Where there is a
+    /// configuration file, it stands there alone.
+    EntryPoint(&'static Config, &'static str),
+    /// A key of a configuration file, where a ConfigMap has that.
+    Key(&'static Config, &'static str),
+    /// A key of the ConfigMap that a flag of Go's names.
+    MapKey(&'static str, &'static str),
 }
 
 /// What a bare number is.
@@ -183,11 +191,16 @@ pub(super) const fn server(name: &'static str, marks: &'static [Mark], source: &
 
 impl Server {
     pub(super) const fn accepts(self, places: &'static [Place], bare: Bare, default: Option<u64>) -> Server {
-        Server { accept: Some(Limit { places, bare, default }), ..self }
+        Server { accept: Some(Limit { places, bare, default, endless: false }), ..self }
     }
 
     pub(super) const fn finishes(self, places: &'static [Place], bare: Bare, default: Option<u64>) -> Server {
-        Server { finish: Some(Limit { places, bare, default }), ..self }
+        Server { finish: Some(Limit { places, bare, default, endless: false }), ..self }
+    }
+
+    /// A finish limit of which 0 is none.
+    pub(super) const fn bounded(self, places: &'static [Place], bare: Bare, default: Option<u64>) -> Server {
+        Server { finish: Some(Limit { places, bare, default, endless: true }), ..self }
     }
 
     /// A finish limit that nothing changes.

@@ -1,7 +1,11 @@
 //! Settings of servers: where they stand, and the times that they say.
 
+use std::borrow::Cow;
+
+use crate::config_maps::File;
 use crate::hooks::{Variable, duration};
 
+use super::files::InFile;
 use super::row::{Bare, Limit, Place, Sigterm, Switch};
 use super::words::Words;
 
@@ -21,28 +25,36 @@ const MOST_ENTRY_POINTS: usize = 16;
 
 /// What was read of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Read<'a> {
+pub(super) enum Read<'a, 'f> {
     Absent,
     /// It is set to what cannot be read.
     Unreadable,
     Value {
         seconds: u64,
         words: &'a str,
+        in_file: Option<InFile<'f>>,
     },
 }
 
 /// Where settings of a container stand.
 #[derive(Clone, Copy)]
-pub(super) struct Places<'a> {
+pub(super) struct Places<'a, 'f> {
     pub words: Words<'a>,
     pub variable: &'a dyn Fn(&str) -> Variable<'a>,
+    pub files: &'f [File<'f>],
 }
 
-impl<'a> Places<'a> {
+impl<'a, 'f> Places<'a, 'f> {
     /// The first place that has the setting; of several entry points the smallest or the largest time.
-    pub(super) fn read(&self, limit: &Limit, smallest: bool) -> Read<'a> {
+    pub(super) fn read(&self, limit: &Limit, smallest: bool) -> Read<'a, 'f> {
         let found = limit.places.iter().find_map(|place| match place {
-            Place::EntryPoint(key) => self.entry_points(key, smallest),
+            Place::EntryPoint(config, key) => {
+                self.entry_points_in_file(place, config, key, smallest).or_else(|| self.entry_points(key, smallest))
+            }
+            Place::Key(..) | Place::MapKey(..) => {
+                let (value, file) = self.in_file(place)?;
+                Some(Read::in_file(&value, limit.bare, file, place))
+            }
             _ => self.value(place).map(|value| self.time(value, limit.bare, place.name())),
         });
         found.unwrap_or(Read::Absent)
@@ -50,12 +62,14 @@ impl<'a> Places<'a> {
 
     /// What a switch says.
     pub(super) fn switch(&self, switch: &Switch) -> Sigterm {
-        match switch.places.iter().find_map(|place| self.value(place)) {
+        let value = switch.places.iter().find_map(|place| match place {
+            Place::Key(..) => self.in_file(place).map(|(value, _)| Some(Cow::Owned(value))),
+            _ => self.value(place).map(|value| self.literal(value).map(Cow::Borrowed)),
+        });
+        match value {
             None => switch.unset,
-            Some(value) => match self.literal(value) {
-                Some(value) if switch.cuts.iter().any(|cuts| cuts.eq_ignore_ascii_case(value)) => Sigterm::Cuts,
-                _ => Sigterm::Drains,
-            },
+            Some(Some(value)) if switch.cuts.iter().any(|cuts| cuts.eq_ignore_ascii_case(&value)) => Sigterm::Cuts,
+            Some(_) => Sigterm::Drains,
         }
     }
 
@@ -88,12 +102,12 @@ impl<'a> Places<'a> {
                 let value = |word: &'a str| word.strip_prefix(name)?.strip_prefix('=');
                 self.words.iter().find_map(value).map(Variable::Literal)
             }
-            Place::EntryPoint(_) | Place::Key(_) => None,
+            Place::EntryPoint(..) | Place::Key(..) | Place::MapKey(..) => None,
         }
     }
 
     /// A value as it is written; of a variable that Kubernetes puts in its place, that one's.
-    fn literal(&self, value: Variable<'a>) -> Option<&'a str> {
+    pub(super) fn literal(&self, value: Variable<'a>) -> Option<&'a str> {
         let Variable::Literal(value) = value else { return None };
         match value.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')')) {
             None => Some(value),
@@ -104,14 +118,14 @@ impl<'a> Places<'a> {
         }
     }
 
-    fn time(&self, value: Variable<'a>, bare: Bare, words: &'a str) -> Read<'a> {
+    fn time(&self, value: Variable<'a>, bare: Bare, words: &'a str) -> Read<'a, 'f> {
         match self.literal(value).and_then(|value| seconds(value, bare)) {
-            Some(seconds) => Read::Value { seconds, words },
+            Some(seconds) => Read::Value { seconds, words, in_file: None },
             None => Read::Unreadable,
         }
     }
 
-    fn entry_points(&self, key: &str, smallest: bool) -> Option<Read<'a>> {
+    fn entry_points(&self, key: &str, smallest: bool) -> Option<Read<'a, 'f>> {
         let of = |word: &'a str| {
             let (flag, value) = word.split_once('=')?;
             let rest = strip_prefix(flag.trim_start_matches('-'), "entrypoints.")?;
@@ -120,14 +134,14 @@ impl<'a> Places<'a> {
         };
         let setting =
             |rest: &str| strip_prefix(rest, "transport.lifecycle.").is_some_and(|k| k.eq_ignore_ascii_case(key));
-        let mut found: Option<Read<'a>> = None;
-        let mut take = |read: Read<'a>| {
+        let mut found: Option<Read<'a, 'f>> = None;
+        let mut take = |read: Read<'a, 'f>| {
             found = Some(match (found.take(), read) {
                 (None, read) => read,
-                (Some(Read::Value { seconds: old, words }), Read::Value { seconds, .. })
+                (Some(Read::Value { seconds: old, words, .. }), Read::Value { seconds, .. })
                     if (old <= seconds) == smallest =>
                 {
-                    Read::Value { seconds: old, words }
+                    Read::Value { seconds: old, words, in_file: None }
                 }
                 (Some(Read::Value { .. }), read @ Read::Value { .. }) => read,
                 _ => Read::Unreadable,
@@ -167,8 +181,9 @@ impl Place {
             | Place::Variable(name)
             | Place::Property(name)
             | Place::Assignment(name)
-            | Place::EntryPoint(name)
-            | Place::Key(name) => name,
+            | Place::EntryPoint(_, name)
+            | Place::Key(_, name)
+            | Place::MapKey(_, name) => name,
         }
     }
 }
@@ -187,19 +202,19 @@ fn flag<'a>(mut words: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a 
 }
 
 /// The value of a flag of Go's, of which one dash is as good as two.
-pub(super) fn go_flag<'a>(words: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
+pub(crate) fn go_flag<'a>(words: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
     let one_dash = |word: &'a str| if word.starts_with("--") { word.get(1..).unwrap_or(word) } else { word };
     flag(words.map(one_dash), name)
 }
 
 /// What follows a beginning, in capitals or not.
-fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+pub(super) fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let begins = text.get(..prefix.len())?;
     begins.eq_ignore_ascii_case(prefix).then(|| text.get(prefix.len()..))?
 }
 
 /// A time in whole seconds, rounded up: a bare number, `1m30s`, `500ms`, `PT1M30S`.
-pub(super) fn seconds(text: &str, bare: Bare) -> Option<u64> {
+pub(crate) fn seconds(text: &str, bare: Bare) -> Option<u64> {
     const SECOND: u128 = 1_000_000_000;
     let mut text = text.trim().trim_matches(['"', '\'']);
     let whole = |nanoseconds: u64| (nanoseconds < u64::MAX).then(|| nanoseconds.div_ceil(SECOND as u64));

@@ -1,13 +1,23 @@
 //! Web servers and the frameworks that bring one.
 
+use super::files::{Config, Format};
+use super::proxies::HTTPD;
 use super::row::{Bare, Mark, Place, Server, Sigterm, Stop, Switch, server};
 
 use Bare::{Millis, Refused, Seconds};
 use Mark::{Image, Program, ProgramWord};
 use Place::{Assignment, Flag, FlagIn, Key, Property, Variable};
 
+const GUNICORN: Config = Config { format: Format::Program, names: &["gunicorn.conf.py"] };
+const HYPERCORN: Config = Config { format: Format::Program, names: &["hypercorn.toml"] };
+const PUMA: Config = Config { format: Format::Program, names: &["puma.rb"] };
+const PM2: Config = Config { format: Format::Program, names: &["ecosystem.config.*", "process.*"] };
+const APPLICATION: &[&str] = &["application.properties", "application.yaml", "application.yml"];
+const SPRING_FILE: Config = Config { format: Format::Spring, names: APPLICATION };
+const JAVA_FILE: Config = Config { format: Format::Tree, names: APPLICATION };
+
 const SPRING: Switch = Switch {
-    places: &[Property("server.shutdown"), Variable("SERVER_SHUTDOWN")],
+    places: &[Property("server.shutdown"), Variable("SERVER_SHUTDOWN"), Key(&SPRING_FILE, "server.shutdown")],
     cuts: &["immediate"],
     unset: Sigterm::Drains,
 };
@@ -16,6 +26,7 @@ const MICRONAUT: Switch = Switch {
     places: &[
         Property("micronaut.lifecycle.graceful-shutdown.enabled"),
         Variable("MICRONAUT_LIFECYCLE_GRACEFUL_SHUTDOWN_ENABLED"),
+        Key(&JAVA_FILE, "micronaut.lifecycle.graceful-shutdown.enabled"),
     ],
     cuts: &["false"],
     unset: Sigterm::Cuts,
@@ -28,7 +39,11 @@ pub(super) const ROWS: &[Server] = &[
         "benoitc/gunicorn gunicorn/config.py@65ac1a3a4c0a: --graceful-timeout",
     )
     .finishes(
-        &[Flag("--graceful-timeout"), FlagIn("GUNICORN_CMD_ARGS", "--graceful-timeout"), Key("graceful_timeout")],
+        &[
+            Flag("--graceful-timeout"),
+            FlagIn("GUNICORN_CMD_ARGS", "--graceful-timeout"),
+            Key(&GUNICORN, "graceful_timeout"),
+        ],
         Seconds,
         Some(30),
     ),
@@ -43,7 +58,7 @@ pub(super) const ROWS: &[Server] = &[
         &[Program("hypercorn")],
         "pgjones/hypercorn src/hypercorn/config.py, src/hypercorn/__main__.py@0e2311f1ad2a: --graceful-timeout",
     )
-    .finishes(&[Flag("--graceful-timeout"), Key("graceful_timeout")], Seconds, Some(3)),
+    .finishes(&[Flag("--graceful-timeout"), Key(&HYPERCORN, "graceful_timeout")], Seconds, Some(3)),
     server(
         "granian",
         &[Program("granian"), Mark::Variable("GRANIAN_WORKERS_KILL_TIMEOUT")],
@@ -67,7 +82,7 @@ pub(super) const ROWS: &[Server] = &[
         &[Program("puma"), ProgramWord("rails", "server"), ProgramWord("rails", "s")],
         "puma/puma lib/puma/dsl.rb, docs/signals.md@ff2e2126ee2f: force_shutdown_after",
     )
-    .finishes(&[Key("force_shutdown_after")], Seconds, None),
+    .finishes(&[Key(&PUMA, "force_shutdown_after")], Seconds, None),
     server(
         "unicorn",
         &[Program("unicorn"), Program("unicorn_rails")],
@@ -86,6 +101,8 @@ pub(super) const ROWS: &[Server] = &[
             Mark::Property("server.shutdown"),
             Mark::Property("spring.lifecycle.timeout-per-shutdown-phase"),
             Mark::Property("spring.profiles.active"),
+            Mark::Key(&SPRING_FILE, "spring"),
+            Mark::Key(&SPRING_FILE, "server.shutdown"),
         ],
         "spring-projects/spring-boot core/spring-boot-autoconfigure, LifecycleProperties.java@c329ffa25dc1: \
          spring.lifecycle.timeout-per-shutdown-phase; docs.spring.io/spring-boot/reference/web/graceful-shutdown.html: \
@@ -96,6 +113,7 @@ pub(super) const ROWS: &[Server] = &[
             Property("spring.lifecycle.timeout-per-shutdown-phase"),
             Variable("SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"),
             Variable("SPRING_LIFECYCLE_TIMEOUTPERSHUTDOWNPHASE"),
+            Key(&SPRING_FILE, "spring.lifecycle.timeout-per-shutdown-phase"),
         ],
         Millis,
         Some(30),
@@ -108,17 +126,27 @@ pub(super) const ROWS: &[Server] = &[
             Program("io.quarkus.bootstrap.runner.QuarkusEntryPoint"),
             Mark::Variable("QUARKUS_SHUTDOWN_TIMEOUT"),
             Mark::Property("quarkus.shutdown.timeout"),
+            Mark::Key(&JAVA_FILE, "quarkus.shutdown.timeout"),
         ],
         "quarkusio/quarkus core/runtime/src/main/java/io/quarkus/runtime/shutdown/ShutdownConfig.java@5459cd4: \
          quarkus.shutdown.timeout",
     )
-    .finishes(&[Property("quarkus.shutdown.timeout"), Variable("QUARKUS_SHUTDOWN_TIMEOUT")], Seconds, None)
+    .finishes(
+        &[
+            Property("quarkus.shutdown.timeout"),
+            Variable("QUARKUS_SHUTDOWN_TIMEOUT"),
+            Key(&JAVA_FILE, "quarkus.shutdown.timeout"),
+        ],
+        Seconds,
+        None,
+    )
     .stop(Stop::DrainsIfSet),
     server(
         "Micronaut",
         &[
             Mark::Variable("MICRONAUT_LIFECYCLE_GRACEFUL_SHUTDOWN_ENABLED"),
             Mark::Property("micronaut.lifecycle.graceful-shutdown.enabled"),
+            Mark::Key(&JAVA_FILE, "micronaut.lifecycle.graceful-shutdown"),
         ],
         "micronaut-projects/micronaut-core \
          context/src/main/java/io/micronaut/runtime/graceful/GracefulShutdownConfiguration.java@03a7b4c: \
@@ -128,6 +156,7 @@ pub(super) const ROWS: &[Server] = &[
         &[
             Property("micronaut.lifecycle.graceful-shutdown.grace-period"),
             Variable("MICRONAUT_LIFECYCLE_GRACEFUL_SHUTDOWN_GRACE_PERIOD"),
+            Key(&JAVA_FILE, "micronaut.lifecycle.graceful-shutdown.grace-period"),
         ],
         Refused,
         Some(15),
@@ -184,7 +213,7 @@ pub(super) const ROWS: &[Server] = &[
         &[Program("pm2-runtime"), Program("pm2"), Mark::Variable("PM2_KILL_TIMEOUT")],
         "Unitech/pm2 constants.js, lib/God/Methods.js@31adee8048db: PM2_KILL_TIMEOUT, kill_timeout",
     )
-    .finishes(&[Flag("--kill-timeout"), Variable("PM2_KILL_TIMEOUT"), Key("kill_timeout")], Millis, Some(2)),
+    .finishes(&[Flag("--kill-timeout"), Variable("PM2_KILL_TIMEOUT"), Key(&PM2, "kill_timeout")], Millis, Some(2)),
     server(
         "PHP-FPM",
         &[
@@ -203,5 +232,5 @@ pub(super) const ROWS: &[Server] = &[
         &[Image("php:apache"), Image("library/wordpress"), Image("library/nextcloud"), Program("apache2-foreground")],
         "docker-library/php 8.3/bookworm/apache/Dockerfile@445bf414f1d5: STOPSIGNAL SIGWINCH",
     )
-    .finishes(&[Key("GracefulShutdownTimeout")], Seconds, None),
+    .bounded(&[Key(&HTTPD, "GracefulShutdownTimeout")], Seconds, None),
 ];

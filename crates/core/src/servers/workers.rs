@@ -1,10 +1,14 @@
 //! Workers: what fetches its work from a queue, a broker or a database.
 
+use super::files::{Config, Format};
 use super::row::{Bare, Mark, Place, Server, Sigterm, Stop, Switch, Work, server};
 
 use Bare::{Millis, Seconds};
 use Mark::{ImageWord, Program, ProgramWord};
 use Place::{Flag, Key, Variable};
+
+const SIDEKIQ: Config = Config { format: Format::Tree, names: &["sidekiq.yml"] };
+const KESTRA: Config = Config { format: Format::Tree, names: &["*.yml", "*.yaml"] };
 
 const CELERY: Switch =
     Switch { places: &[Variable("REMAP_SIGTERM")], cuts: &["SIGQUIT", "QUIT"], unset: Sigterm::Drains };
@@ -21,7 +25,7 @@ pub(super) const ROWS: &[Server] = &[
         &[Program("sidekiq"), Program("sidekiqswarm")],
         "sidekiq/sidekiq lib/sidekiq/cli.rb, lib/sidekiq/config.rb@1bb4aa06e5aa: -t, --timeout",
     )
-    .finishes(&[Flag("-t"), Flag("--timeout"), Key("timeout")], Seconds, Some(25))
+    .finishes(&[Flag("-t"), Flag("--timeout"), Key(&SIDEKIQ, ":timeout")], Seconds, Some(25))
     .work(Work::Fetched),
     server(
         "Airflow, Celery worker",
@@ -116,7 +120,7 @@ pub(super) const ROWS: &[Server] = &[
         &[ImageWord("kestra", "worker"), ProgramWord("kestra", "worker")],
         "kestra-io/kestra cli/src/main/resources/application.yml@58c1ca2d0589: terminationGracePeriod",
     )
-    .finishes(&[Key("terminationGracePeriod")], Seconds, Some(300))
+    .finishes(&[Key(&KESTRA, "kestra.server.terminationGracePeriod")], Seconds, Some(300))
     .work(Work::Fetched),
     server(
         "Jenkins agent",

@@ -160,11 +160,11 @@ impl<'a> Settings<'a> {
         self.helper(container).map(|entry| entry.role)
     }
 
-    /// S of a helper, an auxiliary or a native sidecar, in seconds.
-    pub fn stop_seconds(&self, container: &Container) -> u64 {
+    /// S of a helper, an auxiliary or a native sidecar, in seconds; `told` is what the pod tells the container's injector.
+    pub fn stop_seconds(&self, container: &Container, told: Option<u64>) -> u64 {
         match self.helper(container) {
-            Some(entry) => entry.stop_seconds,
-            None => known(container).map(|known| known.stop_seconds),
+            Some(entry) => entry.stop_seconds.or(told),
+            None => told.or_else(|| known(container).map(|known| known.stop_seconds)),
         }
         .unwrap_or(helpers::DEFAULT_STOP_SECONDS)
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::nodes::TakenAway;
 use crate::policy::Profile;
+use crate::servers::InFile;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Source<'a> {
     Hook,
     /// What the container's server is told, by the server's name.
     Server(&'static str),
+    /// The same, in a ConfigMap.
+    ConfigMap(InFile<'a>),
 }
 
 impl fmt::Display for Source<'_> {
@@ -36,12 +39,18 @@ impl fmt::Display for Source<'_> {
             }
             Source::Annotation(key) => write!(f, "annotation {key}"),
             Source::Server(name) => write!(f, "{name}'s own limit"),
+            Source::ConfigMap(in_file) => in_file.fmt(f),
             Source::Hook => f.write_str("what its own preStop hook gives it"),
         }
     }
 }
 
 impl Source<'_> {
+    /// Whether it is a setting of the container's server.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Source::Server(_) | Source::ConfigMap(_))
+    }
+
     /// Later layers have larger numbers.
     pub(super) fn layer(&self) -> u8 {
         match self {

@@ -75,9 +75,10 @@ fn patch_of(judgement: &Judgement) -> Vec<Value> {
 fn check(case: &Case) -> Vec<String> {
     let mut report = Report(Vec::new());
     let json = case.json();
-    let subject = Subject::parse(case.kind, &json).unwrap();
+    let plain = Subject::parse(case.kind, &json).unwrap();
     let parsed = Subject::of_value(case.kind, &case.subject).unwrap();
-    report.compare("the subject, as it was parsed", &format!("{subject:?}"), &format!("{parsed:?}"));
+    report.compare("the subject, as it was parsed", &format!("{plain:?}"), &format!("{parsed:?}"));
+    let subject = case.read(&json, &case.subject);
     let context = case.world.context(&case.namespace);
     let wanted = &case.expected;
 
@@ -119,7 +120,7 @@ fn again(case: &Case, judgement: &Judgement, report: &mut Report) {
         return;
     }
     let json = patched.to_string();
-    let subject = Subject::parse(case.kind, &json).unwrap();
+    let subject = case.read(&json, &patched);
     let context = case.world.context(&case.namespace);
     let second = judge(&subject, &context, View::AsAdmitted);
     report.compare_lists("patch of the patched object", &[], &operations(&patch_of(&second)));
@@ -208,7 +209,7 @@ fn every_case_is_told_in_the_same_words() {
     let mut text = String::new();
     for case in case::all() {
         let json = case.json();
-        let subject = Subject::parse(case.kind, &json).unwrap();
+        let subject = case.read(&json, &case.subject);
         let context = case.world.context(&case.namespace);
         writeln!(text, "{} ({} {:?})", case.name, subject.kind_name, subject.name).unwrap();
         let mut before = String::new();

@@ -60,7 +60,7 @@ fn reading_of_model(pod: &RandomPod) -> Reading {
     let [e, d, r, m] = pod.times();
     let containers = pod.stopping().map(|(c, role)| {
         let end = if role == Role::App { pod.request_seconds(c) } else { pod.stop_seconds(c) };
-        (c.name.clone(), role, pod.hook_seconds(c), pod.stops_at(c), end)
+        (c.name.clone(), role, pod.hook_seconds(c), pod.stops_at(c, role), end)
     });
     ([e, d, r, m, pod.hold()], containers.collect())
 }

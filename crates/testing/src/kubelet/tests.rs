@@ -206,6 +206,20 @@ fn helpers_stay_for_the_slowest_app() {
 }
 
 #[test]
+fn helper_that_serves_on_leaves_later() {
+    let serving = |serves_on| pod(60, 10, &[app(10, 15)], &[Helper { serves_on, ..helper(4, 2) }], &[]);
+    // Told at 4, needed until 25: 21 s more are enough. With 18 it leaves at 22, and is gone at 24.
+    let end = stop(&serving(21));
+    assert_eq!((end.helpers, end.early, end.orphaned), (vec![exited(4, 27)], vec![], vec![]));
+    assert_eq!(play(&serving(21), Early::Leaves).helpers, [exited(4, 27)]);
+    let end = stop(&serving(18));
+    assert_eq!((end.early, end.orphaned), (vec![Who::Helper(0)], vec![0]));
+    assert_eq!(play(&serving(18), Early::Leaves).helpers, [exited(4, 24)]);
+    // It takes no longer than somebody needs it.
+    assert_eq!((smallest_grace(&serving(0)), smallest_grace(&serving(50))), (27, 27));
+}
+
+#[test]
 fn sidecars_stop_one_by_one_the_last_first() {
     let sidecars = [helper(0, 4), helper(20, 3), helper(0, 2)];
     let ample = pod(60, 0, &[app(0, 5)], &[], &sidecars);
@@ -253,12 +267,13 @@ fn jumping_is_ticking_and_more_grace_never_cuts_more() {
             let count = below(most);
             let one = |_| {
                 let stops_at = Some(below(20)).filter(|at| *at < 12);
-                Helper { stops_at, outlasts_hook: below(4) == 0, ..helper(below(12), below(5)) }
+                let (outlasts_hook, serves_on) = (below(4) == 0, below(3) * below(9));
+                Helper { stops_at, outlasts_hook, serves_on, ..helper(below(12), below(5)) }
             };
             (0..count).map(one).collect()
         };
         let mut apps = vec![app(3, 8)];
-        apps.extend(some(3).into_iter().map(|Helper { hook, stops_at, outlasts_hook, stop }| App {
+        apps.extend(some(3).into_iter().map(|Helper { hook, stops_at, outlasts_hook, stop, .. }| App {
             stops_at,
             outlasts_hook,
             ..app(hook, stop)

@@ -396,9 +396,16 @@ impl RandomPod {
         }
     }
 
-    /// When the container is told to stop: by its hook, or after it.
-    pub fn stops_at(&self, container: &Container) -> Option<u64> {
-        self.plays(container).map(|plays| plays.stops_at.unwrap_or(plays.runs))
+    /// When the container takes nothing new: told so by its hook, or after it.
+    pub fn stops_at(&self, container: &Container, role: Role) -> Option<u64> {
+        let serves_on = Self::serves_on(container, role);
+        self.plays(container)?.stops_at.or_else(|| self.plays(container)?.runs.checked_add(serves_on))
+    }
+
+    /// How long a helper serves on after SIGTERM: Istio's proxy, 5 s where nobody tells it otherwise.
+    fn serves_on(container: &Container, role: Role) -> u64 {
+        let told = container.hook.as_ref().is_some_and(|hook| hook.stop.is_some());
+        if role == Role::Helper && container.name == "istio-proxy" && !told { 5 } else { 0 }
     }
 
     /// Whether the hook's length is a guess that somebody should replace.
@@ -454,7 +461,8 @@ impl RandomPod {
         for (container, role) in self.stopping() {
             let Plays { runs: hook, stops_at, declared: outlasts_hook } = hook(container, role)?;
             let (request, stop) = (self.request_seconds(container), self.stop_seconds(container));
-            let helper = kubelet::Helper { hook, stops_at, outlasts_hook, stop };
+            let serves_on = Self::serves_on(container, role);
+            let helper = kubelet::Helper { hook, stops_at, outlasts_hook, serves_on, stop };
             match role {
                 Role::App => pod.apps.push(kubelet::App { hook, stops_at, outlasts_hook, request, waits_by_itself }),
                 Role::Helper => pod.helpers.push(helper),
@@ -573,7 +581,9 @@ impl RandomPod {
         }
         let hook = |container: &Container, role, for_helpers| match role {
             Role::App if container.has_no_hook() => Some(lasts(for_apps)),
-            Role::Helper if container.has_no_hook() => Some(lasts(for_helpers)),
+            Role::Helper if container.has_no_hook() && Self::serves_on(container, role) < for_helpers => {
+                Some(lasts(for_helpers))
+            }
             _ => self.plays(container),
         };
         // Helpers wait for the apps, so those are played first, without any; an app without an end keeps none waiting.
@@ -581,10 +591,13 @@ impl RandomPod {
             |container: &Container, role| if role == Role::App { hook(container, role, 0) } else { Some(lasts(0)) };
         let Some(apps) = self.play(u64::MAX, only_app) else { return Some(None) };
         let apps_done = kubelet::stop(&apps).apps.iter().filter_map(|app| app.exited_at).max().unwrap_or(0);
-        if apps_done > 0 && lacks(Role::Helper) && !can_wait {
+        let for_helpers = if apps_done > 0 { apps_done + 1 } else { 0 };
+        let waits = |(c, role): (&Container, Role)| {
+            role == Role::Helper && c.has_no_hook() && Self::serves_on(c, role) < for_helpers
+        };
+        if self.stopping().any(waits) && !can_wait {
             return None;
         }
-        let for_helpers = if apps_done > 0 { apps_done + 1 } else { 0 };
         if lacks(Role::Helper) && for_helpers > MAX_SECONDS {
             return Some(None);
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 use crate::judged::{JudgedFile, ObjectResult, Suppression};
+use crate::report;
 use crate::terminal::count;
 use draingate_core::finding::{Finding, Severity};
 use draingate_core::judge::View;
@@ -103,7 +104,7 @@ impl Baseline {
     /// # Errors
     /// Where it cannot be read, or is about pods that were judged otherwise.
     pub(super) fn open(path: &Path, view: View, anew: bool) -> Result<Baseline> {
-        let judged = if view == View::AsWritten { "as-written" } else { "admitted" };
+        let judged = report::judged(view);
         let known = if path.exists() { Some(read(path, judged)?) } else { None };
         let (path, found, seen) = (path.to_owned(), BTreeMap::new(), BTreeSet::new());
         Ok(Baseline { path, judged, known: known.filter(|_| !anew), found, seen })
@@ -147,7 +148,9 @@ impl Baseline {
             let text = render(self.judged, &self.found);
             std::fs::write(&self.path, text).with_context(|| format!("cannot write {path}"))?;
             let findings = count(self.found.values().sum(), "finding", "findings");
-            return Ok(vec![format!("{path} is written, with the {findings} of this run: from now on only new ones fail")]);
+            return Ok(vec![format!(
+                "{path} is written, with the {findings} of this run: from now on only new ones fail"
+            )]);
         };
         let left = known.into_iter().filter(|(_, left)| *left > 0);
         let (gone, elsewhere): (Vec<_>, Vec<_>) = left.partition(|(entry, _)| self.seen.contains(&entry.workload));

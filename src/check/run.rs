@@ -96,17 +96,15 @@ impl Check {
         let colours =
             if args.format == CheckFormat::Human { AutoStream::choice(&stdout) } else { ColorChoice::AlwaysAnsi };
         let mut out = io::BufWriter::new(AutoStream::new(stdout, colours));
-        let people = || Box::new(Human::new(self.view)) as Box<dyn report::Format>;
+        let people = || Box::new(Human::new(self.view, args.fail_on == FailOn::Warning)) as Box<dyn report::Format>;
         let mut format = report::for_machines(args.format, self.view).unwrap_or_else(people);
         let mut summary = Summary::default();
         let mut problems = 0;
         out.write_all(format.head().as_bytes())?;
         for batch in inputs.chunks(BATCH) {
             let texts = read(batch);
-            let mut files: Vec<Option<JudgedFile>> = texts
-                .par_iter()
-                .map(|(name, text)| Some(walk.file(name, text.as_ref().ok()?, self.view)))
-                .collect();
+            let mut files: Vec<Option<JudgedFile>> =
+                texts.par_iter().map(|(name, text)| Some(walk.file(name, text.as_ref().ok()?, self.view))).collect();
             if let Some(baseline) = &mut baseline {
                 // One after the other: which of two that are the same is the new one depends on their order.
                 files.iter_mut().flatten().for_each(|file| baseline.mark(file));

@@ -71,9 +71,10 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
     let namespace = args.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
     let resource = resource(&client, name).await?;
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource);
-    let object = api.get(&name.name).await.with_context(|| {
-        format!("cannot read {} {namespace}/{}", resource.kind, name.name)
-    })?;
+    let object = api
+        .get(&name.name)
+        .await
+        .with_context(|| format!("cannot read {} {namespace}/{}", resource.kind, name.name))?;
     let text = serde_json::to_string(&object)?;
     let place = format!("cluster/{namespace}/{}/{}", resource.kind, object.name_any());
     let file = File { name: place.into(), text };

@@ -3,9 +3,9 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Format;
-use super::losses::{Losses, headline};
+use super::losses::Losses;
 use crate::judged::{Judged, Location, ObjectResult, Problem, Summary};
-use crate::terminal::{BOLD, GREEN, PLAIN, count};
+use crate::terminal::count;
 use draingate_core::finding::{Finding, Severity};
 use draingate_core::judge::{Verdict, View};
 use draingate_core::manifest::Document;
@@ -15,6 +15,7 @@ use draingate_core::manifest::Document;
 pub struct Human {
     renderer: Renderer,
     view: View,
+    warnings_fail: bool,
     losses: Losses,
     fixed: usize,
     skipped: usize,
@@ -22,8 +23,9 @@ pub struct Human {
 
 impl Human {
     /// Always written with colours; whoever prints them knows whether they are wanted.
-    pub fn new(view: View) -> Human {
-        Human { renderer: Renderer::styled(), view, losses: Losses::default(), fixed: 0, skipped: 0 }
+    pub fn new(view: View, warnings_fail: bool) -> Human {
+        let (renderer, losses) = (Renderer::styled(), Losses::default());
+        Human { renderer, view, warnings_fail, losses, fixed: 0, skipped: 0 }
     }
 
     fn finding(&self, object: &ObjectResult, finding: &Finding, location: &Location, document: &Document) -> String {
@@ -111,24 +113,21 @@ impl Format for Human {
 impl Human {
     /// What the summary begins with.
     fn losses(&self, summary: &Summary) -> String {
-        let Some(headline) = headline(summary) else { return String::new() };
-        let colour = if summary.hurt == 0 { GREEN } else { BOLD };
-        let admitted = if self.view == View::AsWritten { "" } else { "as admitted in enforce mode, " };
-        let mut lines = vec![format!("{colour}{admitted}{headline}{PLAIN}")];
-        lines.extend(self.losses.ways(summary).iter().map(|way| format!("  {way}")));
-        if summary.mended > 0 {
-            let all = if summary.mended == summary.hurt { "" } else { " of them" };
+        let mut lines = self.losses.lines(summary, self.view);
+        let Summary { hurt, mended, .. } = *summary;
+        if mended > 0 {
+            let of = if mended == hurt { "" } else { " of them" };
             lines.push(format!(
-                "  {}{all} would be mended at admission in enforce mode: draingate check --admitted",
-                summary.mended
+                "  {mended}{of} would be mended at admission in enforce mode: draingate check --admitted"
             ));
         }
-        if self.losses.are_warnings() {
+        if self.losses.warned && !self.warnings_fail {
             lines.push(
-                "  what rests on how long work still comes is a warning, since no manifest says that; --fail-on warning fails on it"
+                "  what rests on figures that no manifest states, such as how long work still comes, is a warning \
+                 (--fail-on warning)"
                     .to_owned(),
             );
         }
-        lines.join("\n") + "\n\n"
+        if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
     }
 }

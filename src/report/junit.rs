@@ -97,7 +97,8 @@ fn case(path: &str, object: &ObjectResult) -> TestCase {
     let mut case = TestCase::new(xml(&format!("{kind} {namespace}/{name}")), status);
     case.set_classname(xml(path));
     let suppressed = object.findings.iter().filter(|result| result.suppressed.is_some());
-    let told: Vec<_> = object.findings_of(Severity::Warning).chain(suppressed).map(|result| text(path, result)).collect();
+    let told: Vec<_> =
+        object.findings_of(Severity::Warning).chain(suppressed).map(|result| text(path, result)).collect();
     if !told.is_empty() {
         case.set_system_out(xml(&told.join("\n\n")));
     }

@@ -1,17 +1,17 @@
 //! What a reader wants first: how many workloads lose work at a rollout, and how.
 
-use draingate_core::finding::{Code, Severity};
-
 use crate::judged::{ObjectResult, Summary};
-use crate::terminal::count;
+use crate::terminal::{BOLD, GREEN, PLAIN};
+use draingate_core::finding::{Code, Severity};
+use draingate_core::judge::View;
 
-/// What is known of all objects besides their numbers.
+/// The codes of what was found, and the summary's first lines.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     lose: Vec<Code>,
     cut: Vec<Code>,
-    /// Some lose work, and none of what says so is an error.
-    warned: bool,
+    /// Some of it is told as a warning.
+    pub(crate) warned: bool,
 }
 
 impl Losses {
@@ -23,39 +23,39 @@ impl Losses {
             codes.sort_unstable_by_key(|code| Code::ALL.iter().position(|known| known == code));
             codes.dedup();
         }
-        let is_error = |code: Code| result.findings_of(Severity::Error).any(|found| found.finding.code == code);
-        self.warned |= result.is_hurt() && !result.loses().chain(result.is_cut()).any(is_error);
+        let mut warnings = result.findings_of(Severity::Warning).map(|found| found.finding.code);
+        self.warned |= warnings.any(|code| result.loses().chain(result.is_cut()).any(|hurting| hurting == code));
     }
 
-    /// Whether some lose work, and none of what says so is an error.
-    pub(crate) fn are_warnings(&self) -> bool {
-        self.warned
-    }
-
-    /// How they lose it, in lines: none where none does.
-    pub(crate) fn ways(&self, summary: &Summary) -> Vec<String> {
+    /// How many lose work, and how, in lines; none where nothing was judged.
+    pub(crate) fn lines(&self, summary: &Summary, view: View) -> Vec<String> {
+        let Some(headline) = headline(summary) else { return Vec::new() };
+        let colour = if summary.hurt == 0 { GREEN } else { BOLD };
+        let admitted = if view == View::AsWritten { "" } else { "as admitted in enforce mode, " };
         let verb = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         let ways = [
             (verb(summary.lose, "stops while work still comes", "stop while work still comes"), &self.lose),
             (verb(summary.cut, "is cut before its work is done", "are cut before their work is done"), &self.cut),
         ];
-        ways.into_iter().filter(|(_, codes)| !codes.is_empty()).map(|(way, codes)| {
+        let way = |(way, codes): (String, &Vec<Code>)| {
             let codes: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
-            format!("{way} ({})", codes.join(", "))
-        }).collect()
+            (!codes.is_empty()).then(|| format!("  {way} ({})", codes.join(", ")))
+        };
+        std::iter::once(format!("{colour}{admitted}{headline}{PLAIN}"))
+            .chain(ways.into_iter().filter_map(way))
+            .collect()
     }
 }
 
 /// `2 of 9 workloads lose work at a rollout`; nothing where none was judged.
 pub(crate) fn headline(summary: &Summary) -> Option<String> {
     let Summary { judged, hurt, .. } = *summary;
-    let workloads = count(judged, "workload", "workloads");
     match (judged, hurt) {
         (0, _) => None,
         (1, 0) => Some("1 workload, and it loses no work at a rollout".to_owned()),
         (1, _) => Some("1 workload, and it loses work at a rollout".to_owned()),
-        (_, 0) => Some(format!("none of {workloads} loses work at a rollout")),
-        (_, 1) => Some(format!("1 of {workloads} loses work at a rollout")),
-        _ => Some(format!("{hurt} of {workloads} lose work at a rollout")),
+        (_, 0) => Some(format!("none of {judged} workloads loses work at a rollout")),
+        (_, 1) => Some(format!("1 of {judged} workloads loses work at a rollout")),
+        _ => Some(format!("{hurt} of {judged} workloads lose work at a rollout")),
     }
 }

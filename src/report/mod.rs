@@ -64,7 +64,7 @@ pub(crate) fn for_machines(format: CheckFormat, view: View) -> Option<Box<dyn Fo
 }
 
 /// In which view the pods were judged, as machines read it.
-fn judged(view: View) -> &'static str {
+pub(crate) fn judged(view: View) -> &'static str {
     if view == View::AsWritten { "as-written" } else { "admitted" }
 }
 

@@ -13,6 +13,7 @@ use crate::cli::{CLEAN, FINDINGS, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
 use crate::judged::{Judged, Summary};
 use crate::report;
+use crate::report::losses::Losses;
 use crate::terminal::{self, BOLD, PLAIN, RED, YELLOW, count};
 use crate::workloads::group::{Group, Groups};
 use crate::workloads::read::Reader;
@@ -104,6 +105,9 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
                 }
                 text.push('\n');
             }
+            let mut losses = Losses::default();
+            groups.iter().for_each(|group| losses.add(&group.result));
+            losses.lines(&summary, view).iter().for_each(|line| text.push_str(&format!("{line}\n")));
             let Summary { errors, warnings, .. } = summary;
             let _ = writeln!(
                 text,

@@ -132,7 +132,8 @@ mod tests {
         let mut groups = Groups::default();
         groups.add(&case.json(), &case.world, for_mode).unwrap();
         let result = groups.worst_first().remove(0).result;
-        let findings = result.findings.into_iter().map(|f| (f.finding.code.to_string(), f.finding.severity, f.finding.message));
+        let findings =
+            result.findings.into_iter().map(|f| (f.finding.code.to_string(), f.finding.severity, f.finding.message));
         (result.verdict, result.required_grace, findings.collect())
     }
 

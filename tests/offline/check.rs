@@ -267,7 +267,8 @@ fn the_exit_code_tells_clean_findings_and_bad_input_apart() {
 #[test]
 fn what_was_a_choice_and_is_the_default_is_said_once() {
     let files = folder(&[("a.yaml", LONG_HOOK), ("b.yaml", LONG_HOOK)]);
-    let (plain, asked) = (run(files.path(), &["check", "."], ""), run(files.path(), &["check", "--as-written", "."], ""));
+    let (plain, asked) =
+        (run(files.path(), &["check", "."], ""), run(files.path(), &["check", "--as-written", "."], ""));
     assert_eq!((plain.code, &plain.out), (asked.code, &asked.out));
     assert_eq!(plain.err, "");
     assert_eq!(asked.err, "draingate: --as-written says nothing any more: it is what check does by itself\n");
@@ -309,7 +310,7 @@ warning[grace-budget]: grace budget short by 15 s: terminationGracePeriodSeconds
 1 workload, and it loses work at a rollout
   1 is cut before its work is done (grace-budget)
   1 would be mended at admission in enforce mode: draingate check --admitted
-  what rests on how long work still comes is a warning, since no manifest says that; --fail-on warning fails on it
+  what rests on figures that no manifest states, such as how long work still comes, is a warning (--fail-on warning)
 
 1 pod or template judged of 1 object, 0 errors, 1 warning
 ";
@@ -412,11 +413,7 @@ fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
     assert_eq!(first, once());
     assert!(!first.contains('\u{1b}'), "no colours in a pipe");
     let status = Command::new("sh")
-        .args([
-            "-c",
-            "\"$0\" check . | head -1 > /dev/null; exit ${PIPESTATUS:-0}",
-            env!("CARGO_BIN_EXE_draingate"),
-        ])
+        .args(["-c", "\"$0\" check . | head -1 > /dev/null; exit ${PIPESTATUS:-0}", env!("CARGO_BIN_EXE_draingate")])
         .current_dir(&cases)
         .output()
         .unwrap();
@@ -425,7 +422,8 @@ fn output_is_the_same_every_time_and_a_closed_pipe_is_no_error() {
 
 #[test]
 fn the_examples_of_this_repository_are_clean() {
-    let ran = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--admitted", "--fail-on", "warning", "examples"], "");
+    let ran =
+        run(Path::new(env!("CARGO_MANIFEST_DIR")), &["check", "--admitted", "--fail-on", "warning", "examples"], "");
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
 
@@ -529,4 +527,201 @@ fn a_misplaced_grace_is_written_where_it_counts() {
     // Less than the pod has now is not taken for granted.
     let less = deployment("  terminationGracePeriodSeconds: 5\n", "");
     assert_eq!(run(Path::new("."), &["check", "--fix", "-"], &less).out, "");
+}
+
+/// A Deployment with one finding: a short hold, since its port carries work and nobody knows a Service.
+fn losing(name: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  template:\n    spec:\n      \
+         containers:\n        - name: app\n          ports: [{{containerPort: 8080}}]\n"
+    )
+}
+
+#[test]
+fn the_summary_begins_with_how_many_lose_work_and_how() {
+    let two = format!("{}---\n{}", losing("web"), losing("api"));
+    let summary = |arguments: &[&str], input: &str| {
+        let out = run(Path::new("."), &[&["check"], arguments, &["-"]].concat(), input).out;
+        let at = ["none of ", "1 of ", "2 of ", "3 of ", "1 workload", "as admitted"].map(|start| out.find(start));
+        out[at.into_iter().flatten().min().unwrap()..].to_owned()
+    };
+    let hint = "  what rests on figures that no manifest states, such as how long work still comes, is a warning (--fail-on warning)\n";
+    let mended = "would be mended at admission in enforce mode: draingate check --admitted\n";
+    assert_eq!(
+        summary(&[], &two),
+        format!(
+            "2 of 2 workloads lose work at a rollout\n  2 stop while work still comes (short-hold)\n  2 {mended}{hint}\n\
+             2 pods and templates judged of 2 objects, 0 errors, 2 warnings\n"
+        )
+    );
+    // Whoever fails on warnings needs no word about them.
+    assert!(!summary(&["--fail-on", "warning"], &two).contains("--fail-on"));
+    // A hook of 700 s needs 700 + 15 + 5, more than the ceiling of 600: nothing mends it.
+    let hopeless = LONG_HOOK.replace("seconds: 25", "seconds: 700");
+    assert_eq!(
+        summary(&[], &format!("{two}---\n{hopeless}")),
+        format!(
+            "3 of 3 workloads lose work at a rollout\n  2 stop while work still comes (short-hold)\n  \
+             1 is cut before its work is done (grace-budget)\n  2 of them {mended}{hint}\n\
+             3 pods and templates judged of 3 objects, 1 error, 2 warnings\n"
+        )
+    );
+    assert_eq!(
+        summary(&["--admitted"], &two),
+        "as admitted in enforce mode, none of 2 workloads loses work at a rollout\n\n\
+         2 pods and templates judged of 2 objects, 0 errors, 0 warnings, 2 fixed at admission\n"
+    );
+    let clean = losing("web")
+        .replace("          ports:", "          lifecycle: {preStop: {sleep: {seconds: 10}}}\n          ports:");
+    assert_eq!(
+        summary(&[], &clean),
+        "1 workload, and it loses no work at a rollout\n\n1 pod or template judged of 1 object, 0 errors, 0 warnings\n"
+    );
+    // Nobody is told that nothing loses work where nothing was judged.
+    let none = run(Path::new("."), &["check", "-"], "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n").out;
+    assert_eq!(none, "0 pods and templates judged of 1 object, 0 errors, 0 warnings\n");
+}
+
+#[test]
+fn a_comment_ignores_a_finding_of_its_own_document_and_no_other() {
+    let ignored = format!("# draingate: ignore short-hold: its client tries again\n{}", losing("web"));
+    let files = folder(&[("a.yaml", &format!("{ignored}---\n{}", losing("api")))]);
+    let strict = |file: &str| run(files.path(), &["check", "--fail-on", "warning", file], "");
+    let ran = strict("a.yaml");
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(!ran.out.contains("Deployment shop/web") && ran.out.contains("Deployment shop/api"), "{}", ran.out);
+    assert!(
+        ran.out.contains("1 of 2 workloads loses work") && ran.out.ends_with(", 1 warning, 1 ignored\n"),
+        "{}",
+        ran.out
+    );
+
+    std::fs::write(files.path().join("b.yaml"), &ignored).unwrap();
+    assert_eq!(strict("b.yaml").code, 0);
+    // It is not mended either.
+    let fixed = run(files.path(), &["check", "--fix=diff", "a.yaml"], "");
+    assert_eq!(fixed.out.matches("lifecycle").count(), 1, "{}", fixed.out);
+    assert_eq!(run(files.path(), &["check", "--fix=diff", "b.yaml"], "").out, "");
+
+    // An item of a List ends where the next one begins.
+    let item = |name: &str| losing(name).replace('\n', "\n  ").replacen("apiVersion", "- apiVersion", 1);
+    let list = format!(
+        "apiVersion: v1\nkind: List\nitems:\n{}\n{}  # draingate: ignore short-hold: the last one\n",
+        item("web").trim_end(),
+        item("api").trim_end().to_owned() + "\n",
+    );
+    let result = check_json(Path::new("."), &["-"], &list);
+    let by = |index: usize| result["results"][index]["findings"][0]["suppressed"]["by"].clone();
+    assert_eq!((by(0), by(1)), (Value::Null, json!("comment")));
+
+    let idle = format!("# draingate: ignore grace-budget: not so\n# draingate: ignore short-hold\n{}", losing("web"));
+    let ran = run(Path::new("."), &["check", "-"], &idle);
+    assert_eq!(
+        ran.err,
+        "draingate: -:1: this comment ignores nothing: there is no grace-budget here\n\
+         draingate: -:2: this comment ignores nothing: it gives no reason: # draingate: ignore short-hold: REASON\n"
+    );
+    assert!(ran.out.contains("warning[short-hold]"), "{}", ran.out);
+}
+
+#[test]
+fn of_an_old_repository_only_what_is_new_fails() {
+    let files = folder(&[("deploy/a.yaml", &format!("{}---\n{}", losing("web"), losing("api")))]);
+    let check = |arguments: &[&str]| {
+        let strict = ["check", "--fail-on", "warning", "--baseline", "deploy/base.json"];
+        run(files.path(), &[&strict[..], arguments].concat(), "")
+    };
+    let read = || std::fs::read_to_string(files.path().join("deploy/base.json")).unwrap();
+    let first = check(&["deploy"]);
+    assert_eq!(first.code, 0, "{}", first.out);
+    assert_eq!(
+        first.err,
+        "draingate: deploy/base.json is written, with the 2 findings of this run: from now on only new ones fail\n"
+    );
+    let entry = |name: &str, severity: &str, count: usize| {
+        format!(
+            "{{\"namespace\":\"shop\",\"kind\":\"Deployment\",\"name\":\"{name}\",\"container\":\"app\",\
+             \"code\":\"short-hold\",\"severity\":\"{severity}\",\"count\":{count}}}"
+        )
+    };
+    let file = |entries: &[String]| {
+        format!("{{\"version\":1,\"judged\":\"as-written\",\"findings\":[\n{}\n]}}\n", entries.join(",\n"))
+    };
+    assert_eq!(read(), file(&[entry("api", "warning", 1), entry("web", "warning", 1)]));
+
+    // The same, on other lines; the file itself is no input. What is known is still lost.
+    std::fs::write(files.path().join("deploy/a.yaml"), format!("# moved\n\n{}---\n{}", losing("api"), losing("web")))
+        .unwrap();
+    let again = check(&["deploy"]);
+    assert_eq!((again.code, again.err.as_str()), (0, ""), "{}", again.out);
+    assert!(again.out.starts_with("2 of 2 workloads lose work at a rollout\n"), "{}", again.out);
+    assert!(
+        again.out.ends_with("judged of 2 objects, 0 errors, 0 warnings, 2 known from the baseline\n"),
+        "{}",
+        again.out
+    );
+
+    // One more of the same is new, and so is another workload's.
+    std::fs::write(files.path().join("deploy/b.yaml"), losing("web")).unwrap();
+    std::fs::write(files.path().join("deploy/c.yaml"), losing("new")).unwrap();
+    let more = check(&["deploy"]);
+    assert_eq!(more.code, 1);
+    assert!(more.out.contains("deploy/b.yaml:8") && more.out.contains("Deployment shop/new"), "{}", more.out);
+    assert!(more.out.ends_with("0 errors, 2 warnings, 2 known from the baseline\n"), "{}", more.out);
+
+    // A warning that has become an error is new.
+    let severe = "apiVersion: draingate.dev/v1alpha1\nkind: DrainPolicy\nmetadata: {name: a, namespace: shop}\nspec: {rules: {short-hold: Error}}\n";
+    std::fs::write(files.path().join("severe.yaml"), severe).unwrap();
+    let worse = check(&["--policy", "severe.yaml", "deploy/a.yaml"]);
+    assert!(worse.out.ends_with("2 errors, 0 warnings\n"), "{}", worse.out);
+    // And one that was an error is known as a warning.
+    std::fs::write(files.path().join("deploy/base.json"), file(&[entry("web", "error", 1)])).unwrap();
+    assert_eq!(check(&["deploy/b.yaml"]).code, 0);
+
+    // What is gone is said; what is about others is no news.
+    std::fs::write(
+        files.path().join("deploy/base.json"),
+        file(&[entry("api", "warning", 2), entry("gone", "error", 1), entry("web", "warning", 1)]),
+    )
+    .unwrap();
+    let less = check(&["deploy/a.yaml"]);
+    assert_eq!(
+        (less.code, less.err.as_str()),
+        (
+            0,
+            "draingate: deploy/base.json: gone: short-hold of \"app\" in Deployment shop/api\n\
+             draingate: deploy/base.json has 1 finding too many; --update-baseline takes what is gone out of it\n\
+             draingate: deploy/base.json has 1 finding of workloads that are not among the inputs\n"
+        )
+    );
+    assert_eq!(check(&["--update-baseline", "deploy/a.yaml"]).code, 0);
+    assert_eq!(read(), file(&[entry("api", "warning", 1), entry("web", "warning", 1)]));
+
+    // It is never written about less than all, nor believed about something else.
+    std::fs::write(files.path().join("deploy/d.yaml"), "a: [1").unwrap();
+    let before = read();
+    assert_eq!(check(&["--update-baseline", "deploy"]).code, 2);
+    assert_eq!(read(), before);
+    assert_eq!(check(&["--admitted", "deploy/a.yaml"]).code, 2);
+    std::fs::write(files.path().join("deploy/base.json"), "{}").unwrap();
+    let bad = check(&["deploy/a.yaml"]);
+    assert!(bad.code == 2 && bad.err.contains("deploy/base.json is no baseline"), "{}", bad.err);
+}
+
+#[test]
+fn findings_of_a_baseline_are_marked_in_every_format() {
+    let files = folder(&[("a.yaml", &losing("web"))]);
+    let check =
+        |format: &str| run(files.path(), &["check", "--baseline", "b.json", "--format", format, "a.yaml"], "").out;
+    check("human");
+    let json: Value = serde_json::from_str(&check("json")).unwrap();
+    assert_eq!(json["results"][0]["findings"][0]["suppressed"], json!({"by": "baseline"}));
+    assert_eq!(
+        (&json["summary"]["baselined"], &json["summary"]["warnings"], &json["summary"]["lose"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
+    let sarif: Value = serde_json::from_str(&check("sarif")).unwrap();
+    assert_eq!(sarif["runs"][0]["results"][0]["suppressions"], json!([{"kind": "external"}]));
+    assert!(check("junit").contains("[short-hold], known from the baseline"));
+    assert_eq!(check("github").lines().count(), 1);
 }

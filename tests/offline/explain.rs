@@ -341,3 +341,29 @@ fn one_of_several_is_named() {
     let (code, _, told) = answer(&["nobody"]);
     assert_eq!((code, told.as_str()), (2, "draingate: no object named \"nobody\" carries a pod\n"));
 }
+
+#[test]
+fn a_path_that_is_there_or_looks_like_one_is_a_file_and_the_rest_an_object_of_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deployment")).unwrap();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: one}\nspec: {containers: [{name: app}]}\n";
+    std::fs::write(folder.path().join("deployment/web"), pod).unwrap();
+    let explain = |name: &str| {
+        let command = &mut Command::new(env!("CARGO_BIN_EXE_draingate"));
+        let output =
+            command.args(["explain", name]).current_dir(folder.path()).env("KUBECONFIG", "/does/not/exist").output();
+        let output = output.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let (code, drawn, _) = explain("deployment/web");
+    assert_eq!(code, 0);
+    assert!(drawn.starts_with("Pod default/one (deployment/web:1)"), "{drawn}");
+    for name in ["deployment/web.yaml", "./deployment/api", "web", "a/b/c"] {
+        let (code, _, told) = explain(name);
+        assert_eq!((code, told), (2, format!("draingate: {name}: there is no such file or folder\n")));
+    }
+    let (code, _, told) = explain("deployment/api");
+    assert_eq!(code, 2);
+    assert!(told.starts_with("draingate: deployment/api: there is no such file: no cluster to talk to"), "{told}");
+}

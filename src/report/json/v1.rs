@@ -265,7 +265,8 @@ pub(crate) struct Summary {
 impl Summary {
     /// The counts of judged objects, and of what was not read.
     pub(crate) fn new(summary: &judged::Summary, problems: usize) -> Summary {
-        let judged::Summary { objects, judged, unjudged, lose, cut, errors, warnings, ignored, baselined, .. } = *summary;
+        let judged::Summary { objects, judged, unjudged, lose, cut, errors, warnings, ignored, baselined, .. } =
+            *summary;
         Summary { objects, judged, not_judged: unjudged, lose, cut, errors, warnings, ignored, baselined, problems }
     }
 }

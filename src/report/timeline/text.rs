@@ -28,7 +28,8 @@ pub fn render(explanations: &[Explanation], colour: bool) -> String {
 fn object(explanation: &Explanation, paint: &Paint) -> String {
     let mut out = String::new();
     let result = &explanation.result;
-    let title = format!("{} ({}): {}", words::title(explanation), words::place(explanation), words::verdict(explanation));
+    let title =
+        format!("{} ({}): {}", words::title(explanation), words::place(explanation), words::verdict(explanation));
     for line in lines(&title, 0) {
         let _ = writeln!(out, "{}", paint.bold(&line));
     }

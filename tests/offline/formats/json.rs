@@ -33,7 +33,11 @@ fn every_case_is_as_the_schema_says() {
             let found = |codes: &[&str]| codes.iter().any(|code| has(result, code));
             let lose = ["short-hold", "early-helper", "never-withdrawn", "failing-hook"];
             assert_eq!(out["summary"]["lose"], usize::from(found(&lose)), "{path}");
-            assert_eq!(out["summary"]["cut"], usize::from(found(&["grace-budget", "cut-at-sigterm", "app-timeout"])), "{path}");
+            assert_eq!(
+                out["summary"]["cut"],
+                usize::from(found(&["grace-budget", "cut-at-sigterm", "app-timeout"])),
+                "{path}"
+            );
             assert_eq!(out["summary"]["errors"], count(result, "error"), "{path}");
             assert_eq!(out["summary"]["warnings"], count(result, "warning"), "{path}");
             if view == View::AsAdmitted {

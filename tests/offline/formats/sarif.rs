@@ -138,7 +138,8 @@ spec:
 ";
 
 fn prints(text: &str) -> Vec<String> {
-    let out = parsed(&written(&mut Sarif::new(View::AsWritten), &World::default(), View::AsWritten, &[("a.yaml", text)]));
+    let out =
+        parsed(&written(&mut Sarif::new(View::AsWritten), &World::default(), View::AsWritten, &[("a.yaml", text)]));
     let print = |result: &Value| result["partialFingerprints"]["draingate/v1"].as_str().unwrap().to_owned();
     results(&out).iter().map(print).collect()
 }
@@ -161,7 +162,12 @@ fn a_fingerprint_outlives_moved_lines_and_other_numbers() {
 #[test]
 fn columns_are_code_points() {
     for text in [TWO.to_owned(), TWO.replace('\n', "\r\n"), format!("\u{feff}{TWO}")] {
-        let out = parsed(&written(&mut Sarif::new(View::AsWritten), &World::default(), View::AsWritten, &[("a.yaml", &text)]));
+        let out = parsed(&written(
+            &mut Sarif::new(View::AsWritten),
+            &World::default(),
+            View::AsWritten,
+            &[("a.yaml", &text)],
+        ));
         let hook = results(&out).iter().find(|result| result["ruleId"] == "shell-hook").unwrap();
         let region = &hook["locations"][0]["physicalLocation"]["region"];
         assert_eq!((&region["startLine"], cut(&text, region).as_str()), (&Value::from(6), "exec"), "{text:?}");

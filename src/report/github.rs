@@ -11,14 +11,23 @@ use super::losses::headline;
 use super::place::{Region, relative};
 use crate::judged::{Judged, ObjectResult, Summary};
 use draingate_core::finding::Severity;
+use draingate_core::judge::View;
 
 /// The longest title that GitHub takes, in characters.
 const TITLE_LIMIT: usize = 255;
 
 /// The writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Github {
+    view: View,
     problems: usize,
+}
+
+impl Github {
+    /// For pods that were judged in one view.
+    pub fn new(view: View) -> Github {
+        Github { view, problems: 0 }
+    }
 }
 
 impl Format for Github {
@@ -54,7 +63,7 @@ impl Format for Github {
             let _ = writeln!(out, "::error title=cannot be read::{}", data(&message));
         }
         let Summary { objects, judged, errors, warnings, ignored, baselined, .. } = summary;
-        let headline = headline(summary).map(|headline| headline + "; ").unwrap_or_default();
+        let headline = headline(summary, self.view).map(|headline| headline + "; ").unwrap_or_default();
         let _ = writeln!(
             out,
             "draingate: {headline}{objects} objects, {judged} judged, {errors} errors, {warnings} warnings, \

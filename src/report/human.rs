@@ -121,7 +121,7 @@ impl Human {
                 "  {mended}{of} would be mended at admission in enforce mode: draingate check --admitted"
             ));
         }
-        if self.losses.warned && !self.warnings_fail {
+        if self.losses.warned && self.view == View::AsWritten && !self.warnings_fail {
             lines.push(
                 "  what rests on figures that no manifest states, such as how long work still comes, is a warning \
                  (--fail-on warning)"

@@ -29,9 +29,8 @@ impl Losses {
 
     /// How many lose work, and how, in lines; none where nothing was judged.
     pub(crate) fn lines(&self, summary: &Summary, view: View) -> Vec<String> {
-        let Some(headline) = headline(summary) else { return Vec::new() };
+        let Some(headline) = headline(summary, view) else { return Vec::new() };
         let colour = if summary.hurt == 0 { GREEN } else { BOLD };
-        let admitted = if view == View::AsWritten { "" } else { "as admitted in enforce mode, " };
         let verb = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         let ways = [
             (verb(summary.lose, "stops while work still comes", "stop while work still comes"), &self.lose),
@@ -41,21 +40,21 @@ impl Losses {
             let codes: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
             (!codes.is_empty()).then(|| format!("  {way} ({})", codes.join(", ")))
         };
-        std::iter::once(format!("{colour}{admitted}{headline}{PLAIN}"))
-            .chain(ways.into_iter().filter_map(way))
-            .collect()
+        std::iter::once(format!("{colour}{headline}{PLAIN}")).chain(ways.into_iter().filter_map(way)).collect()
     }
 }
 
 /// `2 of 9 workloads lose work at a rollout`; nothing where none was judged.
-pub(crate) fn headline(summary: &Summary) -> Option<String> {
+pub(crate) fn headline(summary: &Summary, view: View) -> Option<String> {
     let Summary { judged, hurt, .. } = *summary;
-    match (judged, hurt) {
-        (0, _) => None,
-        (1, 0) => Some("1 workload, and it loses no work at a rollout".to_owned()),
-        (1, _) => Some("1 workload, and it loses work at a rollout".to_owned()),
-        (_, 0) => Some(format!("none of {judged} workloads loses work at a rollout")),
-        (_, 1) => Some(format!("1 of {judged} workloads loses work at a rollout")),
-        _ => Some(format!("{hurt} of {judged} workloads lose work at a rollout")),
-    }
+    let headline = match (judged, hurt) {
+        (0, _) => return None,
+        (1, 0) => "1 workload, and it loses no work at a rollout".to_owned(),
+        (1, _) => "1 workload, and it loses work at a rollout".to_owned(),
+        (_, 0) => format!("none of {judged} workloads loses work at a rollout"),
+        (_, 1) => format!("1 of {judged} workloads loses work at a rollout"),
+        _ => format!("{hurt} of {judged} workloads lose work at a rollout"),
+    };
+    let admitted = if view == View::AsWritten { "" } else { "as admitted in enforce mode, " };
+    Some(format!("{admitted}{headline}"))
 }

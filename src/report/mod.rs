@@ -59,7 +59,7 @@ pub(crate) fn for_machines(format: CheckFormat, view: View) -> Option<Box<dyn Fo
         CheckFormat::Json => Box::new(Json::new(view)),
         CheckFormat::Sarif => Box::new(Sarif::new(view)),
         CheckFormat::Junit => Box::new(Junit::default()),
-        CheckFormat::Github => Box::new(Github::default()),
+        CheckFormat::Github => Box::new(Github::new(view)),
     })
 }
 

@@ -71,7 +71,7 @@ mod tests {
 a: 1 #draingate: ignore early-helper:the pooler is idle
 b: |
   # draingate: ignore short-hold: this is text
-c: x# draingate: ignore short-hold: this, too
+c: 'x# draingate: ignore short-hold: this, too'
 d: \"# draingate: ignore short-hold: and this\"
 e:
   - f # draingate: ignore short-hol: misspelt

@@ -351,7 +351,9 @@ fn paragraph(out: &mut String, text: &str, indent: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Timeline;
+    use json_patch::Patch;
+
+    use super::super::{Timeline, Which};
     use super::*;
 
     #[test]
@@ -378,6 +380,7 @@ mod tests {
                 required_grace: needed,
                 arithmetic,
                 findings: Vec::new(),
+                patch: Patch::default(),
             };
             let axis = Axis::of([&view.timeline], 8);
             let mut out = String::new();

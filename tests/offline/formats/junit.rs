@@ -56,7 +56,7 @@ fn an_input_that_cannot_be_read_at_all_is_an_error_too() {
     let mut junit = Junit::default();
     let out = junit.head() + &junit.tail(&Summary::default(), 1);
     assert_eq!(Document::parse(&out).unwrap().root_element().attribute("errors"), Some("1"), "{out}");
-    let mut github = Github::default();
+    let mut github = Github::new(View::AsWritten);
     let out = github.head() + &github.tail(&Summary::default(), 1);
     assert!(out.starts_with("::error title="), "{out}");
 }
@@ -69,7 +69,7 @@ fn what_is_ignored_is_told_and_annotates_nothing() {
     assert!(elements(&document, "failure").is_empty(), "{out}");
     let told = elements(&document, "system-out")[0].text().unwrap();
     assert!(told.contains("[short-hold], ignored: its clients <try> again & again"), "{told}");
-    let out = written(&mut Github::default(), &World::default(), View::AsWritten, &files);
+    let out = written(&mut Github::new(View::AsWritten), &World::default(), View::AsWritten, &files);
     assert_eq!(out.lines().count(), 1, "{out}");
     assert!(out.contains(", 1 ignored, "), "{out}");
 }

@@ -49,8 +49,8 @@ pub enum Command {
   draingate check --fix=diff deploy/             what to write into the manifests, as a diff
   draingate check --baseline draingate.json deploy/   only what is new fails; the first run writes the file
 
-Policies, Namespaces, Services and ConfigMaps among the files count. A comment in a document ignores
-a finding of its pod: # draingate: ignore short-hold: its only client tries again
+Policies, Namespaces, Services, ConfigMaps and autoscalers among the files count. A comment in a
+document ignores a finding of its pod: # draingate: ignore short-hold: its only client tries again
 Exit code: 0 clean, 1 findings, 2 the input or the call is bad.")]
     Check(CheckArgs),
     /// Judges the pods that run in a cluster: which would lose work today, which namespaces could go to enforce
@@ -105,10 +105,11 @@ Nothing comes of the question. Exit code: 0 all answered, 2 one did not.")]
   draingate explain --format html --output stops.html deploy/
   draingate explain deployment/web -n shop        as it stands in the cluster
 
-Policies, Namespaces, Services and ConfigMaps among the objects count. An object of a cluster is read
-with your own rights, and nothing is written: get it, its namespace and its ConfigMaps; list services
-and drainpolicies there, clusterdrainpolicies and nodes. The exit code is 0 whatever the verdict, 2
-where something cannot be read; `check` is the command that fails.")]
+Policies, Namespaces, Services, ConfigMaps and autoscalers among the objects count. An object of a
+cluster is read with your own rights, and nothing is written: get it, its namespace and its ConfigMaps;
+list services, drainpolicies, horizontalpodautoscalers, statefulsets and deployments there, and
+clusterdrainpolicies and nodes. What it can do without is named on standard error. The exit code is 0
+whatever the verdict, 2 where something cannot be read; `check` is the command that fails.")]
     Explain(ExplainArgs),
     /// Lists every finding; with a code, prints the page about it: why, an example, the fix
     #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]

@@ -86,8 +86,8 @@ pub struct File {
 /// What there is to draw, what could not be read, and what was not judged, or could not be ignored.
 pub type Explained = (Vec<Explanation>, Vec<Problem>, Vec<String>);
 
-/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. Policies, Namespaces,
-/// Services and ConfigMaps among them are added to `world` first; objects that name no namespace are in `namespace`.
+/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. What else is
+/// among them is added to `world` first; objects that name no namespace are in `namespace`.
 pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explained {
     let (mut explanations, mut problems, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for File { name, text } in files {
@@ -96,6 +96,12 @@ pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explai
                 let cause = Cause::Policy { title, problem };
                 problems.push(Problem { file: Arc::clone(name), line: object.line, column: 1, cause });
             }
+        }
+    }
+    if files.iter().any(|file| context::has_owned_pods(&file.text)) {
+        for object in files.iter().flat_map(|file| context::owners(&file.text)) {
+            // An owner that cannot be read is absent.
+            let _ = objects::add(&mut world, &object.value, Some(namespace));
         }
     }
     let walk = Walk { world: &world, namespace };

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use self::metrics::Metrics;
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::metrics::ClusterMetrics;
+use crate::cluster::owners::Owners;
 use crate::cluster::watch::{Cluster, Options};
 use crate::cluster::{certificates, events, ping as asks, reports, status};
 use crate::files;
@@ -26,7 +27,7 @@ use crate::serve::metrics::ServeMetrics;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
 use crate::webhook::changes::Changes;
-use crate::webhook::router::{EventSink, ReadNamespace, Webhooks, router};
+use crate::webhook::router::{EventSink, ReadNamespace, ReadOwner, Webhooks, router};
 use draingate_core::versions;
 use draingate_core::world::World;
 
@@ -51,7 +52,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
-    let (mut read_namespace, mut event_sink, mut changes) = (None, None, None);
+    let (mut read_namespace, mut read_owner, mut event_sink, mut changes) = (None, None, None, None);
     if args.standalone {
         readiness.caches(true);
         metrics.cluster.world(&world);
@@ -69,6 +70,8 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics.cluster)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
+        let owners = Owners::new(client.clone());
+        read_owner = Some(Arc::new(move |id, is_later| owners.read(id, is_later)) as ReadOwner);
         let sink = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics.cluster))) as EventSink;
         if args.observe {
             tokio::spawn(keep::keep(
@@ -87,6 +90,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     let webhooks = Webhooks {
         world,
         read_namespace,
+        read_owner,
         events: event_sink,
         changes,
         metrics: metrics.webhook,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
@@ -63,20 +64,20 @@ struct Check {
 type Text<'i> = (String, Result<Cow<'i, str>, FileError>);
 
 impl Check {
-    /// Policies, Namespaces, Services and ConfigMaps: from `--policy`, and from among the inputs.
+    /// Policies, Namespaces, Services and what else is known: from `--policy`, and from among the inputs.
     fn world(&mut self, args: &CheckArgs, inputs: &[Input]) -> Result<World> {
         let mut world = World::default();
         if let Some(version) = &args.kubernetes_version {
             world.sleep = versions::sleep_support(version, [] as [&str; 0], false);
         }
-        for batch in inputs.chunks(BATCH) {
-            // A file that cannot be read is complained about once its turn comes.
-            let look = |input: &Input| input.text().map(|text| context::objects(&text)).unwrap_or_default();
-            let found: Vec<Vec<ContextObject>> = batch.par_iter().map(look).collect();
-            for object in found.into_iter().flatten() {
-                // One that cannot be read is reported where it stands.
-                let _ = objects::add(&mut world, &object.value, Some(&args.namespace));
-            }
+        let owned = AtomicBool::new(false);
+        let objects_of = |text: &str| {
+            owned.fetch_or(context::has_owned_pods(text), Ordering::Relaxed);
+            context::objects(text)
+        };
+        add_all(&mut world, inputs, &args.namespace, objects_of);
+        if owned.into_inner() {
+            add_all(&mut world, inputs, &args.namespace, context::owners);
         }
         for path in &args.policy {
             files::load(&mut world, path)?;
@@ -200,6 +201,19 @@ impl Check {
         self.bar.suspend(|| {
             let _ = writeln!(io::stderr(), "draingate: {error}");
         });
+    }
+}
+
+/// Adds what `look` finds in the inputs' texts.
+fn add_all(world: &mut World, inputs: &[Input], namespace: &str, look: impl Fn(&str) -> Vec<ContextObject> + Sync) {
+    for batch in inputs.chunks(BATCH) {
+        // A file that cannot be read is complained about once its turn comes.
+        let look = |input: &Input| input.text().map(|text| look(&text)).unwrap_or_default();
+        let found: Vec<Vec<ContextObject>> = batch.par_iter().map(look).collect();
+        for object in found.into_iter().flatten() {
+            // One that cannot be read is reported where it stands.
+            let _ = objects::add(world, &object.value, Some(namespace));
+        }
     }
 }
 

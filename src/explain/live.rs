@@ -85,6 +85,7 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
     // Who has no Draingate is often forbidden to ask for what it brings, and who has one namespace for what is around it.
     tell(reader.namespaces(&mut world).await, "its labels are taken for absent")?;
     tell(reader.policies(&mut world).await, "those that cannot be read are taken for absent")?;
+    tell(reader.owners(&mut world).await, "autoscalers and owners that cannot be read are taken for absent")?;
     let mut names = BTreeSet::new();
     config_maps(&object.data, &mut names);
     for name in names {

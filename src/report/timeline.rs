@@ -278,6 +278,7 @@ fn traffic(pod: &Pod) -> Lane {
         _ if pod.hold > 0 => None,
         HoldReason::NoSender => Some("none: no Service sends to it"),
         HoldReason::NoWork => Some("none: it has no port that carries work"),
+        HoldReason::NobodyStandsIn => Some("none: nobody stands in, whatever it holds"),
         _ => Some("none after the deletion"),
     };
     let story = (pod.hold > 0).then(|| format!("{} s, since {}", pod.hold, pod.hold_reason.words()));

@@ -38,6 +38,15 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
             let _ = writeln!(io::stderr(), "draingate: {problem}; the native sleep is taken for known");
         }),
     }
+    bar.set_message("reading workloads");
+    if let Err(problem) = reader.owners(&mut world).await {
+        bar.suspend(|| {
+            let _ = writeln!(
+                io::stderr(),
+                "draingate: {problem:#}; a pod that may be the only one is judged as if others stood in"
+            );
+        });
+    }
     bar.set_message("reading pods");
     let mut groups = Groups::default();
     let mut problems = Vec::new();

@@ -24,7 +24,7 @@ use draingate_core::world::World;
 /// What the way needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Walk<'w> {
-    /// Policies, Namespaces, Services and ConfigMaps.
+    /// Policies, Namespaces, Services, and what else is known.
     pub world: &'w World,
     /// The namespace of objects that name none.
     pub namespace: &'w str,

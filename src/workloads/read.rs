@@ -146,6 +146,21 @@ impl Reader {
         }
         Ok(())
     }
+
+    /// What says how many pods a workload has. Without the autoscalers nobody knows that, so they come first.
+    ///
+    /// # Errors
+    /// The first list that cannot be read.
+    pub(crate) async fn owners(&self, world: &mut World) -> Result<()> {
+        for (group, version, resource, kind) in [
+            ("/apis/autoscaling/v1", "autoscaling/v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+            ("/apis/apps/v1", "apps/v1", "statefulsets", "StatefulSet"),
+            ("/apis/apps/v1", "apps/v1", "deployments", "Deployment"),
+        ] {
+            self.each(group, resource, true, |item, _| add(world, item, version, kind)).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Adds an object of a list, where objects do not say what they are. A policy that cannot be read counts as such.

@@ -121,6 +121,23 @@ fn check_scan_and_explain_say_the_same_of_the_same_pod() {
 }
 
 #[test]
+fn a_lone_pod_is_known_by_its_owner_and_an_autoscaler_of_the_cluster() {
+    let space = Lab::shared().namespace("");
+    put(&space);
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/web", space.name);
+    space
+        .lab
+        .patch(&path, &json!({"spec": {"replicas": 1, "strategy": {"type": "Recreate", "rollingUpdate": null}}}))
+        .accepted();
+    let hold = || explained(&space, "deployment/web")["terms"]["hold"].take();
+    assert_eq!(hold(), json!({"seconds": 0, "reason": "nobody-stands-in"}));
+    let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}});
+    space.lab.create(&space.put(scaler)).accepted();
+    assert_eq!(hold(), json!({"seconds": 10, "reason": "sender"}));
+}
+
+#[test]
 fn a_custom_resource_is_found_by_its_kind() {
     let space = Lab::shared().namespace("");
     let version = json!({"name": "v1alpha1", "served": true, "storage": true, "schema": {"openAPIV3Schema":
@@ -182,6 +199,7 @@ fn what_cannot_be_read_is_named_and_what_need_not_be_is_done_without() {
     let beginnings = [
         "cannot read namespace ",
         "cannot list drainpolicies",
+        "cannot list horizontalpodautoscalers",
         "cannot read configmap settings",
         "the versions of the nodes cannot be read",
     ];

@@ -33,6 +33,8 @@ mod observe;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod owners;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod policies;

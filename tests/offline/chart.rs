@@ -176,6 +176,7 @@ fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
     use draingate::run::metrics::Metrics;
     use draingate::serve::metrics::{CloseReason, HandshakeFailure, ReloadResult, ShedReason};
+    use draingate::webhook::metrics::OwnerResult;
     use draingate_core::admit::{Outcome, Webhook};
     use draingate_core::review::Answer;
     use draingate_core::{finding::Code, mode::Mode};
@@ -197,6 +198,7 @@ fn measures_shown() -> BTreeSet<String> {
     };
     webhook.admitted(Webhook::Validate, &outcome);
     webhook.took(Webhook::Validate, Duration::from_millis(1));
+    webhook.owners.of(OwnerResult::known).inc();
     cluster.events.of(EventResult::written).inc();
     cluster.policy_reports.of(WriteResult::written).inc();
     cluster.world(&std::sync::RwLock::default());

@@ -6,9 +6,7 @@ use std::process::{Command, Stdio};
 
 use draingate::explain::{File, explanations};
 use draingate::judged::FindingResult;
-use draingate_core::config_maps;
 use draingate_core::judge::{Judgement, View, judge};
-use draingate_core::subject::Subject;
 use draingate_core::world::World;
 use draingate_testing::{case, kubelet, random_pod};
 use proptest::strategy::{Strategy, ValueTree};
@@ -61,7 +59,9 @@ fn every_case_comes_out_the_same_through_check() {
         let judge = |arguments: &[&str]| {
             let path = case.path.to_str().unwrap();
             let mut answer = check_json(case.path.parent().unwrap(), &[arguments, &[path]].concat(), "");
-            answer["results"][0].take()
+            let mut results = answer["results"].as_array_mut().unwrap().iter_mut();
+            // Beside a pod there may be its owner.
+            results.find(|result| result["kind"] == case.subject["kind"]).unwrap().take()
         };
         let mut same = |what: &str, expected: Value, actual: Value| {
             if expected != actual {
@@ -112,8 +112,7 @@ fn check_and_explain_say_of_every_case_what_the_judgement_says_in_both_views() {
     let (mut seen, mut wrong) = (0, Vec::new());
     for case in case::all() {
         let json = case.json();
-        let mut subject = Subject::parse(case.kind, &json).unwrap();
-        config_maps::give(&mut subject, &case.subject, &case.world.context(&case.namespace));
+        let subject = case.read(&json, &case.subject);
         let judged = |view| said(&judge(&subject, &case.world.context(&case.namespace), view));
         let (written, admitted) = (judged(View::AsWritten), judged(View::AsAdmitted));
         let mut same = |door: &str, expected: &Said, actual: Said| {
@@ -159,6 +158,21 @@ fn check_and_explain_say_of_every_case_what_the_judgement_says_in_both_views() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn an_owner_and_an_autoscaler_count_wherever_they_stand() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: db-0\n  ownerReferences:\n  - {apiVersion: apps/v1, kind: StatefulSet, name: db, uid: '1', controller: true}\nspec:\n  containers: [{name: app, image: db, ports: [{containerPort: 1}]}]\n";
+    let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 1}\n";
+    let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: db}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: db}}\n";
+    let all = [("a/pod.yaml", pod), ("b/set.yaml", set), ("c/scaler.yaml", scaler)];
+    for (count, reason) in [(1, "port"), (2, "nobody-stands-in"), (3, "port")] {
+        let folder = folder(&all[..count]);
+        let report = check_json(folder.path(), &["."], "");
+        assert_eq!(report["results"][0]["terms"]["hold"]["reason"], reason, "{report}");
+        let ran = run(folder.path(), &["explain", "."], "");
+        assert_eq!(ran.out.contains("nobody stands in"), count == 2, "{}", ran.out);
+    }
+}
+
 /// A patch with the record in it parsed, so that the order of its keys does not matter.
 fn parsed(patch: &Value) -> Value {
     match patch {
@@ -197,6 +211,10 @@ fn random_pods_as_written_need_what_the_simulator_says() {
         subject["apiVersion"] = json!("v1");
         subject["kind"] = json!("Pod");
         objects.push(subject);
+        if pod.alone {
+            objects.push(json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
+                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE}, "spec": {"replicas": 1}}));
+        }
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
         let arguments = ["-n", random_pod::NAMESPACE, "-"];
         let result = check_json(Path::new("."), &arguments, &list)["results"][0].take();

@@ -3,6 +3,7 @@
 
 use crate::judge::{self, Judgement, Verdict, View};
 use crate::mode::Mode;
+use crate::owner::StatefulSetId;
 use crate::subject::{Kind, Subject};
 use crate::world::Context;
 
@@ -110,6 +111,43 @@ pub fn concerns(webhook: Webhook, review: &Review) -> Option<Kind> {
         (Webhook::Validate, _, Operation::Update) => review.template_changed(kind).then_some(kind),
         (Webhook::Validate, _, Operation::Delete | Operation::Other) => None,
     }
+}
+
+/// The StatefulSet to read before a pod is judged: where it is not known, and what is said of the pod may rest on it. And
+/// whether the pod is not its first, so that there was more than one when it was made.
+pub fn owner_to_read(
+    webhook: Webhook,
+    kind: Kind,
+    review: &Review,
+    context: &Context,
+) -> Option<(StatefulSetId, bool)> {
+    if kind != Kind::Pod || !webhook.acts_in(context.mode().unwrap_or(Mode::Warn)) {
+        return None;
+    }
+    let read;
+    let pod = match &review.object {
+        Object::Pod(pod) => &**pod,
+        Object::Raw(object) => {
+            read = Subject::parse(kind, object.get()).ok()?;
+            &read
+        }
+        Object::None => return None,
+    };
+    let controller = pod.controller.as_ref().filter(|owner| owner.is_credible())?;
+    if Kind::of_object(&controller.api_version, &controller.kind) != Some(Kind::StatefulSet)
+        || context.owner(pod).is_some()
+        || !judge::rests_on_owner(pod, context)
+    {
+        return None;
+    }
+    let ordinal = pod.name.strip_prefix(controller.name.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    let is_later = ordinal.is_some_and(|ordinal| ordinal.parse::<u64>().is_ok_and(|ordinal| ordinal > 0));
+    let id = StatefulSetId {
+        namespace: context.namespace.to_owned(),
+        name: controller.name.to_string(),
+        uid: controller.uid.to_string(),
+    };
+    Some((id, is_later))
 }
 
 /// Answers a request about `kind`, whose namespace is that of the context.

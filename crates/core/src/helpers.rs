@@ -3,6 +3,8 @@
 //!
 //! `draingate helpers` prints it; a policy's `helpers` and the pod annotation override it.
 
+use std::sync::LazyLock;
+
 use super::policy::HelperRole;
 
 /// S of a helper or native sidecar that nobody knows, in seconds.
@@ -47,7 +49,7 @@ const fn auxiliary(
 const ENVOY: &str = "envoyproxy/envoy docs/root/operations/cli.rst: exits at SIGTERM";
 
 /// The table, in the order in which the docs print it. The first row that fits counts.
-pub const KNOWN: [KnownHelper; 41] = [
+pub static KNOWN: [KnownHelper; 42] = [
     auxiliary(
         &["*exporter", "exporter-*", "*-exporter-*"],
         &["*exporter", "*-exporter-*", "*_exporter"],
@@ -271,6 +273,12 @@ pub const KNOWN: [KnownHelper; 41] = [
     ),
     auxiliary(&["spiffe-helper"], &["spiffe-helper"], "keeps certificates fresh", "assumed: it has written its files"),
     auxiliary(
+        &["falcoctl-*"],
+        &["falcoctl"],
+        "keeps rules fresh",
+        "falcosecurity/falcoctl cmd/artifact/follow/follow.go: it writes files",
+    ),
+    auxiliary(
         &["git-sync", "git-sync-*"],
         &["git-sync"],
         "keeps files fresh",
@@ -322,8 +330,53 @@ pub const KNOWN: [KnownHelper; 41] = [
 
 /// The first row for a container of this name and image.
 pub fn known(name: &str, image: &str) -> Option<&'static KnownHelper> {
-    let fits = |patterns: &[&str], text: &str| patterns.iter().any(|pattern| fit(pattern, text).is_some());
-    KNOWN.iter().find(|known| fits(known.names, name) || fits(known.images, image))
+    let [names, images] = &*INDEX;
+    let row = names.first(name).into_iter().chain(images.first(image)).min()?;
+    KNOWN.get(row)
+}
+
+static INDEX: LazyLock<[Patterns; 2]> =
+    LazyLock::new(|| [Patterns::of(|known| known.names), Patterns::of(|known| known.images)]);
+
+/// The table's patterns, each with its row's place. Every container is looked up, and most are of no row.
+struct Patterns {
+    /// By a hash of their first letters.
+    begin: [Vec<(&'static str, usize)>; 256],
+    /// Those that a `*` begins, by a hash of their last letters.
+    end: [Vec<(&'static str, usize)>; 256],
+    /// Those between two of them.
+    within: Vec<(&'static str, usize)>,
+}
+
+impl Patterns {
+    fn of(patterns: impl Fn(&KnownHelper) -> &'static [&'static str]) -> Patterns {
+        let mut all =
+            Patterns { begin: [const { Vec::new() }; 256], end: [const { Vec::new() }; 256], within: Vec::new() };
+        for (row, known) in KNOWN.iter().enumerate() {
+            for pattern in patterns(known) {
+                let place = match (pattern.starts_with('*'), pattern.ends_with('*')) {
+                    (false, _) => all.begin.get_mut(hash(pattern.bytes())),
+                    (true, false) => all.end.get_mut(hash(pattern.bytes().rev())),
+                    (true, true) => Some(&mut all.within),
+                };
+                place.into_iter().for_each(|place| place.push((pattern, row)));
+            }
+        }
+        all
+    }
+
+    /// The first row that has one which fits.
+    fn first(&self, text: &str) -> Option<usize> {
+        let begin = self.begin.get(hash(text.bytes())).into_iter().flatten();
+        let end = self.end.get(hash(text.bytes().rev())).into_iter().flatten();
+        let may = begin.chain(end).chain(&self.within);
+        may.filter(|(pattern, _)| fit(pattern, text).is_some()).map(|(_, row)| *row).min()
+    }
+}
+
+/// Of the letters that every pattern has beside its `*`.
+fn hash(letters: impl Iterator<Item = u8>) -> usize {
+    letters.take(4).fold(0, |hash: usize, letter| hash * 31 + usize::from(letter)) % 256
 }
 
 /// How well `pattern` (a name with a `*` at either end, or none) fits `name`: `None` not at all; an exact name beats any
@@ -338,5 +391,34 @@ pub fn fit(pattern: &str, name: &str) -> Option<usize> {
             let middle = pattern.trim_matches('*');
             name.contains(middle).then_some(middle.len())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KNOWN, fit, known};
+
+    #[test]
+    fn the_index_finds_what_a_look_at_every_row_finds() {
+        let patterns = || KNOWN.iter().flat_map(|row| row.names.iter().chain(row.images));
+        for pattern in patterns() {
+            assert!(!pattern.contains('*') || pattern.replace('*', "").len() >= 4, "{pattern}");
+        }
+        let plain = patterns().map(|pattern| pattern.replace('*', ""));
+        let around = ["", "a", "-", "my-", "-2", "exporter"];
+        let texts: Vec<String> = plain
+            .flat_map(|text| around.map(|before| around.map(|after| format!("{before}{text}{after}"))))
+            .flatten()
+            .chain(["", "a", "app", "é", "vec"].map(str::to_owned))
+            .collect();
+        let fits = |patterns: &[&str], text: &str| patterns.iter().any(|pattern| fit(pattern, text).is_some());
+        let mut found = 0;
+        for (name, image) in texts.iter().zip(texts.iter().skip(1).chain(&texts)).chain(texts.iter().zip(&texts)) {
+            let slow = KNOWN.iter().position(|row| fits(row.names, name) || fits(row.images, image));
+            let quick = known(name, image).map(|row| KNOWN.iter().position(|other| std::ptr::eq(row, other)).unwrap());
+            assert_eq!(quick, slow, "{name} {image}");
+            found += usize::from(slow.is_some());
+        }
+        assert!(found > 1_000, "{found}");
     }
 }

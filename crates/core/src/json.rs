@@ -2,7 +2,7 @@
 //!
 //! Most of a review are fields that no judgement looks at; managedFields alone are half of one. They are passed over
 //! 64 bytes at a time and not checked: only where they end is of interest. What is asked for and is no string, object,
-//! list or null goes to serde_json, and so does the whole text, for its errors, where [`read`] gives `None`.
+//! list or plain number goes to serde_json, and so does the whole text, for its errors, where [`read`] gives `None`.
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -57,17 +57,32 @@ impl<'de> Reader<'de> {
         self.text.get(start..self.at).ok_or(Unread)
     }
 
-    /// From the quote that is next to the one that ends the string; whether there are escapes in between.
-    fn pass_string(&mut self) -> Result<bool, Unread> {
+    /// The string that is next, where there are no escapes in it; `None` where it takes another look.
+    fn plain_string(&mut self) -> Option<&'de str> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let rest = self.text.get(self.at + 1..)?;
+        let length = plain(rest.as_bytes())?;
+        if rest.as_bytes().get(length) != Some(&b'"') {
+            return None;
+        }
+        self.at += length + 2;
+        rest.get(..length)
+    }
+
+    /// The string that is next, with its quotes, as it is written.
+    #[cold]
+    fn quoted_string(&mut self) -> Result<&'de str, Unread> {
+        let start = self.at;
         self.expect(b'"')?;
-        let mut escapes = false;
         loop {
             let rest = self.bytes().get(self.at..).ok_or(Unread)?;
             let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).ok_or(Unread)?;
             self.at += length + 1;
             match rest.get(length) {
-                Some(b'"') => return Ok(escapes),
-                Some(b'\\') => (escapes, self.at) = (true, self.at + 1),
+                Some(b'"') => return self.since(start),
+                Some(b'\\') => self.at += 1,
                 _ => return Err(Unread),
             }
         }
@@ -76,7 +91,7 @@ impl<'de> Reader<'de> {
     /// Passes over a value.
     fn pass(&mut self) -> Result<(), Unread> {
         match self.peek() {
-            Some(b'"') => self.pass_string().map(|_| ()),
+            Some(b'"') => self.plain_string().map_or_else(|| self.quoted_string().map(|_| ()), |_| Ok(())),
             Some(b'{' | b'[') => self.pass_nested(),
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                 let rest = self.bytes().get(self.at..).ok_or(Unread)?;
@@ -94,13 +109,17 @@ impl<'de> Reader<'de> {
         let (mut in_string, mut escape) = (0, 0);
         loop {
             let rest = self.bytes().get(self.at..).filter(|rest| !rest.is_empty()).ok_or(Unread)?;
-            let mut last = [0; 64];
-            let block = rest.first_chunk().unwrap_or_else(|| {
-                last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-                &last
-            });
+            let last;
+            let block = match rest.first_chunk() {
+                Some(block) => block,
+                None => {
+                    last = padded(rest);
+                    &last
+                }
+            };
             let Marks { quotes, backslashes, opening, closing } = Marks::of(block);
-            let strings = up_to_each(quotes & !escaped(backslashes, &mut escape)) ^ in_string;
+            let escaped = if backslashes | escape == 0 { 0 } else { escaped(backslashes, &mut escape) };
+            let strings = up_to_each(quotes & !escaped) ^ in_string;
             in_string = if strings >> 63 == 1 { u64::MAX } else { 0 };
             let (opening, mut closing) = (opening & !strings, closing & !strings);
             let (opened, closed) = (opening.count_ones(), closing.count_ones());
@@ -119,6 +138,21 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// The number that is next, where it is a plain one.
+    fn whole_number(&mut self) -> Option<u64> {
+        self.peek();
+        let rest = self.bytes().get(self.at..)?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let ends = matches!(rest.get(digits), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r'));
+        let (number, plain) = (rest.get(..digits)?, ends && rest.first() != Some(&b'0'));
+        // As many digits fit whatever they are.
+        if !plain || !(1..=18).contains(&digits) {
+            return None;
+        }
+        self.at += digits;
+        Some(number.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+    }
+
     /// Has serde_json read the value that is next.
     fn hand_over<T>(&mut self, read: impl FnOnce(&mut Strict<'de>) -> serde_json::Result<T>) -> Result<T, Unread> {
         self.peek();
@@ -129,6 +163,30 @@ impl<'de> Reader<'de> {
         strict.end().map_err(|_| Unread)?;
         Ok(value)
     }
+}
+
+/// How many bytes of a string stand before its end, an escape or what no string has; `None` near the end of the text.
+fn plain(text: &[u8]) -> Option<usize> {
+    let mut passed = 0;
+    loop {
+        let block = text.get(passed..)?.first_chunk()?;
+        let bytes = u8x16::new(*block);
+        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let other = (is(b'"') | is(b'\\') | control).to_bitmask();
+        if other != 0 {
+            return Some(passed + other.trailing_zeros() as usize);
+        }
+        passed += block.len();
+    }
+}
+
+/// The last bytes of a text, as a block.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; 64] {
+    let mut block = [0; 64];
+    block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    block
 }
 
 type Strict<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
@@ -180,14 +238,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Unread;
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.peek();
-        let start = self.at;
-        let escapes = self.pass_string()?;
-        let quoted = self.since(start)?;
-        if escapes {
-            return visitor.visit_string(serde_json::from_str(quoted).map_err(|_| Unread)?);
+        match self.plain_string() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => visitor.visit_string(serde_json::from_str(self.quoted_string()?).map_err(|_| Unread)?),
         }
-        visitor.visit_borrowed_str(quoted.get(1..quoted.len() - 1).ok_or(Unread)?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
@@ -233,8 +287,21 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_unit()
     }
 
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
+        match self.whole_number() {
+            Some(number) => visitor.visit_u64(number),
+            None => self.hand_over(|strict| strict.deserialize_i64(visitor)),
+        }
+    }
+
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.hand_over(|strict| strict.deserialize_any(visitor))
+        match self.peek() {
+            Some(b'"') => self.deserialize_str(visitor),
+            _ => match self.whole_number() {
+                Some(number) => visitor.visit_u64(number),
+                None => self.hand_over(|strict| strict.deserialize_any(visitor)),
+            },
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
@@ -251,7 +318,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        bool i8 i16 i32 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
     }
 }
 

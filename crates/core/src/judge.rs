@@ -8,7 +8,7 @@ use super::keys;
 use super::mode::Mode;
 use super::patch;
 use super::plan::Plan;
-use super::pod::{Pod, Record, Role};
+use super::pod::{HoldReason, Pod, Record, Role};
 use super::policy::Controllers;
 use super::rules::{self, Facts};
 use super::settings::{SettingProblem, Settings};
@@ -233,6 +233,16 @@ pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> Patch {
         Some(_) => Patch::default(),
         None => case.plan(subject, context).1,
     }
+}
+
+/// Whether what a pod owes may rest on how many there are of it. Not where an earlier round that took others to stand in has
+/// left it as it is: another answer would only undo that.
+pub fn rests_on_owner<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> bool {
+    let case = Case::new(subject, context, false);
+    let reason = case.standing.hold_reason;
+    let counts = reason == HoldReason::OneWriter || (reason.holds() && reason != HoldReason::All);
+    let is_settled = || case.record.is_some() && case.plan(subject, context).1.is_empty();
+    counts && skip(subject, context, &case.settings).is_none() && !is_settled()
 }
 
 fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {

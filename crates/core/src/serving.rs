@@ -4,6 +4,7 @@
 //! only looked at is not kept waiting for clients that it does not have.
 
 use super::helpers;
+use super::owner::Owner;
 use super::policy::{AppliesTo, HelperRole};
 use super::servers::Work;
 use super::settings::Settings;
@@ -11,30 +12,15 @@ use super::shutdown::Shutdown;
 use super::subject::{Container, IntOrString, Port, Subject};
 use super::world::{Context, Service, Target};
 
-/// Words in a port's name that say it carries no work.
-const SIDE_NAMES: [&str; 16] = [
-    "metrics",
-    "prometheus",
-    "prom",
-    "telemetry",
-    "monitoring",
-    "jmx",
-    "health",
-    "healthz",
-    "healthcheck",
-    "probe",
-    "probes",
-    "liveness",
-    "readiness",
-    "debug",
-    "pprof",
-    "profiler",
-];
 /// Parts of the name of a flag or variable that names such a port, with one of [`ADDRESSES`].
 const SIDE_FLAGS: [&str; 6] = ["metric", "health", "telemetry", "pprof", "profil", "probe"];
 const ADDRESSES: [&str; 4] = ["port", "addr", "listen", "bind"];
 /// Names of the ports of an exporter that are only read.
-const READ_ONLY: [&str; 4] = ["", "http", "web", "metrics"];
+const READ_ONLY: [&str; 8] = ["", "http", "https", "web", "metrics", "container-port", "http-port", "exporter-port"];
+/// Words in the name of a container, or of its pod, that say it fetches its work: where no Service sends to it.
+const FETCHERS: [&str; 6] = ["worker", "workers", "consumer", "consumers", "controller", "operator"];
+/// Words that say the opposite: a controller of those is the way in.
+const FRONTS: [&str; 6] = ["ingress", "gateway", "proxy", "router", "edge", "nginx"];
 
 /// Why a pod owes a hold, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +49,8 @@ pub enum HoldReason {
     NeverWithdrawn,
     /// A policy or an annotation says that it is sent work.
     Stated,
+    /// Nobody else could take the work that comes, and the next pod comes when it is gone: H is 0.
+    NobodyStandsIn,
 }
 
 impl HoldReason {
@@ -81,6 +69,7 @@ impl HoldReason {
             HoldReason::OneWriter => "one-writer",
             HoldReason::NeverWithdrawn => "never-withdrawn",
             HoldReason::Stated => "stated",
+            HoldReason::NobodyStandsIn => "nobody-stands-in",
         }
     }
 
@@ -99,6 +88,7 @@ impl HoldReason {
             HoldReason::OneWriter => "it is the only writer, and nobody stands in",
             HoldReason::NeverWithdrawn => "its Service goes on sending to it until it is gone",
             HoldReason::Stated => "it is said to be sent work",
+            HoldReason::NobodyStandsIn => "it is the only pod, and the next one comes when it is gone",
         }
     }
 
@@ -156,13 +146,13 @@ impl<'a> Serving<'a> {
         as_written: bool,
         shutdowns: &[Shutdown],
     ) -> Serving<'a> {
-        let containers = &subject.pod.spec.containers;
         let ports = Ports::of(subject, context);
         let services: Vec<_> = context.services(&subject.pod.metadata.labels).collect();
         let sends = |service: &Service| service.targets.iter().any(|target| ports.carries_work(target));
-        let book = subject.rollout.service_name.as_ref().or(subject.pod.spec.subdomain.as_ref());
-        let is_book =
-            |name: &str, service: &Service| service.headless && book.is_some_and(|book| book.as_str() == name);
+        let owner = context.owner(subject);
+        let book = owner.as_ref().and_then(|owner| owner.service_name.as_deref());
+        let book = book.or(subject.pod.spec.subdomain.as_deref());
+        let is_book = |name: &str, service: &Service| service.headless && book == Some(name);
         let senders = services.iter().filter(|(_, service)| sends(service));
         let mut senders = senders.filter(|(name, service)| !is_book(name, service));
         let sender = senders.clone().find(|(_, service)| !service.sends_to_unready).map(|(name, _)| *name);
@@ -174,7 +164,7 @@ impl<'a> Serving<'a> {
         let (parts, lonely) = parts(subject, settings, &ports, &targeted);
         let host = ports.all().any(|(_, port, side)| !side && (port.host_port > 0 || subject.pod.spec.host_network));
         let app_port = ports.all().any(|(at, _, side)| !side && parts.get(at) == Some(&Part::App));
-        let probed = || containers.iter().zip(&parts).any(|(c, part)| *part == Part::App && ports.is_probed(c));
+        let probed = || parts.iter().enumerate().any(|(at, part)| *part == Part::App && ports.is_probed(at));
         let by_ports = || {
             if host {
                 HoldReason::HostPort
@@ -199,9 +189,22 @@ impl<'a> Serving<'a> {
             AppliesTo::Serving if known => HoldReason::NoSender,
             AppliesTo::Serving => by_ports(),
         };
-        let reason = match not_sent(subject, &parts, shutdowns, sender.is_some()) {
-            Some(otherwise) if reason.holds() && reason != HoldReason::All => otherwise,
-            _ => reason,
+        let alone = owner.as_ref().map_or(subject.rollout.replicas.is_none_or(|n| n <= 1), Owner::is_alone);
+        let by_port = |reason| matches!(reason, HoldReason::Port | HoldReason::ReadinessProbe);
+        let nobody_stands_in = || owner.as_ref().is_some_and(Owner::nobody_stands_in);
+        let reason = match not_sent(alone, &parts, shutdowns, sender.is_some()) {
+            _ if !reason.holds() || reason == HoldReason::All => reason,
+            Some(otherwise) => otherwise,
+            None if nobody_stands_in() => HoldReason::NobodyStandsIn,
+            None if by_port(reason) && services.is_empty() && is_named_a_fetcher(subject, &parts) => {
+                HoldReason::Fetched
+            }
+            None => reason,
+        };
+        // Where nobody stands in, nobody could be sent to instead.
+        let (reason, never_withdrawn) = match reason {
+            HoldReason::NeverWithdrawn if nobody_stands_in() => (HoldReason::NobodyStandsIn, None),
+            reason => (reason, never_withdrawn),
         };
         Serving { parts, reason, sender, never_withdrawn }
     }
@@ -209,8 +212,7 @@ impl<'a> Serving<'a> {
 
 /// How work comes to a pod of whose apps none is sent any: what is known of the first. It stands against a Service, but for
 /// a peer whom nobody names so but the table.
-fn not_sent(subject: &Subject, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -> Option<HoldReason> {
-    let alone = subject.rollout.replicas.is_none_or(|replicas| replicas <= 1);
+fn not_sent(alone: bool, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -> Option<HoldReason> {
     let mut apps = parts.iter().zip(shutdowns).filter(|(part, _)| **part == Part::App).map(|(_, shutdown)| {
         let known = shutdown.work?;
         match known.work {
@@ -222,6 +224,14 @@ fn not_sent(subject: &Subject, parts: &[Part], shutdowns: &[Shutdown], sender: b
     });
     let first = apps.next()??;
     apps.all(|other| other.is_some()).then_some(first)
+}
+
+/// Whether the names of a pod that no Service selects say that it fetches its work.
+fn is_named_a_fetcher(subject: &Subject, parts: &[Part]) -> bool {
+    let has = |name: &str, words: &[&str]| name.split('-').any(|word| words.contains(&word));
+    let is = |name: &str| has(name, &FETCHERS) && !has(name, &FRONTS);
+    let mut apps = subject.pod.spec.containers.iter().zip(parts).filter(|(_, part)| **part == Part::App);
+    is(&subject.name) || apps.all(|(container, _)| is(&container.name))
 }
 
 /// Whether a policy or an annotation says of an app that it is sent work.
@@ -280,9 +290,18 @@ fn parts(subject: &Subject, settings: &Settings, ports: &Ports, targeted: &dyn F
 
 /// The ports of a pod's regular containers, and which of them carry no work.
 struct Ports<'a> {
-    containers: &'a [Container<'a>],
-    /// For each container, for each of its ports.
-    side: Vec<Vec<bool>>,
+    containers: Vec<Ported<'a>>,
+}
+
+/// A container with what is asked about it for each port.
+struct Ported<'a> {
+    container: &'a Container<'a>,
+    /// The ports that its flags and variables name as ones for metrics, health or profiles.
+    named: Vec<i64>,
+    /// It is only read.
+    exporter: bool,
+    /// For each of its ports, whether it carries no work.
+    side: Vec<bool>,
 }
 
 impl<'a> Ports<'a> {
@@ -301,27 +320,26 @@ impl<'a> Ports<'a> {
             };
             containers.iter().any(asked) || by_service()
         };
-        let side = |container: &Container| {
-            container
-                .ports
-                .iter()
-                .map(|port| is_side(container, port) || (scraped == Some(port.container_port) && !only && !used(port)))
-                .collect()
+        let ported = |container: &'a Container<'a>| {
+            let (named, exporter) = (named(container), is_exporter(container));
+            let mut ported = Ported { container, named, exporter, side: Vec::new() };
+            let scraped = |port: &Port| scraped == Some(port.container_port) && !only && !used(port);
+            ported.side = container.ports.iter().map(|port| ported.is_side(port) || scraped(port)).collect();
+            ported
         };
-        Ports { containers, side: containers.iter().map(side).collect() }
+        Ports { containers: containers.iter().map(ported).collect() }
     }
 
     fn all(&self) -> impl Iterator<Item = (usize, &'a Port<'a>, bool)> {
-        let containers = self.containers.iter().zip(&self.side).enumerate();
-        containers.flat_map(|(at, (c, side))| c.ports.iter().zip(side).map(move |(port, side)| (at, port, *side)))
+        self.containers.iter().enumerate().flat_map(|(at, c)| c.ports().map(move |(port, side)| (at, port, side)))
     }
 
     fn works_on(&self, container: usize) -> bool {
-        self.side.get(container).is_some_and(|side| side.contains(&false))
+        self.containers.get(container).is_some_and(|c| c.side.contains(&false))
     }
 
     fn are_all_side(&self, container: usize) -> bool {
-        self.side.get(container).is_some_and(|side| !side.is_empty() && !side.contains(&false))
+        self.containers.get(container).is_some_and(|c| !c.side.is_empty() && !c.side.contains(&false))
     }
 
     /// Whether a Service's port leads to work: an undeclared number may, a name that nobody has does not.
@@ -329,7 +347,7 @@ impl<'a> Ports<'a> {
         let mut meant = self.all().filter(|(_, port, _)| means(port, target)).peekable();
         match (meant.peek(), target) {
             (None, Target::Number(number)) => {
-                !self.containers.iter().any(|c| flags_name(c, *number)) && !self.containers.is_empty()
+                !self.containers.iter().any(|c| c.named.contains(number)) && !self.containers.is_empty()
             }
             (None, Target::Name(_)) => false,
             (Some(_), _) => meant.any(|(.., side)| !side),
@@ -338,17 +356,41 @@ impl<'a> Ports<'a> {
 
     /// Whether it leads to work of this container.
     fn means(&self, container: usize, target: &Target) -> bool {
-        self.all().any(|(at, port, side)| at == container && !side && means(port, target))
+        let mut ports = self.containers.get(container).into_iter().flat_map(Ported::ports);
+        ports.any(|(port, side)| !side && means(port, target))
     }
 
-    /// Whether a readiness probe asks a port that carries work.
-    fn is_probed(&self, container: &Container) -> bool {
-        let Some(target) = container.readiness_probe.as_ref().and_then(|probe| probe.port()) else { return false };
+    /// Whether the readiness probe of a container asks a port that carries work.
+    fn is_probed(&self, container: usize) -> bool {
+        let Some(ported) = self.containers.get(container) else { return false };
+        let Some(target) = ported.container.readiness_probe.as_ref().and_then(|probe| probe.port()) else {
+            return false;
+        };
         match (self.all().find(|(_, port, _)| port.is(target)), target) {
             (Some((.., side)), _) => !side,
-            (None, IntOrString::Int(number)) => !flags_name(container, *number) && !is_exporter(container),
-            (None, IntOrString::String(name)) => !is_side_name(name) && !is_exporter(container),
+            (None, IntOrString::Int(number)) => !ported.named.contains(number) && !ported.exporter,
+            (None, IntOrString::String(name)) => !is_side_name(name) && !ported.exporter,
         }
+    }
+}
+
+impl<'a> Ported<'a> {
+    fn ports(&self) -> impl Iterator<Item = (&'a Port<'a>, bool)> {
+        self.container.ports.iter().zip(self.side.iter().copied())
+    }
+
+    fn is_side(&self, port: &Port) -> bool {
+        let only_probe = || {
+            let mut probes = self.container.probes();
+            let asks = |probe: &super::subject::Probe| {
+                probe.path() == Some("/metrics") && probe.port().is_some_and(|target| port.is(target))
+            };
+            probes.next().is_some_and(asks) && probes.next().is_none()
+        };
+        is_side_name(&port.name)
+            || (self.exporter && READ_ONLY.contains(&port.name.as_str()))
+            || self.named.contains(&port.container_port)
+            || only_probe()
     }
 }
 
@@ -359,52 +401,69 @@ fn means(port: &Port, target: &Target) -> bool {
     }
 }
 
-fn is_side(container: &Container, port: &Port) -> bool {
-    let only_probe = || {
-        let mut probes = container.probes();
-        let asks = |probe: &super::subject::Probe| {
-            probe.path() == Some("/metrics") && probe.port().is_some_and(|target| port.is(target))
-        };
-        probes.next().is_some_and(asks) && probes.next().is_none()
-    };
-    is_side_name(&port.name)
-        || (READ_ONLY.contains(&port.name.as_str()) && is_exporter(container))
-        || flags_name(container, port.container_port)
-        || only_probe()
-}
-
+/// Words in a port's name that say it carries no work.
 fn is_side_name(name: &str) -> bool {
-    name.split('-').any(|word| SIDE_NAMES.contains(&word))
+    name.as_bytes().split(|byte| *byte == b'-').any(|word| {
+        matches!(
+            word,
+            b"metrics"
+                | b"prometheus"
+                | b"prom"
+                | b"telemetry"
+                | b"monitoring"
+                | b"jmx"
+                | b"health"
+                | b"healthz"
+                | b"healthcheck"
+                | b"probe"
+                | b"probes"
+                | b"liveness"
+                | b"readiness"
+                | b"debug"
+                | b"pprof"
+                | b"profiler"
+        )
+    })
 }
 
 /// Containers that are only read, by name or image. What is pushed to is none of them.
 fn is_exporter(container: &Container) -> bool {
     let is = |name: &str| {
-        let words = || name.split(['-', '_', '.']);
-        let reads =
-            matches!(name, "cadvisor" | "kube-state-metrics" | "config-reloader" | "prometheus-config-reloader");
-        reads || words().any(|word| word == "exporter")
+        let mut words = name.as_bytes().split(|byte| matches!(byte, b'-' | b'_' | b'.'));
+        matches!(name, "cadvisor" | "kube-state-metrics" | "config-reloader" | "prometheus-config-reloader")
+            || words.any(|word| word == b"exporter")
     };
     is(&container.name) || is(container.image_name())
 }
 
-/// Whether a flag or a variable of the container names this port as one for metrics, health or profiles.
-fn flags_name(container: &Container, number: i64) -> bool {
-    let names = |name: &str, value: &str| ends_in(value, number) && is_side_flag(name);
+/// The ports that flags and variables of the container name as ones for metrics, health or profiles.
+fn named(container: &Container) -> Vec<i64> {
     let words = || container.command.iter().chain(container.args.iter()).map(|word| word.as_str());
-    let joined = words().any(|word| word.split_once('=').is_some_and(|(name, value)| names(name, value)));
-    let apart = || words().zip(words().skip(1)).any(|(name, value)| name.starts_with('-') && names(name, value));
-    joined || apart() || container.literals().any(|(name, value)| names(name, value))
+    let joined = words().filter_map(|word| word.split_once('='));
+    let apart = words().zip(words().skip(1)).filter(|(name, _)| name.starts_with('-'));
+    let settings = joined.chain(apart).chain(container.literals());
+    let port = |(name, value)| port_in(value).filter(|_| is_side_flag(name));
+    settings.filter_map(port).collect()
 }
 
-/// Whether a port or an address ends in this number.
-fn ends_in(value: &str, number: i64) -> bool {
-    let digits = value.len() - value.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let (before, port) = value.split_at(value.len() - digits);
-    !port.is_empty() && port.parse() == Ok(number) && (before.is_empty() || before.ends_with(':'))
+/// The port that an address or a number ends in.
+fn port_in(value: &str) -> Option<i64> {
+    let digits = value.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (before, port) = value.split_at_checked(value.len() - digits)?;
+    (before.is_empty() || before.ends_with(':')).then(|| port.parse().ok())?
 }
 
 fn is_side_flag(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SIDE_FLAGS.iter().any(|part| name.contains(part)) && ADDRESSES.iter().any(|part| name.contains(part))
+    has_one(name, &ADDRESSES) && has_one(name, &SIDE_FLAGS)
+}
+
+/// Whether one of these parts is in a name, in capitals or not.
+fn has_one(name: &str, parts: &[&str]) -> bool {
+    let name = name.as_bytes();
+    let begins = |part: &[u8], at: usize, letter: u8| {
+        part.first() == Some(&letter)
+            && name.get(at..at + part.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(part))
+    };
+    let mut letters = name.iter().map(u8::to_ascii_lowercase).enumerate();
+    letters.any(|(at, letter)| parts.iter().any(|part| begins(part.as_bytes(), at, letter)))
 }

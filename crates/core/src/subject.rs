@@ -16,7 +16,7 @@ use super::hooks::Variable;
 use super::injectors;
 use super::keys;
 use super::nodes::{self, Affinity, NodeSelector, TakenAway};
-use super::text::{Bounded, MOST_PAIRS, Pairs, Text};
+use super::text::{self, Bounded, MOST_PAIRS, Pairs, Text};
 use super::unreadable::{Unreadable, read};
 
 pub use super::kind::{Kind, Maker};
@@ -266,10 +266,10 @@ pub struct Container<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub image: Text<'a>,
     /// What it runs instead of the image's entry point.
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "words")]
     pub command: Words<'a>,
     /// Its arguments.
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "words")]
     pub args: Words<'a>,
     /// The ports that it declares.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
@@ -305,9 +305,7 @@ impl<'a> Container<'a> {
 
     /// The last part of its image's path, without tag and digest.
     pub fn image_name(&self) -> &str {
-        let path = self.image.split('@').next().unwrap_or_default();
-        let name = path.rsplit('/').next().unwrap_or_default();
-        name.split(':').next().unwrap_or_default()
+        text::before(text::base(text::before(&self.image, b'@')), b':')
     }
 
     /// Its image without tag and digest.
@@ -657,6 +655,12 @@ pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + D
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A null among words is an empty one, as the API server has it.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Words<'de>, D::Error> {
+    let words = Option::<Bounded<Option<Text>, 200>>::deserialize(deserializer)?;
+    Ok(words.unwrap_or_default().without_nulls())
 }
 
 impl<'a> Subject<'a> {

@@ -156,6 +156,13 @@ impl<T, const MOST: usize> Bounded<T, MOST> {
     }
 }
 
+impl<T: Default, const MOST: usize> Bounded<Option<T>, MOST> {
+    /// The same list, a null in it as an empty entry.
+    pub fn without_nulls(self) -> Bounded<T, MOST> {
+        Bounded { list: self.list.into_iter().map(Option::unwrap_or_default).collect(), more: self.more }
+    }
+}
+
 impl<T, const MOST: usize> Default for Bounded<T, MOST> {
     fn default() -> Self {
         Bounded { list: Vec::new(), more: false }
@@ -197,6 +204,18 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
         }
         deserializer.deserialize_seq(List(PhantomData))
     }
+}
+
+/// What stands before the first of these bytes, which is ASCII; all of it where there is none.
+pub(crate) fn before(text: &str, ends: u8) -> &str {
+    let end = text.bytes().position(|byte| byte == ends);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// The last part of a path.
+pub(crate) fn base(path: &str) -> &str {
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    slash.and_then(|slash| path.get(slash + 1..)).unwrap_or(path)
 }
 
 /// The longest piece of foreign text that goes into a message.

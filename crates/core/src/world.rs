@@ -1,18 +1,20 @@
-//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services, and of files
-//! also ConfigMaps.
+//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services, workloads, and of
+//! files also ConfigMaps.
 //!
 //! The watches, `--standalone` and `check` fill the same structure, so that the same pod gets the same
 //! answer through every door.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
 use super::config_maps::{self, ConfigMap};
 use super::keys;
 use super::mode::Mode;
+use super::owner::Owner;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
 use super::selector::LabelSelector;
+use super::subject::{Kind, Subject};
 use super::text::Pairs;
 
 /// How a wait can be written into a pod's preStop hook.
@@ -43,6 +45,7 @@ pub struct World {
     config_maps: HashMap<String, BTreeMap<String, ConfigMap>>,
     /// The bytes in them.
     config_bytes: usize,
+    workloads: HashMap<String, BTreeMap<Kind, Workloads>>,
     /// How waits can be written.
     pub sleep: SleepSupport,
     /// The release's own namespace, which is never touched.
@@ -98,6 +101,14 @@ pub enum Target {
     Number(i64),
     /// By the name that a container gives it.
     Name(String),
+}
+
+/// What is known of the workloads of one kind in one namespace, by name.
+#[derive(Clone, Debug, Default)]
+struct Workloads {
+    owners: BTreeMap<String, Owner>,
+    /// Those that a HorizontalPodAutoscaler targets.
+    scaled: BTreeSet<String>,
 }
 
 /// A namespace's labels.
@@ -276,6 +287,20 @@ impl World {
         }
     }
 
+    /// Adds or replaces a StatefulSet or a Deployment, for the pods that it owns.
+    pub fn set_owner(&mut self, namespace: &str, kind: Kind, name: &str, owner: Owner) {
+        self.workloads_of(namespace, kind).owners.insert(name.to_owned(), owner);
+    }
+
+    /// Adds the target of a HorizontalPodAutoscaler.
+    pub fn set_scaled(&mut self, namespace: &str, kind: Kind, name: &str) {
+        self.workloads_of(namespace, kind).scaled.insert(name.to_owned());
+    }
+
+    fn workloads_of(&mut self, namespace: &str, kind: Kind) -> &mut Workloads {
+        self.workloads.entry(namespace.to_owned()).or_default().entry(kind).or_default()
+    }
+
     /// A copy of all that concerns these namespaces, but for ConfigMaps.
     #[must_use]
     pub fn excerpt(&self, namespaces: &[String]) -> World {
@@ -289,6 +314,7 @@ impl World {
             services: some(&self.services, namespaces),
             config_maps: HashMap::new(),
             config_bytes: 0,
+            workloads: some(&self.workloads, namespaces),
             sleep: self.sleep.clone(),
             own_namespace: self.own_namespace.clone(),
             default_mode: self.default_mode,
@@ -324,6 +350,7 @@ impl World {
             namespace,
             labels: self.namespaces.get(namespace).map(|n| &n.labels),
             policies: self.policies.get(namespace),
+            owner: None,
         }
     }
 }
@@ -336,6 +363,7 @@ pub struct Context<'a> {
     world: &'a World,
     labels: Option<&'a BTreeMap<String, String>>,
     policies: Option<&'a PolicySet>,
+    owner: Option<&'a Owner>,
 }
 
 impl<'a> Context<'a> {
@@ -343,6 +371,32 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_labels(self, labels: &'a BTreeMap<String, String>) -> Context<'a> {
         Context { labels: Some(labels), ..self }
+    }
+
+    /// The same with the owner of the pod that is judged.
+    #[must_use]
+    pub fn with_owner(self, owner: &'a Owner) -> Context<'a> {
+        Context { owner: Some(owner), ..self }
+    }
+
+    /// The StatefulSet or Deployment that a subject is, or that its pod is of; `None` where it is none or not known.
+    pub fn owner(&self, subject: &Subject) -> Option<Owner> {
+        let (kind, name) = match (subject.kind, &subject.controller) {
+            (Kind::Pod, _) if self.owner.is_some() => return self.owner.cloned(),
+            (Kind::Pod, Some(controller)) => match subject.deployment() {
+                Some(name) => (Kind::Deployment, name),
+                None => (Kind::of_object(&controller.api_version, &controller.kind)?, controller.name.as_str()),
+            },
+            (Kind::Pod, None) => return None,
+            (kind, _) => (kind, &*subject.name),
+        };
+        let known = self.world.workloads.get(self.namespace).and_then(|kinds| kinds.get(&kind));
+        let owner = match subject.kind {
+            Kind::Pod => known?.owners.get(name)?.clone(),
+            _ => Owner::of_rollout(kind, &subject.rollout)?,
+        };
+        let scaled = owner.scaled || known.is_some_and(|known| known.scaled.contains(name));
+        Some(Owner { scaled, ..owner })
     }
 
     /// The namespace's mode: `off` where it is not known; `Err` with the label's value where that is unknown, which

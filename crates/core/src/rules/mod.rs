@@ -179,6 +179,19 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         self.say_at_most(Severity::Error, container, field, message, fixes)
     }
 
+    /// The same where what was found is weighed otherwise than its code, unless a layer says how.
+    fn say_by_default(
+        &mut self,
+        default: Severity,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        fixes: Vec<String>,
+    ) -> Option<&mut Finding> {
+        let severity = self.facts.settings.severity(self.code, default);
+        self.push(severity, container, field, message, fixes)
+    }
+
     /// The same, no heavier than this.
     fn say_at_most(
         &mut self,

@@ -26,6 +26,7 @@ use std::sync::LazyLock;
 
 use crate::config_maps::File;
 use crate::hooks::Variable;
+use crate::text::{Text, base};
 
 pub use files::{Config, Format, InFile};
 pub use row::{Bare, Limit, Mark, Place, Server, Sigterm, Stop, Switch, Targets, Work};
@@ -48,21 +49,18 @@ pub const TABLES: [(&str, &[Server]); 8] = [
 
 /// What is known of a container.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct Facts<'a, N> {
     /// Its image, as written.
     pub image: &'a str,
     /// Its command, empty where the image's entrypoint runs.
-    pub command: &'a [&'a str],
+    pub command: &'a [Text<'a>],
     /// Its arguments.
-    pub args: &'a [&'a str],
+    pub args: &'a [Text<'a>],
     /// What its own `env` says of a variable.
     pub variable: &'a dyn Fn(&str) -> Variable<'a>,
     /// The names of its `env`: one pass, where looking all of ours up would be many.
-    pub names: &'a EachName<'a>,
+    pub names: N,
 }
-
-/// Calls with each name.
-pub type EachName<'a> = dyn Fn(&mut dyn FnMut(&str)) + 'a;
 
 /// A server that was found in a container.
 #[derive(Clone, Debug)]
@@ -95,11 +93,12 @@ pub struct Setting<'f> {
 }
 
 /// Finds the server that a container runs, and reads what it says of itself, also in the files that ConfigMaps give it.
-pub fn find<'f>(container: &Facts<'_>, files: &'f [File<'f>]) -> Option<Found<'f>> {
+pub fn find<'a, 'f>(container: Facts<'a, impl Iterator<Item = &'a str>>, files: &'f [File<'f>]) -> Option<Found<'f>> {
     let words = Words::of(container.command, container.args);
-    let found = by_name(&Image::of(container.image), &words).or_else(|| by_variable(container, words));
-    let (server, named) = found.or_else(|| by_file(files).map(|server| (server, false)))?;
     let places = values::Places { words, variable: container.variable, files };
+    let by_variable = || by_variable(container.names, &places).map(|row| (row, false));
+    let found = by_name(&Image::of(container.image), &words).or_else(by_variable);
+    let (server, named) = found.or_else(|| by_file(files).map(|server| (server, false)))?;
     let (accept, _) = setting(server.accept, &places, true);
     let (finish, read) = setting(server.finish, &places, false);
     let sigterm = match (server.stop, &read) {
@@ -158,37 +157,34 @@ fn target(targets: &Targets, words: &Words<'_>) -> Option<Work> {
     })
 }
 
-/// What leads from a container to the rows that may be its own.
+/// What leads from a container to the rows that may be its own, each with its place in the tables.
 struct Index {
-    /// The rows of the images and programs, by a hash of their first letters, in the order of the tables.
-    names: [Vec<(usize, &'static Server)>; 256],
-    /// Those of the variables, by the same hash.
-    variables: [Vec<(&'static str, usize, &'static Server)>; 256],
+    /// The marks of images and programs, with what a name of theirs begins with, by a hash of its first letters.
+    names: [Vec<(usize, &'static str, &'static Mark, &'static Server)>; 256],
+    /// The variables, by a hash of theirs.
+    variables: [Vec<(usize, &'static str, &'static Server)>; 256],
     properties: Vec<(&'static str, &'static Server)>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let mut index =
         Index { names: [const { Vec::new() }; 256], variables: [const { Vec::new() }; 256], properties: Vec::new() };
-    for (at, row) in rows().enumerate() {
-        for mark in row.marks {
-            match mark {
-                Mark::Image(name) | Mark::ImageWord(name, _) | Mark::Program(name) | Mark::ProgramWord(name, _) => {
-                    let name = words::base(name).split(':').next().unwrap_or_default();
-                    if let Some(rows) = index.names.get_mut(letters(name))
-                        && rows.last().is_none_or(|(last, _)| *last != at)
-                    {
-                        rows.push((at, row));
-                    }
+    let marks = rows().flat_map(|row| row.marks.iter().map(move |mark| (mark, row)));
+    for (at, (mark, row)) in marks.enumerate() {
+        match mark {
+            Mark::Image(name) | Mark::ImageWord(name, _) | Mark::Program(name) | Mark::ProgramWord(name, _) => {
+                let name = base(name).split([':', '*']).next().unwrap_or_default();
+                if let Some(marks) = index.names.get_mut(letters(name)) {
+                    marks.push((at, name, mark, row));
                 }
-                Mark::Variable(name) => {
-                    if let Some(rows) = index.variables.get_mut(ends(name)) {
-                        rows.push((name, at, row));
-                    }
-                }
-                Mark::Property(name) => index.properties.push((name, row)),
-                Mark::Key(..) => {}
             }
+            Mark::Variable(name) => {
+                if let Some(variables) = index.variables.get_mut(ends(name)) {
+                    variables.push((at, name, row));
+                }
+            }
+            Mark::Property(name) => index.properties.push((name, row)),
+            Mark::Key(..) => {}
         }
     }
     index
@@ -199,9 +195,10 @@ fn letters(name: &str) -> usize {
     name.bytes().take(3).fold(0, |hash: usize, letter| hash * 31 + usize::from(letter)) % 256
 }
 
-/// A hash of a variable's last letters: many begin alike.
+/// A hash of a variable's last letters and its length: many begin alike.
 fn ends(name: &str) -> usize {
-    name.bytes().rev().take(6).fold(0, |hash: usize, letter| hash * 31 + usize::from(letter)) % 256
+    let [.., before, last] = name.as_bytes() else { return 0 };
+    (usize::from(*before) * 31 + usize::from(*last) * 7 + name.len()) % 256
 }
 
 fn rows() -> impl Iterator<Item = &'static Server> {
@@ -211,24 +208,20 @@ fn rows() -> impl Iterator<Item = &'static Server> {
 /// The row of an image or a program, and whether a word of its own named it.
 fn by_name(image: &Image<'_>, words: &Words<'_>) -> Option<(&'static Server, bool)> {
     let runs = |pattern: &str| words.program.is_some_and(|program| words::matches(pattern, program));
-    let is = |row: &Server| {
-        row.marks.iter().find_map(|mark| {
-            let (is, named) = match *mark {
-                Mark::Image(pattern) => (image.is(pattern), false),
-                Mark::ImageWord(pattern, word) => (image.is(pattern) && words.has(word), true),
-                Mark::Program(pattern) => (runs(pattern), false),
-                Mark::ProgramWord(pattern, word) => (runs(pattern) && words.has(word), true),
-                Mark::Variable(_) | Mark::Property(_) | Mark::Key(..) => (false, false),
-            };
-            is.then_some(named)
-        })
+    let is = |mark: &Mark| match *mark {
+        Mark::Image(pattern) => image.is(pattern),
+        Mark::ImageWord(pattern, word) => image.is(pattern) && words.has(word),
+        Mark::Program(pattern) => runs(pattern),
+        Mark::ProgramWord(pattern, word) => runs(pattern) && words.has(word),
+        Mark::Variable(_) | Mark::Property(_) | Mark::Key(..) => false,
     };
     let first = |name: &str| {
-        let rows = INDEX.names.get(letters(name))?;
-        rows.iter().find_map(|(at, row)| is(row).map(|named| (*at, *row, named)))
+        let marks = INDEX.names.get(letters(name))?;
+        marks.iter().find(|(_, begins, mark, _)| name.starts_with(begins) && is(mark))
     };
     let found = [first(image.last), words.program.and_then(first)];
-    found.into_iter().flatten().min_by_key(|(at, ..)| *at).map(|(_, row, named)| (row, named))
+    let (.., mark, row) = found.into_iter().flatten().min_by_key(|(at, ..)| *at)?;
+    Some((row, matches!(mark, Mark::ImageWord(..) | Mark::ProgramWord(..))))
 }
 
 /// The row of which a file has a key.
@@ -238,22 +231,17 @@ fn by_file(files: &[File]) -> Option<&'static Server> {
 }
 
 /// The row whose variable or property the container has.
-fn by_variable<'a>(container: &Facts<'a>, words: Words<'a>) -> Option<(&'static Server, bool)> {
-    let mut java = words.java;
+fn by_variable<'a>(names: impl Iterator<Item = &'a str>, places: &values::Places<'a, '_>) -> Option<&'static Server> {
+    let (index, mut java) = (&*INDEX, places.words.java);
     let mut first: Option<(usize, &'static Server)> = None;
-    (container.names)(&mut |name| {
+    for name in names {
         java |= name.starts_with('J') && values::JAVA_OPTIONS.contains(&name);
-        let rows = INDEX.variables.get(ends(name)).into_iter().flatten();
-        for (_, at, row) in rows.filter(|(known, ..)| *known == name) {
-            if first.is_none_or(|(first, _)| *at < first) {
+        for (at, known, row) in index.variables.get(ends(name)).into_iter().flatten() {
+            if *known == name && first.is_none_or(|(first, _)| *at < first) {
                 first = Some((*at, row));
             }
         }
-    });
-    let found = first.map(|(_, row)| row).or_else(|| {
-        let places = values::Places { words, variable: container.variable, files: &[] };
-        let mut known = INDEX.properties.iter().filter(|_| java);
-        known.find(|(name, _)| places.property(name).is_some()).map(|(_, row)| *row)
-    });
-    found.map(|row| (row, false))
+    }
+    let of_property = || index.properties.iter().filter(|_| java).find(|(name, _)| places.property(name).is_some());
+    first.map(|(_, row)| row).or_else(|| of_property().map(|(_, row)| *row))
 }

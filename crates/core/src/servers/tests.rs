@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::{Facts, Found, Mark, Setting, find, rows};
 use crate::config_maps::File;
 use crate::hooks::Variable;
+use crate::text::Text;
 
 /// What was found, in short: `A=10 T=30* Peer! Drains`, where `*` is a default, and `!` stands in the container.
 fn told(found: &Found) -> String {
@@ -35,10 +36,11 @@ fn look_into<'f>(
         let value = variables.split("; ").find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
         value.map_or(Variable::Unset, |value| if value == "?" { Variable::Unknown } else { Variable::Literal(value) })
     };
-    let names = |each: &mut dyn FnMut(&str)| {
-        variables.split("; ").filter_map(|entry| entry.split_once('=')).for_each(|(name, _)| each(name));
-    };
-    find(&Facts { image, command, args, variable: &variable, names: &names }, files)
+    let names = variables.split("; ").filter_map(|entry| entry.split_once('=')).map(|(name, _)| name);
+    fn texts<'a>(words: &[&'a str]) -> Vec<Text<'a>> {
+        words.iter().map(|word| Text::from(*word)).collect()
+    }
+    find(Facts { image, command: &texts(command), args: &texts(args), variable: &variable, names }, files)
 }
 
 /// `lines.txt`.

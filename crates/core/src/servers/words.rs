@@ -1,5 +1,7 @@
 //! The words of a container's command and the parts of its image's name.
 
+use crate::text::{Text, base, before};
+
 /// What an image is called.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Image<'a> {
@@ -12,7 +14,7 @@ pub(super) struct Image<'a> {
 
 impl<'a> Image<'a> {
     pub(super) fn of(image: &'a str) -> Image<'a> {
-        let named = image.split('@').next().unwrap_or_default();
+        let named = before(image, b'@');
         // A colon before the last slash is a registry's port.
         let last = base(named);
         let (name, tag) = last.split_once(':').unwrap_or((last, ""));
@@ -43,16 +45,11 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The last part of a path.
-pub(super) fn base(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
 /// The words of a command and its arguments; of a shell's line, those of its last command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words<'a> {
-    command: &'a [&'a str],
-    args: &'a [&'a str],
+    command: &'a [Text<'a>],
+    args: &'a [Text<'a>],
     line: Option<&'a str>,
     /// The program that runs in the end, by the last part of its path.
     pub program: Option<&'a str>,
@@ -61,7 +58,7 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn of(command: &'a [&'a str], args: &'a [&'a str]) -> Words<'a> {
+    pub(super) fn of(command: &'a [Text<'a>], args: &'a [Text<'a>]) -> Words<'a> {
         let mut words = Words { command, args, line: None, program: None, java: false };
         words.line = words.shell_line();
         (words.program, words.java) = program(words.iter());
@@ -72,7 +69,7 @@ impl<'a> Words<'a> {
         let (command, args) = if self.line.is_some() { (&[][..], &[][..]) } else { (self.command, self.args) };
         let line = self.line.unwrap_or_default();
         let of_line = line.split_whitespace().filter(|word| *word != "\\").map(|word| word.trim_matches(['"', '\'']));
-        command.iter().chain(args).copied().chain(of_line)
+        command.iter().chain(args).map(Text::as_str).chain(of_line)
     }
 
     /// Whether this word is among them, other than as the value of a flag.
@@ -87,7 +84,7 @@ impl<'a> Words<'a> {
 
     /// The last command of a shell's line.
     fn shell_line(&self) -> Option<&'a str> {
-        let mut words = self.command.iter().chain(self.args).copied().skip_while(|word| passes_on(base(word)));
+        let mut words = self.command.iter().chain(self.args).map(Text::as_str).skip_while(|word| passes_on(base(word)));
         let shell = words.next().map(base)?;
         if !matches!(shell, "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh") {
             return None;

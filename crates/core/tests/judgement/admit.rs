@@ -4,8 +4,10 @@ use draingate_core::admit::{self, Outcome, Webhook};
 use draingate_core::judge::Verdict;
 use draingate_core::messages::WARNING_LIMIT;
 use draingate_core::mode::Mode;
+use draingate_core::owner::Owner;
 use draingate_core::review::Review;
 use draingate_core::subject::Kind;
+use draingate_core::world::World;
 use draingate_testing::admission::{SHOP, ask, create, review, world};
 use serde_json::{Value, json};
 
@@ -89,7 +91,7 @@ fn inject_patches_and_never_rejects() {
     let outcome = create(Webhook::Mutate, &world, Kind::Pod, &server());
     let pod = patched(&outcome, server());
     assert_eq!(pod.pointer("/spec/containers/0/lifecycle/preStop/sleep/seconds"), Some(&json!(10)));
-    assert_eq!(pod.pointer("/spec/terminationGracePeriodSeconds"), Some(&json!(35)));
+    assert_eq!(pod.pointer("/spec/terminationGracePeriodSeconds"), Some(&json!(40)));
     let outcome = create(Webhook::Validate, &world, Kind::Pod, &pod);
     assert_eq!((outcome.verdict, outcome.answer.denial, outcome.answer.warnings), (Some(Verdict::Pass), None, vec![]));
 
@@ -240,4 +242,83 @@ fn the_answer_is_an_admission_review_by_the_letter() {
     assert_eq!(denied["response"]["status"]["code"], 403);
     assert_eq!(denied["response"]["status"]["reason"], "Forbidden");
     assert!(denied["response"].get("patch").is_none() && denied["response"].get("patchType").is_none());
+}
+
+/// Asked are only those whose answer could change something.
+#[test]
+fn a_statefulset_is_read_where_that_can_matter() {
+    let owner =
+        |kind: &str| json!([{"apiVersion": "apps/v1", "kind": kind, "name": "db", "uid": "7", "controller": true}]);
+    let of = |kind: &str, name: &str| {
+        let mut pod = server();
+        pod["metadata"]["name"] = json!(name);
+        pod["metadata"]["ownerReferences"] = owner(kind);
+        pod
+    };
+    let first = of("StatefulSet", "db-0");
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut pod = first.clone();
+        change(&mut pod);
+        pod
+    };
+    let read = |webhook, world: &World, pod: &Value| {
+        let body = review(Kind::Pod, "CREATE", pod, None);
+        let review = Review::decode(body.as_bytes()).unwrap();
+        let asked = admit::owner_to_read(webhook, Kind::Pod, &review, &world.context(SHOP));
+        asked.map(|(id, is_later)| (format!("{}/{} {}", id.namespace, id.name, id.uid), is_later))
+    };
+    let db = |is_later| Some((format!("{SHOP}/db 7"), is_later));
+    let inject = world("inject", json!({}));
+    for webhook in [Webhook::Mutate, Webhook::Validate] {
+        for (pod, expected) in [
+            (first.clone(), db(false)),
+            (of("StatefulSet", "db-1"), db(true)),
+            (of("StatefulSet", "db-12"), db(true)),
+            (of("StatefulSet", "other-1"), db(false)),
+            (of("StatefulSet", "db-x"), db(false)),
+            (with(&|pod| pod["spec"]["containers"][0]["image"] = json!("redis:7")), db(false)),
+            // Others have others.
+            (of("ReplicaSet", "db-0"), None),
+            (of("DaemonSet", "db-0"), None),
+            (server(), None),
+            (with(&|pod| pod["metadata"]["ownerReferences"][0]["apiVersion"] = json!("example.com/v1")), None),
+            (with(&|pod| pod["metadata"]["ownerReferences"][0]["controller"] = json!(false)), None),
+            // What goes into a path is a name.
+            (with(&|pod| pod["metadata"]["ownerReferences"][0]["name"] = json!("../secrets")), None),
+            // Nothing is held, or nothing judged.
+            (with(&|pod| pod["spec"]["containers"][0]["ports"] = json!([])), None),
+            (with(&|pod| pod["metadata"]["annotations"] = json!({"draingate.dev/skip": "mine"})), None),
+            (with(&|pod| pod["spec"]["restartPolicy"] = json!("Never")), None),
+        ] {
+            assert_eq!(read(webhook, &inject, &pod), expected, "{pod}");
+        }
+    }
+    // What /mutate has left as if others stood in stays so; where it knew that nobody does, /validate has to know it, too.
+    let patched = |world: &World, pod: &Value| patched(&create(Webhook::Mutate, world, Kind::Pod, pod), pod.clone());
+    let mut alone = world("inject", json!({}));
+    alone.set_owner(SHOP, Kind::StatefulSet, "db", Owner { recreates: true, ..Owner::default() });
+    let pooled = with(&|pod| pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "pgbouncer"})));
+    for (pod, expected) in
+        [(patched(&inject, &first), None), (patched(&inject, &pooled), None), (patched(&alone, &pooled), db(false))]
+    {
+        assert!(pod.pointer("/metadata/annotations/draingate.dev~1injected").is_some(), "{pod}");
+        assert_eq!(read(Webhook::Validate, &inject, &pod), expected, "{pod}");
+    }
+    // Each webhook in the modes in which it acts.
+    for (mode, mutates, validates) in [("off", false, false), ("audit", false, true), ("warn", false, true)] {
+        let world = world(mode, json!({}));
+        assert_eq!(read(Webhook::Mutate, &world, &first).is_some(), mutates, "{mode}");
+        assert_eq!(read(Webhook::Validate, &world, &first).is_some(), validates, "{mode}");
+    }
+    // A policy that covers all, and an owner that is known.
+    assert_eq!(read(Webhook::Mutate, &world("inject", json!({"appliesTo": "All"})), &first), None);
+    let mut known = world("inject", json!({}));
+    known.set_owner(SHOP, Kind::StatefulSet, "db", Owner::default());
+    assert_eq!(read(Webhook::Mutate, &known, &first), None);
+    // Templates say themselves how many they are.
+    let template = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"template": server()}});
+    let body = review(Kind::StatefulSet, "CREATE", &template, None);
+    let review = Review::decode(body.as_bytes()).unwrap();
+    let asked = admit::owner_to_read(Webhook::Validate, Kind::StatefulSet, &review, &inject.context(SHOP));
+    assert_eq!(asked, None);
 }

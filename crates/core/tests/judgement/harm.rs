@@ -48,7 +48,9 @@ impl Admission {
     fn played(&self, json: &Value, need: impl Fn(usize) -> u64) -> Option<kubelet::Pod> {
         let mut pod = self.pod.as_patched(json)?;
         (pod.hold, pod.propagation) = (0, 0);
-        pod.apps.iter_mut().enumerate().for_each(|(index, app)| app.request = need(index));
+        for (index, app) in pod.apps.iter_mut().enumerate() {
+            *app = kubelet::App { request: need(index), accepts: 0, limit: None, cuts: false, ..app.clone() };
+        }
         Some(pod)
     }
 

@@ -15,7 +15,6 @@ use std::fmt;
 use crate::config_maps::File;
 
 use super::row::Place;
-use super::words;
 
 /// Where a setting stands in a ConfigMap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub(super) const UNKNOWN: &str = "?";
 impl Config {
     /// Whether a file is called so.
     pub(super) fn is(&self, file: &File) -> bool {
-        let name = words::base(&file.path);
+        let name = crate::text::base(&file.path);
         self.names.iter().any(|pattern| match pattern.split_once('*') {
             None => *pattern == name,
             Some((begins, ends)) => name.strip_prefix(begins).is_some_and(|rest| rest.ends_with(ends)),
@@ -78,7 +77,7 @@ impl Config {
 
     /// The profile that a file is for: `application-PROFILE.yaml`.
     pub(super) fn profile<'f>(&self, file: &'f File) -> Option<&'f str> {
-        let (name, extension) = words::base(&file.path).rsplit_once('.')?;
+        let (name, extension) = crate::text::base(&file.path).rsplit_once('.')?;
         let known = self.format == Format::Spring && matches!(extension, "yaml" | "yml" | "properties");
         name.strip_prefix("application-").filter(|_| known)
     }

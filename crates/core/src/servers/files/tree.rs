@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::manifest;
 
-use super::super::words;
 use super::{UNKNOWN, is, toml};
 
 /// Deeper is no setting.
@@ -67,7 +66,7 @@ fn document(path: &str, text: &str, tell: &mut dyn FnMut(&str, &str)) {
 }
 
 fn extension(path: &str) -> &str {
-    words::base(path).rsplit_once('.').map_or("", |(_, extension)| extension)
+    crate::text::base(path).rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 fn scalars(value: &Value, path: &mut String, depth: usize, tell: &mut dyn FnMut(&str, &str)) {

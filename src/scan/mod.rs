@@ -13,9 +13,11 @@ use crate::cli::{CLEAN, FINDINGS, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
 use crate::judged::{Judged, Summary};
 use crate::report;
+use crate::report::losses::Losses;
 use crate::terminal::{self, BOLD, PLAIN, RED, YELLOW, count};
 use crate::workloads::group::{Group, Groups};
 use crate::workloads::read::Reader;
+use draingate_core::judge::View;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -77,7 +79,8 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
         summary.count(&group.result);
     }
     let mut out = AutoStream::auto(io::stdout().lock());
-    match report::for_machines(args.format) {
+    let view = if args.for_mode.is_some_and(Mode::injects) { View::AsAdmitted } else { View::AsWritten };
+    match report::for_machines(args.format, view) {
         Some(mut format) => {
             let mut text = format.head();
             for group in &groups {
@@ -111,6 +114,9 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
                 }
                 text.push('\n');
             }
+            let mut losses = Losses::default();
+            groups.iter().for_each(|group| losses.add(&group.result));
+            losses.lines(&summary, view).iter().for_each(|line| text.push_str(&format!("{line}\n")));
             let Summary { errors, warnings, .. } = summary;
             let _ = writeln!(
                 text,

@@ -86,11 +86,11 @@ fn webhooks_are_those_of_the_binary() {
 #[test]
 fn check_finds_nothing_in_the_chart() {
     let strict = ["check", "--fail-on", "warning", "--format", "json", "--namespace", "draingate"];
-    for as_written in [&[][..], &["--as-written"]] {
+    for view in [&[][..], &["--admitted"]] {
         for hold in ["5", "10", "60"] {
             // With its priority class it would be passed over; without, it is judged like any other.
             let rendered = render(&["priorityClassName=", &format!("holdSeconds={hold}")]);
-            let output = draingate(&[&strict[..], as_written, &["-"]].concat(), &rendered);
+            let output = draingate(&[&strict[..], view, &["-"]].concat(), &rendered);
             assert!(output.status.success(), "{}", text(&output));
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(report["summary"]["judged"], 1, "{report}");

@@ -174,7 +174,7 @@ fn bounded(mut lines: Vec<String>) -> Vec<String> {
     if fits < lines.len() {
         let rest = lines.len() - fits;
         lines.truncate(fits);
-        lines.push(format!("and {rest} more lines: draingate check shows them all"));
+        lines.push(format!("and {rest} more lines: draingate check --admitted shows them all"));
     }
     lines
 }

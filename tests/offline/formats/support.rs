@@ -13,6 +13,15 @@ use serde_json::Value;
 /// A document that is not YAML.
 pub(crate) const BROKEN: &str = "a: 1\n---\nb: [1\nc: 2\n";
 
+/// A pod with one finding, a short hold, that a comment ignores. Nobody knows a Service, its port carries work.
+pub(crate) const IGNORED: &str = "\
+# draingate: ignore short-hold: its clients <try> again & again
+apiVersion: v1
+kind: Pod
+metadata: {name: ignored}
+spec: {containers: [{name: app, ports: [{containerPort: 8080}]}]}
+";
+
 /// What a format writes about some files.
 pub(crate) fn written(format: &mut impl Format, world: &World, view: View, files: &[(&str, &str)]) -> String {
     let walk = Walk { world, namespace: "default" };

@@ -177,6 +177,7 @@ fn measures_shown() -> BTreeSet<String> {
     use draingate::run::metrics::Metrics;
     use draingate::serve::metrics::{CloseReason, HandshakeFailure, ReloadResult, ShedReason};
     use draingate_core::admit::{Outcome, Webhook};
+    use draingate_core::judge::Excuse;
     use draingate_core::review::Answer;
     use draingate_core::{finding::Code, mode::Mode};
 
@@ -193,6 +194,7 @@ fn measures_shown() -> BTreeSet<String> {
         verdict: None,
         codes: vec![Code::GraceBudget],
         skipped: Some("mirror pod"),
+        excuse: Some(Excuse::Undone),
         event: None,
     };
     webhook.admitted(Webhook::Validate, &outcome);

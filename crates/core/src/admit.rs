@@ -1,7 +1,7 @@
 //! What each webhook answers in each mode. `/mutate` patches and says nothing; `/validate` judges, tells
 //! and records.
 
-use crate::judge::{self, Judgement, Verdict, View};
+use crate::judge::{self, Excuse, Judgement, Verdict, View};
 use crate::mode::Mode;
 use crate::subject::{Kind, Subject};
 use crate::world::Context;
@@ -49,13 +49,23 @@ pub struct Outcome {
     pub codes: Vec<crate::finding::Code>,
     /// Why the subject was passed over.
     pub skipped: Option<&'static str>,
+    /// Why a pod was let in that would have been rejected, but for our own trouble.
+    pub excuse: Option<Excuse>,
     /// What its workload should hear of; never for a dry run.
     pub event: Option<WorkloadEvent>,
 }
 
 impl Outcome {
     fn allow(mode: Mode) -> Outcome {
-        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None, event: None }
+        Outcome {
+            answer: Answer::default(),
+            mode,
+            verdict: None,
+            codes: Vec::new(),
+            skipped: None,
+            excuse: None,
+            event: None,
+        }
     }
 }
 
@@ -173,6 +183,7 @@ fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &s
         verdict: Some(judgement.verdict()),
         codes: judgement.findings.iter().map(|finding| finding.code).collect(),
         skipped: judgement.skipped.as_ref().map(|skip| skip.as_str()),
+        excuse: judgement.excuse.filter(|_| mode == Mode::Enforce && subject.kind == Kind::Pod && !rejected),
         event: None,
     }
 }

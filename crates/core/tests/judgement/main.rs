@@ -14,3 +14,5 @@ mod hooks;
 mod json_reader;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod trouble;

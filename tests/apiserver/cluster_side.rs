@@ -421,7 +421,7 @@ async fn it_lives_through_missing_definitions_and_a_lost_api_server() {
         panic!("{:?}", world.read().unwrap().sleep)
     };
     assert!(because.contains("v1.29.4-gke.100"), "{because}");
-    let (_exec, world) = watch(server, Options { hook_fallback_exec: true }).await;
+    let (_exec, world) = watch(server, Options { hook_fallback_exec: true, ..Options::default() }).await;
     assert!(matches!(world.read().unwrap().sleep, SleepSupport::Exec { .. }));
 }
 
@@ -470,6 +470,7 @@ async fn the_match_conditions_never_fail_to_evaluate() {
         own_namespace: "draingate".into(),
         enforce_failure_policy: webhooks::FailurePolicy::Ignore,
         default_mode: Mode::Off,
+        minimum_mode: None,
         timeout_seconds: webhooks::Options::TIMEOUT_SECONDS,
     };
     let (mutating, validating) = webhooks::configurations(&options);

@@ -203,7 +203,15 @@ fn measures_shown() -> BTreeSet<String> {
     cluster.policy_reports.of(WriteResult::written).inc();
     cluster.world(&std::sync::RwLock::default());
     let age = Some(Duration::from_secs(1));
-    cluster.watches(&[WatchHealth { watch: Watch::Services, synced: true, age, crd_missing: false, failures: 0 }]);
+    cluster.watches(&[WatchHealth {
+        watch: Watch::Services,
+        synced: true,
+        age,
+        crd_missing: false,
+        failures: 0,
+        failing: false,
+    }]);
+    cluster.lowered(Mode::Enforce, Mode::Inject);
     observe.stopped(&stop());
     let text = registry.render();
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE draingate_")?.split(' ').next());

@@ -1,68 +1,64 @@
-//! Asks the API server and lists the nodes for their versions, once a minute.
+//! Asks the API server for its version and for those of the kubelets, now and then.
+//!
+//! A kubelet's version is not metadata, so the nodes are asked for as the table that `kubectl get nodes` prints: of a node
+//! of 10 kB that is some 250 bytes, compressed far fewer. It comes from the API server's watch cache, never from etcd.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Node;
-use kube::api::{ApiResource, ListParams};
-use kube::core::{NotUsed, Object};
-use kube::{Api, Client};
+use axum::http::{Request, header};
+use kube::Client;
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
+use super::health::Health;
 use crate::locks::write;
-use crate::stream::{ANSWER_LIMIT, Failure, Pages};
+use crate::stream::{ANSWER_LIMIT, Failure};
 use draingate_core::versions::{sleep_support, without_sleep};
 use draingate_core::world::{SleepSupport, World};
 
-const REFRESH: Duration = Duration::from_secs(60);
+/// Between two listings, so that even 20 replicas ask a cluster of 10,000 nodes for less than a megabyte a minute.
+const REFRESH: Duration = Duration::from_secs(300);
+/// After one that failed.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long a reading outlives an API server that does not answer.
-const TRUSTED: Duration = Duration::from_secs(300);
+/// How long to wait for the first one before saying that nothing is known.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeStatus {
-    #[serde(default)]
-    node_info: NodeInfo,
-}
+/// Nodes behind which there is a kubelet, as far as labels say it; docs/install.md says whose the others are.
+const KUBELETS: &str = "type%20notin%20(virtual-kubelet,kwok),kwok.x-k8s.io/node!=fake,liqo.io/type!=virtual-node";
+const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeInfo {
-    #[serde(default)]
-    kubelet_version: String,
-}
-
-/// Keeps the world's answer current. `read` becomes true when there is a first one.
-pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback_exec: bool, read: Arc<AtomicBool>) {
-    let mut last_read: Option<Instant> = None;
+/// Keeps the world's answer current. The last good one holds while no other comes.
+pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback_exec: bool, health: Arc<Health>) {
+    let begun = Instant::now();
     let mut told: Option<SleepSupport> = None;
+    let nothing_yet = "the versions of the nodes have not been read yet".to_owned();
+    write(&world).sleep = without_sleep(nothing_yet, hook_fallback_exec);
     loop {
-        let asked = ask(&client, hook_fallback_exec).await;
-        let wait = if asked.is_ok() { REFRESH } else { RETRY };
-        let support = match asked {
+        let (support, wait) = match ask(&client, hook_fallback_exec).await {
             Ok(support) => {
-                last_read = Some(Instant::now());
-                support
-            }
-            Err(failure) if !is_forbidden(&failure) && last_read.is_some_and(|at| at.elapsed() < TRUSTED) => {
-                tracing::debug!(problem = %failure, "the versions could not be read, the last ones are kept");
-                tokio::time::sleep(wait).await;
-                continue;
+                health.listed();
+                (Some(support), REFRESH)
             }
             Err(failure) => {
+                health.failed(&failure.to_string());
+                if begun.elapsed() >= PATIENCE {
+                    health.stop_waiting();
+                }
                 let because = format!("the versions of the nodes cannot be read: {failure}");
-                without_sleep(because, hook_fallback_exec)
+                (health.never().then(|| without_sleep(because, hook_fallback_exec)), RETRY)
             }
         };
-        if told.as_ref() != Some(&support) {
+        if let Some(support) = support.filter(|support| told.as_ref() != Some(support)) {
             log(&support);
             write(&world).sleep = support.clone();
             told = Some(support);
         }
-        read.store(true, Ordering::Release);
         tokio::time::sleep(wait).await;
     }
 }
@@ -77,31 +73,104 @@ fn log(support: &SleepSupport) {
     }
 }
 
-/// We lack the right, which no waiting mends; a token that is not taken (401) is soon another.
-fn is_forbidden(failure: &Failure) -> bool {
-    failure.code() == Some(403)
-}
-
 pub(super) async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<SleepSupport, Failure> {
     let server = timeout(ANSWER_LIMIT, client.apiserver_version()).await??.git_version;
-    let api: Api<Object<NotUsed, NodeStatus>> = Api::all_with(client.clone(), &ApiResource::erase::<Node>(&()));
-    let mut pages = Pages::new(api, ListParams::default());
-    let mut kubelets = Vec::new();
-    while let Some(nodes) = pages.next().await? {
-        kubelets.extend(nodes.into_iter().map(|node| node.status.unwrap_or_default().node_info.kubelet_version));
-        kubelets.sort_unstable();
-        kubelets.dedup();
-    }
+    let path = format!("/api/v1/nodes?resourceVersion=0&includeObject=None&labelSelector={KUBELETS}");
+    let request = Request::get(path).header(header::ACCEPT, TABLE).body(Vec::new());
+    let request = request.map_err(|problem| Failure::Unreadable(problem.to_string()))?;
+    let table = timeout(ANSWER_LIMIT, client.request_text(request)).await??;
+    let kubelets = versions(&table).map_err(|problem| Failure::Unreadable(problem.to_string()))?;
     Ok(sleep_support(&server, &kubelets, hook_fallback_exec))
+}
+
+/// The kubelets' versions in a table of nodes, each once.
+fn versions(table: &str) -> serde_json::Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Table<'a> {
+        #[serde(borrow)]
+        column_definitions: Vec<Column<'a>>,
+        #[serde(borrow)]
+        rows: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Column<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+    }
+    let table: Table = serde_json::from_str(table)?;
+    let column = table.column_definitions.iter().position(|column| column.name == "Version");
+    let column = column.ok_or_else(|| serde_json::Error::custom("the table of nodes has no column Version"))?;
+    match table.rows {
+        Some(rows) => Rows { column }.deserialize(&mut serde_json::Deserializer::from_str(rows.get())),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// Reads row after row, and keeps what stands in one column.
+struct Rows {
+    column: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Rows {
+    type Value = BTreeSet<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, rows: D) -> Result<Self::Value, D::Error> {
+        rows.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rows {
+    type Value = BTreeSet<String>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rows")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(BTreeSet::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
+        #[derive(Deserialize)]
+        struct Row {
+            cells: Vec<Value>,
+        }
+        let mut found = BTreeSet::new();
+        while let Some(row) = rows.next_element::<Row>()? {
+            let cell = row.cells.get(self.column).and_then(Value::as_str);
+            let version = cell.ok_or_else(|| A::Error::custom("a node without a version"))?;
+            if !found.contains(version) {
+                found.insert(version.to_owned());
+            }
+        }
+        Ok(found)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, is_forbidden};
+    use super::versions;
+
+    fn read(table: &str) -> Result<Vec<String>, String> {
+        versions(table).map(|found| found.into_iter().collect()).map_err(|problem| problem.to_string())
+    }
 
     #[test]
-    fn only_a_missing_right_ends_the_trust_in_the_last_reading() {
-        let forbidden = |code| is_forbidden(&Failure::Refused { code, message: "no".into() });
-        assert_eq!([401, 403, 429, 500].map(forbidden), [false, true, false, false]);
+    fn versions_are_read_from_the_column_of_that_name() {
+        let rows = r#"[{"cells":["a","Ready","v1.30.1",5],"object":null},{"cells":["b","NotReady","v1.29.0+k3s1",5]},
+            {"cells":["c","Ready","v1.30.1",6]}]"#;
+        let columns = r#"[{"name":"Name","type":"string"},{"name":"Status"},{"name":"Version"},{"name":"Age"}]"#;
+        let table = format!(r#"{{"kind":"Table","columnDefinitions":{columns},"rows":{rows}}}"#);
+        assert_eq!(read(&table).unwrap(), ["v1.29.0+k3s1", "v1.30.1"]);
+        // Whatever the order.
+        assert_eq!(read(&format!(r#"{{"rows":{rows},"columnDefinitions":{columns}}}"#)).unwrap().len(), 2);
+        for rows in ["[]", "null"] {
+            assert_eq!(read(&format!(r#"{{"columnDefinitions":{columns},"rows":{rows}}}"#)).unwrap(), [""; 0]);
+        }
+        let without = table.replace("Version", "Kernel");
+        assert!(read(&without).unwrap_err().contains("no column Version"));
+        assert!(read(&table.replace(r#""v1.29.0+k3s1""#, "null")).unwrap_err().contains("without a version"));
+        assert!(read(r#"{"kind":"NodeList","items":[]}"#).is_err());
     }
 }

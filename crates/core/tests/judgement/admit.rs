@@ -3,8 +3,10 @@
 use draingate_core::admit::{self, Outcome, Webhook};
 use draingate_core::judge::{Excuse, Verdict};
 use draingate_core::messages::WARNING_LIMIT;
-use draingate_core::mode::Mode;
+use draingate_core::mode::{MinimumMode, Mode};
+use draingate_core::policy::PolicyKind;
 use draingate_core::review::Review;
+use draingate_core::selector::LabelSelector;
 use draingate_core::subject::Kind;
 use draingate_core::world::{SleepSupport, World};
 use draingate_testing::admission::{SHOP, ask, create, review, world};
@@ -183,6 +185,79 @@ fn a_cluster_without_the_native_sleep_is_not_the_pods_fault() {
     let outcome = create(Webhook::Validate, &world, Kind::Pod, &endless_hook());
     assert!(outcome.answer.denial.is_some());
     assert_eq!(outcome.excuse, None);
+}
+
+fn minimum(mode: Mode, tier: Option<&str>) -> Option<MinimumMode> {
+    let match_labels = tier.map(|tier| ("tier".to_owned(), tier.to_owned())).into_iter().collect();
+    Some(MinimumMode { mode, namespaces: LabelSelector { match_labels, ..LabelSelector::default() } })
+}
+
+#[test]
+fn a_minimum_mode_holds_whatever_the_label_says() {
+    for label in ["off", "audit", "inject", "enforce", "nonsense"] {
+        let mut world = world(label, json!({}));
+        world.minimum_mode = minimum(Mode::Enforce, None);
+        let outcome = create(Webhook::Validate, &world, Kind::Pod, &endless_hook());
+        assert_eq!(outcome.mode, Mode::Enforce, "{label}");
+        let denial = outcome.answer.denial.unwrap();
+        let end = denial.lines().rev().take(2).collect::<Vec<_>>();
+        assert_eq!(
+            end[1],
+            "  enforce is the cluster's minimum mode here (minimumMode), whatever the namespace's label says"
+        );
+        assert_eq!(end[0], "  to let it run now: metadata.annotations draingate.dev/skip: \"<why>\"");
+        // Whose label is not what it should be still hears of it.
+        assert_eq!(outcome.answer.warnings.iter().any(|w| w.contains("is no mode")), label == "nonsense");
+        // The way out is one.
+        let mut skipped = endless_hook();
+        skipped["metadata"]["annotations"] = json!({"draingate.dev/skip": "migrates on Friday"});
+        assert_eq!(create(Webhook::Validate, &world, Kind::Pod, &skipped).answer.denial, None);
+        assert!(create(Webhook::Mutate, &world, Kind::Pod, &server()).answer.patch.is_some(), "{label}");
+    }
+    // It never lowers a mode, and holds where its selector says.
+    let mut world = world("enforce", json!({}));
+    for (mode, tier) in [(Mode::Warn, None), (Mode::Enforce, Some("prod"))] {
+        world.minimum_mode = minimum(mode, tier);
+        let denial = create(Webhook::Validate, &world, Kind::Pod, &endless_hook()).answer.denial.unwrap();
+        assert!(denial.ends_with("kubectl label ns shop draingate.dev/mode=inject --overwrite"), "{denial}");
+    }
+    world.set_namespace(SHOP, [("tier".to_owned(), "prod".to_owned())].into());
+    assert_eq!(create(Webhook::Validate, &world, Kind::Pod, &server()).mode, Mode::Enforce);
+    world.set_namespace(SHOP, [("tier".to_owned(), "lab".to_owned())].into());
+    assert_eq!(create(Webhook::Validate, &world, Kind::Pod, &server()).mode, Mode::Off);
+}
+
+#[test]
+fn a_denial_by_a_minimum_mode_names_a_way_out_that_is_one() {
+    let mut world = world("inject", json!({}));
+    world.minimum_mode = minimum(Mode::Enforce, None);
+    let mut pod = endless_hook();
+    pod["metadata"]["labels"] = json!({"pod-template-hash": "7d9"});
+    pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "checkout-7d9", "uid": "1", "controller": true}]);
+    let denial = |world: &World| create(Webhook::Validate, world, Kind::Pod, &pod).answer.denial.unwrap();
+    let end = "in its Deployment, spec.template.metadata.annotations draingate.dev/skip: \"<why>\"";
+    assert!(denial(&world).ends_with(end), "{}", denial(&world));
+    let locked = json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "ClusterDrainPolicy",
+        "metadata": {"name": "platform"}, "spec": {"locked": ["skip"]}});
+    draingate_core::objects::add(&mut world, &locked, None).unwrap();
+    let end =
+        "only the cluster's administrators can: ClusterDrainPolicy platform locks the annotation draingate.dev/skip";
+    assert!(denial(&world).ends_with(end), "{}", denial(&world));
+}
+
+#[test]
+fn nothing_is_rejected_for_policies_that_nobody_has_read_yet() {
+    let mut world = world("enforce", json!({}));
+    world.unread_policies = vec![PolicyKind::ClusterDrainPolicy];
+    let outcome = create(Webhook::Validate, &world, Kind::Pod, &endless_hook());
+    assert_eq!((outcome.answer.denial, outcome.mode), (None, Mode::Inject));
+    assert_eq!(
+        outcome.answer.warnings[0],
+        "draingate could not read the policies yet: until it can, nothing is rejected"
+    );
+    assert!(create(Webhook::Mutate, &world, Kind::Pod, &server()).answer.patch.is_some());
+    world.unread_policies.clear();
+    assert!(create(Webhook::Validate, &world, Kind::Pod, &endless_hook()).answer.denial.is_some());
 }
 
 #[test]

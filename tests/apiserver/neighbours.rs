@@ -15,13 +15,13 @@ use tokio::net::TcpListener;
 use draingate_testing::lab::{Answer, Lab, SERVER, Space, Stop, eventually, runtime, stop};
 
 /// A mutating webhook of somebody else, registered under a name that sorts after ours; for one namespace.
-struct Neighbour {
+pub(crate) struct Neighbour {
     configuration: Value,
 }
 
 impl Neighbour {
     /// Its `answer` is the patch for a pod. Waits until the API server asks it.
-    fn moves_in(space: &Space, reinvocation: &str, answer: fn(&Value) -> Value) -> Neighbour {
+    pub(crate) fn moves_in(space: &Space, reinvocation: &str, answer: fn(&Value) -> Value) -> Neighbour {
         let metrics = ServeMetrics::register(&mut Registry::default());
         let Ephemeral { current, ca_pem } = ephemeral(&["127.0.0.1".to_owned()], &metrics).unwrap();
         let handle = async move |body: String| {
@@ -63,7 +63,7 @@ impl Neighbour {
         Neighbour { configuration }
     }
 
-    fn moves_out(self, space: &Space) {
+    pub(crate) fn moves_out(self, space: &Space) {
         space.lab.delete(&self.configuration).accepted();
     }
 }

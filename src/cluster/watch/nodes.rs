@@ -30,36 +30,61 @@ const RETRY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Nodes behind which there is a kubelet, as far as labels say it; docs/install.md says whose the others are.
-const KUBELETS: &str = "type%20notin%20(virtual-kubelet,kwok),kwok.x-k8s.io/node!=fake,liqo.io/type!=virtual-node";
+const KUBELETS: &str = "type%20notin%20(virtual-kubelet,kwok),kwok.x-k8s.io/node!=fake";
 const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 
-/// Keeps the world's answer current. The last good one holds while no other comes.
+/// Keeps the world's answer current.
 pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback_exec: bool, health: Arc<Health>) {
-    let begun = Instant::now();
-    let mut told: Option<SleepSupport> = None;
-    let nothing_yet = "the versions of the nodes have not been read yet".to_owned();
-    write(&world).sleep = without_sleep(nothing_yet, hook_fallback_exec);
+    let mut reading = Reading { world, health, hook_fallback_exec, begun: Instant::now(), told: None };
+    reading.know(without_sleep("the versions of the nodes have not been read yet".to_owned(), hook_fallback_exec));
     loop {
-        let (support, wait) = match ask(&client, hook_fallback_exec).await {
+        let asked = ask(&client, hook_fallback_exec).await;
+        let wait = reading.took(asked, Instant::now());
+        tokio::time::sleep(wait).await;
+    }
+}
+
+struct Reading {
+    world: Arc<RwLock<World>>,
+    health: Arc<Health>,
+    hook_fallback_exec: bool,
+    begun: Instant,
+    told: Option<SleepSupport>,
+}
+
+impl Reading {
+    /// Takes an answer, and says when to ask again. The last good one holds while no other comes.
+    fn took(&mut self, asked: Result<SleepSupport, Failure>, now: Instant) -> Duration {
+        match asked {
             Ok(support) => {
-                health.listed();
-                (Some(support), REFRESH)
+                self.health.listed();
+                self.learn(support);
+                REFRESH
             }
             Err(failure) => {
-                health.failed(&failure.to_string());
-                if begun.elapsed() >= PATIENCE {
-                    health.stop_waiting();
+                self.health.failed(&failure.to_string());
+                if self.health.never() {
+                    let because = format!("the versions of the nodes cannot be read: {failure}");
+                    self.learn(without_sleep(because, self.hook_fallback_exec));
                 }
-                let because = format!("the versions of the nodes cannot be read: {failure}");
-                (health.never().then(|| without_sleep(because, hook_fallback_exec)), RETRY)
+                if now.duration_since(self.begun) >= PATIENCE {
+                    self.health.stop_waiting();
+                }
+                RETRY
             }
-        };
-        if let Some(support) = support.filter(|support| told.as_ref() != Some(support)) {
-            log(&support);
-            write(&world).sleep = support.clone();
-            told = Some(support);
         }
-        tokio::time::sleep(wait).await;
+    }
+
+    fn learn(&mut self, support: SleepSupport) {
+        if self.told.as_ref() != Some(&support) {
+            log(&support);
+            self.know(support.clone());
+            self.told = Some(support);
+        }
+    }
+
+    fn know(&self, support: SleepSupport) {
+        write(&self.world).sleep = support;
     }
 }
 
@@ -150,7 +175,51 @@ impl<'de> Visitor<'de> for Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::versions;
+    use super::*;
+    use crate::cluster::watch::Watch;
+    use crate::locks;
+
+    fn reading() -> Reading {
+        let health = Arc::new(Health::new(Watch::Nodes));
+        Reading { world: Arc::default(), health, hook_fallback_exec: false, begun: Instant::now(), told: None }
+    }
+
+    fn refused() -> Result<SleepSupport, Failure> {
+        Err(Failure::Refused { code: 503, message: "made 503 on purpose".into() })
+    }
+
+    #[test]
+    fn the_last_good_listing_holds_for_an_hour_of_failures() {
+        let mut reading = reading();
+        let sleep = |reading: &Reading| locks::read(&reading.world).sleep.clone();
+        let begun = reading.begun;
+        assert_eq!(reading.took(Ok(SleepSupport::Native), begun), REFRESH);
+        for seconds in (0..3_600).step_by(5) {
+            assert_eq!(reading.took(refused(), begun + Duration::from_secs(seconds)), RETRY);
+            assert_eq!(sleep(&reading), SleepSupport::Native);
+        }
+        assert!(reading.health.read().failing);
+        let old = without_sleep("a node has version v1.29.0".into(), false);
+        reading.took(Ok(old.clone()), begun);
+        assert_eq!(sleep(&reading), old);
+        assert!(!reading.health.read().failing);
+    }
+
+    #[test]
+    fn without_any_listing_nothing_is_injected_and_after_a_while_that_is_said() {
+        let mut reading = reading();
+        let begun = reading.begun;
+        for seconds in [0, 10, 29] {
+            reading.took(refused(), begun + Duration::from_secs(seconds));
+            assert!(!reading.health.read().synced, "{seconds}");
+        }
+        let SleepSupport::Unsupported { because } = locks::read(&reading.world).sleep.clone() else { panic!() };
+        assert_eq!(because, "the versions of the nodes cannot be read: made 503 on purpose");
+        reading.took(refused(), begun + PATIENCE);
+        assert!(reading.health.read().synced);
+        reading.took(Ok(SleepSupport::Native), begun + PATIENCE);
+        assert_eq!(locks::read(&reading.world).sleep, SleepSupport::Native);
+    }
 
     fn read(table: &str) -> Result<Vec<String>, String> {
         versions(table).map(|found| found.into_iter().collect()).map_err(|problem| problem.to_string())

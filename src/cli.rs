@@ -11,7 +11,8 @@ use crate::cluster::webhooks::FailurePolicy;
 use crate::report::CheckFormat;
 use crate::workloads::name::WorkloadName;
 use draingate_core::finding::Code;
-use draingate_core::mode::Mode;
+use draingate_core::mode::{MinimumMode, Mode};
+use draingate_core::selector::LabelSelector;
 
 /// Draingate makes pods stop without dropping work.
 ///
@@ -176,6 +177,33 @@ fn mode_parser(modes: &'static [Mode]) -> impl TypedValueParser<Value = Mode> {
         .try_map(|text| modes.iter().copied().find(|mode| mode.as_str() == text).ok_or("no such mode"))
 }
 
+/// A mode that namespaces have at least.
+#[derive(Debug, Args)]
+pub struct MinimumModeArgs {
+    /// The mode that namespaces have at least, whatever their label draingate.dev/mode says
+    #[arg(long, value_name = "MODE", value_parser = mode_parser(&Mode::MINIMUMS))]
+    pub minimum_mode: Option<Mode>,
+    /// Which namespaces, as a label selector in JSON: {"matchLabels":{"tier":"prod"}}; {} are all
+    #[arg(long, value_name = "SELECTOR", default_value = "{}", requires = "minimum_mode", value_parser = selector)]
+    pub minimum_mode_namespaces: LabelSelector,
+}
+
+impl MinimumModeArgs {
+    /// The mode and where it holds, where there is one.
+    pub fn get(&self) -> Option<MinimumMode> {
+        let mode = self.minimum_mode?;
+        Some(MinimumMode { mode, namespaces: self.minimum_mode_namespaces.clone() })
+    }
+}
+
+fn selector(text: &str) -> Result<LabelSelector, String> {
+    let selector: LabelSelector = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
+    match selector.problem() {
+        Some(problem) => Err(problem),
+        None => Ok(selector),
+    }
+}
+
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -216,6 +244,9 @@ pub struct ServeArgs {
     /// The mode of namespaces without the label draingate.dev/mode
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// A mode that namespaces have at least
+    #[command(flatten)]
+    pub minimum: MinimumModeArgs,
     /// Writes a PolicyReport (wgpolicyk8s.io/v1alpha2) into each namespace with a mode, this often
     #[arg(long, value_name = "TIME", conflicts_with = "standalone", value_parser = humantime::parse_duration)]
     pub policy_reports_every: Option<Duration>,
@@ -508,8 +539,11 @@ pub struct WebhooksArgs {
     /// The mode of namespaces without the label draingate.dev/mode; give `serve` the same
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// A mode that namespaces have at least; give `serve` the same
+    #[command(flatten)]
+    pub minimum: MinimumModeArgs,
     /// How long the API server waits for an answer, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=30))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub timeout_seconds: u8,
 }
 

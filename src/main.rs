@@ -112,6 +112,7 @@ fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
         own_namespace: args.namespace,
         enforce_failure_policy: args.enforce_failure_policy,
         default_mode: args.default_mode,
+        minimum_mode: args.minimum.get(),
         timeout_seconds: i32::from(args.timeout_seconds),
     });
     Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))

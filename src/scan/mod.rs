@@ -100,8 +100,7 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
             if args.for_mode.is_none_or(|mode| mode == Mode::Enforce) {
                 text.push_str(&format!("{BOLD}In enforce{PLAIN}\n"));
                 for (name, tally) in &namespaces {
-                    let mode = world.namespace(name).map_or(Ok(args.default_mode), |n| n.mode(args.default_mode));
-                    let mode = mode.unwrap_or(Mode::Warn);
+                    let mode = world.namespace(name).map_or(args.default_mode, |n| world.mode_of(&n.labels).mode);
                     let verdict = match (mode, tally.rejected) {
                         (Mode::Enforce, 0) => "enforced".to_owned(),
                         (_, 0) => "ready: no workload would be rejected".to_owned(),

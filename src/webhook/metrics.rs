@@ -21,6 +21,7 @@ pub struct WebhookMetrics {
     admissions: Family<AdmissionLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     skipped: FamilyBy<&'static str, Counter>,
+    not_rejected: FamilyBy<&'static str, Counter>,
     request_seconds: FamilyBy<&'static str, Histogram>,
     /// StatefulSets that were to be read before a pod was judged.
     pub owners: FamilyBy<OwnerResult, Counter>,
@@ -34,6 +35,11 @@ impl WebhookMetrics {
             admissions: registry.register("admissions", "Reviews answered, by what came of them", Family::default()),
             findings: registry.register("findings", "Findings reported, by code", Family::default()),
             skipped: registry.register("skipped", "Objects passed over, by reason", FamilyBy::new("reason")),
+            not_rejected: registry.register(
+                "not_rejected",
+                "Pods that enforce let in because injection would have mended them, by what came between",
+                FamilyBy::new("cause"),
+            ),
             request_seconds: registry.register(
                 "request_seconds",
                 "Time from a read body to its answer",
@@ -62,6 +68,9 @@ impl WebhookMetrics {
         }
         if let Some(reason) = outcome.skipped {
             self.skipped.of(reason).inc();
+        }
+        if let Some(excuse) = outcome.excuse {
+            self.not_rejected.of(excuse.as_str()).inc();
         }
     }
 

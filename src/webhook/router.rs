@@ -20,7 +20,6 @@ use crate::locks;
 use crate::serve::body::read_body;
 use draingate_core::admit::{self, Outcome, Webhook, WorkloadEvent};
 use draingate_core::judge::Verdict;
-use draingate_core::mode::Mode;
 use draingate_core::owner::{Owner, StatefulSetId};
 use draingate_core::review::{Answer, Review};
 use draingate_core::subject::Kind;
@@ -186,7 +185,7 @@ async fn newer_labels(
     let Some(read) = &app.read_namespace else { return Ok(None) };
     let known = {
         let world = locks::read(&app.world);
-        webhook.acts_in(world.context(namespace).mode().unwrap_or(Mode::Warn))
+        webhook.acts_in(world.context(namespace).mode().mode)
     };
     if known {
         return Ok(None);

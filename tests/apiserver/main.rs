@@ -27,6 +27,8 @@ mod modes;
 #[cfg(test)]
 mod neighbours;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod observe;

@@ -204,6 +204,7 @@ impl<'a> Serving<'a> {
         // Where nobody stands in, nobody could be sent to instead.
         let (reason, never_withdrawn) = match reason {
             HoldReason::NeverWithdrawn if nobody_stands_in() => (HoldReason::NobodyStandsIn, None),
+            HoldReason::NobodyStandsIn => (reason, None),
             reason => (reason, never_withdrawn),
         };
         Serving { parts, reason, sender, never_withdrawn }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::config_maps::{self, ConfigMap};
 use super::keys;
-use super::mode::Mode;
+use super::mode::{MinimumMode, Mode, ModeOf};
 use super::owner::Owner;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
 use super::selector::LabelSelector;
@@ -52,6 +52,10 @@ pub struct World {
     pub own_namespace: Option<String>,
     /// The mode of a namespace without the label.
     pub default_mode: Mode,
+    /// The mode that holds in some namespaces whatever their label says.
+    pub minimum_mode: Option<MinimumMode>,
+    /// The kinds of policies that are there and could not be read yet. Until they are, `enforce` rejects nothing.
+    pub unread_policies: Vec<PolicyKind>,
 }
 
 /// The most bytes of ConfigMaps that are kept; what comes later is not known.
@@ -116,17 +120,6 @@ struct Workloads {
 pub struct Namespace {
     /// Labels.
     pub labels: BTreeMap<String, String>,
-}
-
-impl Namespace {
-    /// The mode that its label names, else `default`; `Err` with the value where it is unknown, which counts
-    /// as `warn`.
-    ///
-    /// # Errors
-    /// The unknown value.
-    pub fn mode(&self, default: Mode) -> Result<Mode, &str> {
-        Mode::from_label(self.labels.get(keys::MODE).map(String::as_str), default)
-    }
 }
 
 /// The policies of one kind in one place. A pod is asked about those that its labels or its namespace's lead to, so
@@ -318,14 +311,28 @@ impl World {
             sleep: self.sleep.clone(),
             own_namespace: self.own_namespace.clone(),
             default_mode: self.default_mode,
+            minimum_mode: self.minimum_mode.clone(),
+            unread_policies: self.unread_policies.clone(),
         }
+    }
+
+    /// The mode of a namespace with these labels: what its label names, else the default, and never below the minimum.
+    pub fn mode_of<'a>(&self, labels: &'a BTreeMap<String, String>) -> ModeOf<'a> {
+        let label = |key: &str| labels.get(key).map(String::as_str);
+        let (mode, unknown) = match Mode::from_label(label(keys::MODE), self.default_mode) {
+            Ok(mode) => (mode, None),
+            Err(unknown) => (Mode::Warn, Some(unknown)),
+        };
+        let minimum = self.minimum_mode.as_ref().filter(|minimum| minimum.namespaces.matches(label));
+        let minimum = minimum.map_or(Mode::Off, |minimum| minimum.mode);
+        ModeOf { mode: mode.max(minimum), unknown, is_minimum: minimum > Mode::Off && minimum >= mode }
     }
 
     /// The namespaces whose mode `wanted` takes, by name; never kube-system or the release's own. An unknown mode
     /// counts as `warn`.
     pub fn namespaces_in(&self, wanted: impl Fn(Mode) -> bool) -> Vec<String> {
         let never = |name: &str| name == "kube-system" || self.own_namespace.as_deref() == Some(name);
-        let mode = |namespace: &Namespace| namespace.mode(self.default_mode).unwrap_or(Mode::Warn);
+        let mode = |namespace: &Namespace| self.mode_of(&namespace.labels).mode;
         let all = self.namespaces.iter().filter(|(name, namespace)| wanted(mode(namespace)) && !never(name));
         let mut names: Vec<String> = all.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
@@ -399,14 +406,14 @@ impl<'a> Context<'a> {
         Some(Owner { scaled, ..owner })
     }
 
-    /// The namespace's mode: `off` where it is not known; `Err` with the label's value where that is unknown, which
-    /// counts as `warn`.
-    ///
-    /// # Errors
-    /// The unknown value.
-    pub fn mode(&self) -> Result<Mode, &'a str> {
-        let Some(labels) = self.labels else { return Ok(Mode::Off) };
-        Mode::from_label(labels.get(keys::MODE).map(String::as_str), self.world.default_mode)
+    /// The namespace's mode: `off` where it is not known.
+    pub fn mode(&self) -> ModeOf<'a> {
+        self.labels.map_or(ModeOf::OFF, |labels| self.world.mode_of(labels))
+    }
+
+    /// Whether policies that are there could not be read yet.
+    pub fn has_unread_policies(&self) -> bool {
+        !self.world.unread_policies.is_empty()
     }
 
     /// A label of the namespace.

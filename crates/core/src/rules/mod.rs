@@ -150,7 +150,15 @@ pub struct Facts<'j, 'a> {
     /// How waits can be written here.
     pub sleep: &'j SleepSupport,
     /// What the plan would still change in a pod that is past mutation.
-    pub undone: Option<String>,
+    pub undone: Option<Undone>,
+}
+
+/// A plan that a pod past mutation does not show.
+pub struct Undone {
+    /// What it would change, in words.
+    pub what: String,
+    /// Why it could not be carried out here; `None` where somebody undid it or the mutating call is missing.
+    pub because: Option<String>,
 }
 
 /// Everything to say about a pod.

@@ -265,6 +265,11 @@ impl<'a> Settings<'a> {
         self.helpers.push(entry);
     }
 
+    /// Who locks the skip annotation, where it is locked.
+    pub fn skip_locked_by(&self) -> Option<&'a str> {
+        self.locked(Lock::Skip)
+    }
+
     /// The lock's holder, where `lock` is locked.
     fn locked(&self, lock: Lock) -> Option<&'a str> {
         self.locks.as_ref().filter(|l| l.locked.contains(&lock)).map(|l| l.title)

@@ -629,7 +629,7 @@ fn namespaces_are_known_by_their_mode_and_copied_with_all_that_concerns_them() {
     world.sleep = SleepSupport::Unsupported { because: "old".into() };
     let copy = world.excerpt(&["a".into(), "gone".into()]);
     assert_eq!((copy.namespace_count(), copy.policy_counts()), (1, (2, 0)));
-    assert_eq!(copy.namespace("a").unwrap().mode(Mode::Off), Ok(Mode::Enforce));
+    assert_eq!(copy.mode_of(&copy.namespace("a").unwrap().labels).mode, Mode::Enforce);
     assert_eq!(
         (&copy.sleep, copy.own_namespace.as_deref(), copy.default_mode),
         (&world.sleep, Some("draingate"), Mode::Audit)

@@ -49,7 +49,9 @@ impl Admission {
         let mut pod = self.pod.as_patched(json)?;
         (pod.hold, pod.propagation) = (0, 0);
         for (index, app) in pod.apps.iter_mut().enumerate() {
-            *app = kubelet::App { request: need(index), accepts: 0, limit: None, cuts: false, ..app.clone() };
+            // One with a limit of its own takes no longer than that.
+            let request = need(index).min(app.limit.unwrap_or(u64::MAX));
+            *app = kubelet::App { request, accepts: 0, limit: None, cuts: false, ..app.clone() };
         }
         Some(pod)
     }

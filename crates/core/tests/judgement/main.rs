@@ -16,3 +16,5 @@ mod json_reader;
 mod properties;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod trouble;

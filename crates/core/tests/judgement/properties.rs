@@ -199,7 +199,8 @@ proptest! {
             prop_assert_eq!(injected, expected.injects);
             let needed = standing.as_ref().map(kubelet::smallest_grace);
             prop_assert!(!injected || needed.is_some_and(|needed| grace >= needed));
-            if judgement.verdict() == Verdict::Fail {
+            // What our own inability lets in is told, and may lose.
+            if judgement.verdict() == Verdict::Fail || judgement.excuse.is_some() {
                 return Ok(());
             }
             prop_assert!(needed.is_some_and(|needed| grace >= needed));
@@ -233,6 +234,9 @@ proptest! {
         let patched = admitted(&world, &pod.json());
         prop_assert!(patch_of(&world, Kind::Pod, &patched).is_empty());
         let first = with_judgement(&world, Kind::Pod, &pod.json(), View::AsAdmitted, |j| (j.required, j.pod.grace));
+        if !pod.can_wait() {
+            return Ok(());
+        }
         with_judgement(&world, Kind::Pod, &patched, View::Final, |judgement| {
             prop_assert!(judgement.patch.is_empty());
             prop_assert_eq!((judgement.required, judgement.pod.grace), first);
@@ -413,10 +417,14 @@ proptest! {
                 } else {
                     // A template whose native sleep is longer than its grace is refused before there is a pod.
                     let refused = judgement.findings.iter().any(|f| f.message.starts_with("the API server refuses"));
-                    if refused {
+                    // A DaemonSet is known to have more pods than one; of a pod nobody here knows.
+                    let one_writer = kind == Kind::DaemonSet && pod.hold_reason() == "one-writer";
+                    if one_writer {
+                        prop_assert!(judgement.standing.hold > 0 || !pod.has_sender());
+                    } else if refused {
                         prop_assert!(longest_sleep(&json) > pod.grace_seconds().max(1));
                     } else {
-                        prop_assert_eq!(told(judgement, prefix), of_pod.clone());
+                        prop_assert_eq!(told(judgement, prefix), of_pod.clone(), "{:?}", kind);
                     }
                 }
                 Ok(())

@@ -398,6 +398,7 @@ impl RandomPod {
         let idle = matches!(reason, "no-sender" | "no-work" | "never-withdrawn");
         match self.apps().map(comes).collect::<Option<Vec<_>>>().and_then(|works| works.first().copied()) {
             _ if reason == "all" => reason,
+            _ if reason == "never-withdrawn" && self.alone => "nobody-stands-in",
             _ if idle => reason,
             Some(Work::Fetched) => "fetched",
             Some(Work::Peer) => "peer",
@@ -568,6 +569,15 @@ impl RandomPod {
         }
     }
 
+    /// Whether a wait can be written into it.
+    pub fn can_wait(&self) -> bool {
+        match self.sleep {
+            SleepSupport::Native => true,
+            SleepSupport::Exec { .. } => !self.windows,
+            SleepSupport::Unsupported { .. } => false,
+        }
+    }
+
     /// Whether its apps take work after SIGTERM until the hold is over.
     pub fn waits_by_itself(&self) -> bool {
         self.policy_hook() == PolicyHook::None
@@ -703,11 +713,7 @@ impl RandomPod {
     /// The pod with the hooks it should get. None where it should get a wait that cannot be written; none within
     /// where a hook has no believable end.
     fn with_hooks(&self) -> Option<Option<kubelet::Pod>> {
-        let can_wait = match self.sleep {
-            SleepSupport::Native => true,
-            SleepSupport::Exec { .. } => !self.windows,
-            SleepSupport::Unsupported { .. } => false,
-        };
+        let can_wait = self.can_wait();
         let lasts = |runs| Plays { runs, ..Plays::default() };
         let given = |app: &&Container| app.has_no_hook();
         let for_apps: Vec<u64> = self.apps().filter(given).filter_map(|app| self.hook_for(app)).collect();

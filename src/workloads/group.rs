@@ -14,31 +14,33 @@ use draingate_core::world::World;
 
 /// A workload's pods.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     /// Of the worst of its pods, under the workload's kind and name.
-    pub(crate) result: ObjectResult,
+    pub result: ObjectResult,
     /// All of them.
-    pub(crate) pods: usize,
+    pub pods: usize,
     /// Those with an error, or that would be turned away.
-    pub(crate) bad: usize,
+    pub bad: usize,
 }
 
 /// A namespace's count of workloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) workloads: usize,
+pub struct Tally {
+    /// All that are judged.
+    pub workloads: usize,
     /// Those of which `enforce` would turn a pod away.
-    pub(crate) rejected: usize,
+    pub rejected: usize,
 }
 
 /// What is known so far.
 #[derive(Debug, Default)]
-pub(crate) struct Groups {
+pub struct Groups {
     /// By namespace, kind and name.
     workloads: BTreeMap<(String, String, String), (Group, bool)>,
-    /// Pods seen, and those that were judged.
-    pub(crate) pods: usize,
-    pub(crate) judged: usize,
+    /// Pods seen.
+    pub pods: usize,
+    /// Those that were judged.
+    pub judged: usize,
 }
 
 /// How bad a result is: errors before warnings.
@@ -52,7 +54,7 @@ impl Groups {
     ///
     /// # Errors
     /// Why the pod cannot be read.
-    pub(crate) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), Unreadable> {
+    pub fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), Unreadable> {
         let subject = Subject::parse(Kind::Pod, json)?;
         let candidate = Candidate::new(&subject, world, "default");
         let admitted = candidate.judge(View::AsAdmitted);
@@ -88,7 +90,7 @@ impl Groups {
     }
 
     /// Of each namespace with workloads that are judged.
-    pub(crate) fn namespaces(&self) -> BTreeMap<String, Tally> {
+    pub fn namespaces(&self) -> BTreeMap<String, Tally> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         for ((namespace, ..), (group, rejected)) in &self.workloads {
             if group.result.verdict != Verdict::Skipped {
@@ -101,7 +103,7 @@ impl Groups {
     }
 
     /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
-    pub(crate) fn worst_first(self) -> Vec<Group> {
+    pub fn worst_first(self) -> Vec<Group> {
         let counted = |(mut group, _): (Group, bool)| {
             group.result.origin = Origin::Cluster { pods: Some(group.pods) };
             group

@@ -47,7 +47,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn check_json(directory: &Path, arguments: &[&str], stdin: &str) -> Value {
+pub(crate) fn check_json(directory: &Path, arguments: &[&str], stdin: &str) -> Value {
     let ran = run(directory, &[&["check", "--format", "json"], arguments].concat(), stdin);
     serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {}{}", ran.out, ran.err))
 }
@@ -190,37 +190,16 @@ fn random_pods_as_written_need_what_the_simulator_says() {
     let strategy = random_pod::random_pod();
     for _ in 0..PODS {
         let mut pod = strategy.new_tree(&mut runner).unwrap().current();
-        // The Services that do not concern it are not among the inputs.
-        pod.decoys = false;
-        let object = |kind: &str, name: &str, spec: Value| {
-            json!({"apiVersion": "draingate.dev/v1alpha1", "kind": kind,
-                "metadata": {"name": name, "namespace": random_pod::NAMESPACE}, "spec": spec})
-        };
-        let label = pod.profile_label.map(|(name, _)| json!({"draingate.dev/profile": name}));
-        let mut objects = vec![
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": random_pod::NAMESPACE, "labels": label}}),
-            object("ClusterDrainPolicy", "base", pod.cluster_spec()),
-            object("DrainPolicy", "default", pod.own_spec()),
-        ];
-        if pod.service {
-            objects.push(json!({"apiVersion": "v1", "kind": "Service",
-                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE},
-                "spec": {"selector": {"app": "web"}, "ports": [{"port": 8080}]}}));
-        }
-        let mut subject = pod.json();
-        subject["apiVersion"] = json!("v1");
-        subject["kind"] = json!("Pod");
-        objects.push(subject);
-        if pod.alone {
-            objects.push(json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
-                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE}, "spec": {"replicas": 1}}));
-        }
+        pod.seen_as_written = true;
+        let mut objects = vec![pod.json()];
+        objects.extend(pod.documents());
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
         let arguments = ["-n", random_pod::NAMESPACE, "-"];
         let result = check_json(Path::new("."), &arguments, &list)["results"][0].take();
         let needed = pod.as_written().map(|pod| kubelet::smallest_grace(&pod));
         assert_eq!(result["requiredGracePeriodSeconds"], json!(needed), "{list}\n{result}");
-        assert_eq!(result["terms"]["hold"]["seconds"], json!(pod.hold()), "{list}");
+        let hold = json!({"seconds": pod.hold(), "reason": pod.hold_reason()});
+        assert_eq!(result["terms"]["hold"], hold, "{list}");
         assert_eq!(result["gracePeriodSeconds"], json!(pod.grace_seconds()), "{list}");
         let stopping: Vec<_> = pod.stopping().collect();
         let containers = result["containers"].as_array().unwrap();
@@ -231,6 +210,13 @@ fn random_pods_as_written_need_what_the_simulator_says() {
                 "app" => {
                     assert_eq!(actual["stopsAt"], json!(pod.stops_at(container, role)), "{list}\n{actual}");
                     assert_eq!(actual["worstCaseRequestSeconds"], json!(pod.request_seconds(container)), "{list}");
+                    assert_eq!(
+                        actual["acceptsSeconds"],
+                        json!(pod.accept_seconds(container, role)),
+                        "{list}\n{actual}"
+                    );
+                    let limit = pod.finish(container).map(|limit| limit.seconds);
+                    assert!(pod.cuts(container) || actual["finishSeconds"] == json!(limit), "{list}\n{actual}");
                 }
                 _ => assert_eq!(actual["stopSeconds"], json!(pod.stop_seconds(container)), "{list}"),
             }

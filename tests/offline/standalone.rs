@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 const SHOP: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {draingate.dev/mode: enforce}}\n";
 
-fn review(object: &Value, kind: &Value, namespace: &str, operation: &str) -> String {
+pub(crate) fn review(object: &Value, kind: &Value, namespace: &str, operation: &str) -> String {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "kind": kind, "operation": operation,
         "namespace": namespace, "object": object}})
@@ -211,11 +211,11 @@ async fn every_case_comes_out_the_same_over_https() {
 }
 
 /// The very router that is served, with a world made of these documents.
-async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
+pub(crate) async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
     router::answer(Arc::new(RwLock::new(world(documents))), None, path, body.to_owned()).await
 }
 
-fn world(documents: &[Value]) -> World {
+pub(crate) fn world(documents: &[Value]) -> World {
     let mut world = World::default();
     for document in documents {
         let _ = draingate_core::objects::add(&mut world, document, None);

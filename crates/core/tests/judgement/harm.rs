@@ -68,8 +68,18 @@ impl Admission {
         apps.map(|(container, _)| container.name.as_str()).collect()
     }
 
+    /// Whether that an app has less time is told, or its own limit and all that stops after it is known to fit.
     fn is_told(&self, app: usize) -> bool {
-        self.apps().get(app).is_some_and(|name| self.told.iter().any(|told| told == name))
+        let told = self.apps().get(app).is_some_and(|name| self.told.iter().any(|told| told == name));
+        told || self.fits(app) == Some(true)
+    }
+
+    fn fits(&self, app: usize) -> Option<bool> {
+        let mut pod = self.pod.as_patched(&self.admitted)?;
+        let limit = self.pod.finish(self.pod.apps().nth(app)?)?.seconds;
+        let app = pod.apps.get_mut(app)?;
+        app.request = app.request.max(limit);
+        Some(kubelet::smallest_grace(&pod) <= pod.grace)
     }
 }
 

@@ -409,11 +409,11 @@ impl RandomPod {
     }
 
     /// Who sends work to it, by its ports and the Services.
-    fn sends(&self) -> &'static str {
+    pub(super) fn sends(&self) -> &'static str {
         let selected = self.services().next().is_some();
         let knows = selected || (self.seen_as_written && self.decoys);
         let lonely = self.containers.iter().all(|c| self.first_role(c) == Role::Auxiliary);
-        let nobody = if self.is_never_withdrawn() { "never-withdrawn" } else { "no-sender" };
+        let nobody = if self.goes_on_being_sent_to() { "never-withdrawn" } else { "no-sender" };
         let stated = self.apps().any(|app| self.comes(app) == Comes::Stated(Work::Sent));
         match self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving") {
             "All" => "all",

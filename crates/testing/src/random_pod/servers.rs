@@ -380,6 +380,13 @@ impl RandomPod {
         }
     }
 
+    /// Whether one of its containers is the only writer where there is one replica.
+    pub fn has_one_writer(&self) -> bool {
+        let is_one =
+            |container| matches!(self.comes(container), Comes::Stated(Work::OneWriter) | Comes::Known(Work::OneWriter));
+        self.containers.iter().any(is_one)
+    }
+
     /// The annotations of a container that are no word or number, by the beginning of their keys.
     pub fn bad_annotations<'a>(&self, container: &'a Container) -> impl Iterator<Item = &'static str> + use<'a> {
         let Said { accepts, finishes, work, role, .. } = &container.said;

@@ -118,8 +118,13 @@ impl RandomPod {
         self.service || self.senders().any(|service| self.carries_work(service))
     }
 
-    /// Whether a Service with a cluster IP goes on sending work to it until it is gone.
+    /// Whether a Service goes on sending work to it until it is gone, that could go elsewhere.
     pub fn is_never_withdrawn(&self) -> bool {
+        self.goes_on_being_sent_to() && !(self.alone && self.sends() == "never-withdrawn")
+    }
+
+    /// Whether a Service with a cluster IP does so.
+    pub(super) fn goes_on_being_sent_to(&self) -> bool {
         self.around.iter().any(|service| service.unready && !service.headless && self.carries_work(*service))
     }
 }

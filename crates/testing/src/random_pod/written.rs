@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use draingate_core::owner::Owner;
-use draingate_core::policy::{Policy, PolicyKind};
-use draingate_core::subject::Kind;
-use draingate_core::world::{Service, World};
+use draingate_core::objects;
+use draingate_core::world::World;
 use serde_json::{Map, Value, json};
 
 use super::servers::{role_text, sigterm_text, work_text};
@@ -145,67 +143,62 @@ impl RandomPod {
         exact.chain(patterns).filter_map(move |(name, entries)| Some((name, entries[layer].as_ref()?)))
     }
 
-    /// The namespace, its policies and its Services.
-    pub fn world(&self) -> World {
-        let mut world = World::default();
-        world.sleep = self.sleep.clone();
-        let label = self.profile_label.map(|(name, _)| ("draingate.dev/profile".to_owned(), name.to_owned()));
-        world.set_namespace(NAMESPACE, label.into_iter().collect());
-        let (cluster, own) = (self.cluster_spec(), self.own_spec());
-        let weird = json!({"budget": {"endpointPropagationSeconds": 7777}, "helpers": [{"name": "app*"}]});
-        let mut decoy = |kind, namespace, name, selector: Option<&str>, created| {
-            let mut spec = weird.clone();
-            if let Some(tier) = selector {
-                spec["selector"] = json!({"matchLabels": {"tier": tier}});
-            }
-            add_policy(&mut world, kind, namespace, name, created, &spec);
+    /// The namespace, its policies, its Services and the pod's owner, as they stand in files.
+    pub fn documents(&self) -> Vec<Value> {
+        let labels = self.profile_label.map(|(name, _)| json!({"draingate.dev/profile": name}));
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}});
+        let mut documents = vec![namespace];
+        let policy = |kind: &str, namespace: &str, name: &str, created: &str, spec: &Value| {
+            json!({"apiVersion": "draingate.dev/v1alpha1", "kind": kind, "spec": spec,
+                "metadata": {"name": name, "namespace": namespace, "creationTimestamp": created}})
         };
         if self.decoys {
-            let others = [
-                (PolicyKind::ClusterDrainPolicy, "", self.cluster.selects),
-                (PolicyKind::DrainPolicy, NAMESPACE, self.own.selects),
-            ];
-            for (kind, namespace, selects) in others {
-                decoy(kind, namespace, "a-other-pods", Some("back"), "2019-01-01T00:00:00Z");
+            let weird = json!({"budget": {"endpointPropagationSeconds": 7777}, "helpers": [{"name": "app*"}]});
+            let mut others = weird.clone();
+            others["selector"] = json!({"matchLabels": {"tier": "back"}});
+            for (kind, selects) in [("ClusterDrainPolicy", self.cluster.selects), ("DrainPolicy", self.own.selects)] {
+                documents.push(policy(kind, NAMESPACE, "a-other-pods", "2019-01-01T00:00:00Z", &others));
                 let created = if selects { "2019-01-01T00:00:00Z" } else { "2024-01-01T00:00:00Z" };
-                decoy(kind, namespace, "a-weaker", None, created);
+                documents.push(policy(kind, NAMESPACE, "a-weaker", created, &weird));
             }
-            decoy(PolicyKind::DrainPolicy, "elsewhere", "a", None, "2019-01-01T00:00:00Z");
+            documents.push(policy("DrainPolicy", "elsewhere", "a", "2019-01-01T00:00:00Z", &weird));
         }
         let created = "2020-01-01T00:00:00Z";
-        add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &cluster);
-        add_policy(&mut world, PolicyKind::DrainPolicy, NAMESPACE, "default", created, &own);
-        self.add_services(&mut world);
-        self.set_owner(&mut world);
+        documents.push(policy("ClusterDrainPolicy", "", "base", created, &self.cluster_spec()));
+        documents.push(policy("DrainPolicy", NAMESPACE, "default", created, &self.own_spec()));
+        let object = |api_version: &str, kind: &str, namespace: &str, name: &str, spec: Value| json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec});
+        documents.extend(self.services().map(|(name, spec)| object("v1", "Service", NAMESPACE, name, spec)));
         if self.decoys {
-            world.set_service(NAMESPACE, "back", Service::of_spec(&plain("tier", "back")));
-            world.set_service("elsewhere", "web", Service::of_spec(&plain("app", "web")));
+            documents.push(object("v1", "Service", NAMESPACE, "back", plain("tier", "back")));
+            documents.push(object("v1", "Service", "elsewhere", "web", plain("app", "web")));
         }
-        world
+        if self.alone {
+            documents.push(object("apps/v1", "StatefulSet", NAMESPACE, "web", json!({"replicas": 1})));
+        }
+        documents
     }
 
-    /// The world with nothing in it but the ClusterDrainPolicy and the Services.
+    /// What is known of these.
+    pub fn world(&self) -> World {
+        self.knowing(&self.documents())
+    }
+
+    /// The world with nothing in it but the ClusterDrainPolicy, the Services and the owner.
     pub fn world_of_the_cluster_policy(&self) -> World {
+        let lone = RandomPod { decoys: false, ..self.clone() };
+        let mut documents = lone.documents();
+        documents.retain(|document| document["kind"] != "DrainPolicy" && document["kind"] != "Namespace");
+        self.knowing(&documents)
+    }
+
+    fn knowing(&self, documents: &[Value]) -> World {
         let mut world = World::default();
         world.sleep = self.sleep.clone();
-        let created = "2020-01-01T00:00:00Z";
-        add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &self.cluster_spec());
-        self.add_services(&mut world);
-        self.set_owner(&mut world);
+        for document in documents {
+            assert_eq!(objects::add(&mut world, document, None), Ok(true), "{document}");
+        }
         world
-    }
-
-    fn add_services(&self, world: &mut World) {
-        for (name, spec) in self.services() {
-            world.set_service(NAMESPACE, name, Service::of_spec(&spec));
-        }
-    }
-
-    fn set_owner(&self, world: &mut World) {
-        if self.alone {
-            let owner = Owner { replicas: Some(1), recreates: true, ..Owner::default() };
-            world.set_owner(NAMESPACE, Kind::StatefulSet, "web", owner);
-        }
     }
 
     /// The ClusterDrainPolicy's spec.
@@ -271,10 +264,4 @@ fn helper_spec(name: &str, entry: &Entry) -> Value {
 
 fn helper_text(name: &str, entry: &Entry) -> String {
     entry.stop.map_or_else(|| format!(" {name}"), |stop| format!("{name}={stop}"))
-}
-
-fn add_policy(world: &mut World, kind: PolicyKind, namespace: &str, name: &str, created: &str, spec: &Value) {
-    let policy = Policy::read(kind, namespace, name, Some(created.to_owned()), spec);
-    assert!(policy.is_ok(), "{policy:?}");
-    world.set_policy(kind, namespace, policy);
 }

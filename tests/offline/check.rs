@@ -202,10 +202,9 @@ fn random_pods_as_written_need_what_the_simulator_says() {
             object("ClusterDrainPolicy", "base", pod.cluster_spec()),
             object("DrainPolicy", "default", pod.own_spec()),
         ];
-        if pod.service {
+        for (name, spec) in pod.services() {
             objects.push(json!({"apiVersion": "v1", "kind": "Service",
-                "metadata": {"name": "web", "namespace": random_pod::NAMESPACE},
-                "spec": {"selector": {"app": "web"}, "ports": [{"port": 8080}]}}));
+                "metadata": {"name": name, "namespace": random_pod::NAMESPACE}, "spec": spec}));
         }
         let mut subject = pod.json();
         subject["apiVersion"] = json!("v1");

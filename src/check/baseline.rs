@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::files;
+use crate::files::input::Input;
 use crate::judged::{JudgedFile, ObjectResult, Suppression};
 use crate::report;
 use crate::terminal::count;
@@ -105,15 +106,17 @@ impl Baseline {
     /// Where it cannot be read, or is about pods that were judged otherwise.
     pub(super) fn open(path: &Path, view: View, anew: bool) -> Result<Baseline> {
         let judged = report::judged(view);
-        let known = if path.exists() { Some(read(path, judged)?) } else { None };
-        let (path, found, seen) = (path.to_owned(), BTreeMap::new(), BTreeSet::new());
-        Ok(Baseline { path, judged, known: known.filter(|_| !anew), found, seen })
+        let known = if path.exists() && !anew { Some(read(path, judged)?) } else { None };
+        Ok(Baseline { path: path.to_owned(), judged, known, found: BTreeMap::new(), seen: BTreeSet::new() })
     }
 
-    /// Whether it is the same file as this one, which then holds no manifests.
-    pub(super) fn is(&self, path: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().ok();
-        real(path).is_some_and(|path| real(&self.path) == Some(path))
+    /// Takes its own file out of the inputs: it holds no manifests.
+    pub(super) fn leave_out(&self, inputs: &mut Vec<Input>) {
+        if let Ok(own) = self.path.canonicalize() {
+            inputs.retain(
+                |input| !matches!(input, Input::File(path) if path.canonicalize().is_ok_and(|path| path == own)),
+            );
+        }
     }
 
     /// Marks what of a file it has.

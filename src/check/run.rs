@@ -41,7 +41,9 @@ pub fn run(args: &CheckArgs) -> Result<u8> {
     let view = if args.admitted { View::AsAdmitted } else { View::AsWritten };
     let baseline = args.baseline.as_ref().map(|path| Baseline::open(path, view, args.update_baseline)).transpose()?;
     let mut inputs = inputs(&args.paths)?;
-    inputs.retain(|input| !matches!((input, &baseline), (Input::File(path), Some(baseline)) if baseline.is(path)));
+    if let Some(baseline) = &baseline {
+        baseline.leave_out(&mut inputs);
+    }
     let bar = if inputs.len() < BATCH { ProgressBar::hidden() } else { terminal::file_bar(inputs.len()) };
     let mut check = Check { view, bar, unreadable: 0 };
     let world = check.world(args, &inputs)?;

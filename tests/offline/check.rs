@@ -710,6 +710,8 @@ fn of_an_old_repository_only_what_is_new_fails() {
     std::fs::write(files.path().join("deploy/base.json"), "{}").unwrap();
     let bad = check(&["deploy/a.yaml"]);
     assert!(bad.code == 2 && bad.err.contains("deploy/base.json is no baseline"), "{}", bad.err);
+    assert_eq!(check(&["--update-baseline", "--admitted", "deploy/a.yaml"]).code, 0);
+    assert_eq!(read(), "{\"version\":1,\"judged\":\"admitted\",\"findings\":[]}\n");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The judgement, from the subject to the verdict. Every door calls [`judge`] or [`patch_for`].
 
+use std::borrow::Cow;
+
 use json_patch::Patch;
 
 use super::budget::Budget;
@@ -178,7 +180,10 @@ impl<'a> Case<'a> {
         if self.left {
             return (Plan::default(), Patch::default());
         }
-        let original = self.standing.clone().without(self.record.as_ref());
+        let original = match &self.record {
+            Some(record) => Cow::Owned(self.standing.clone().without(Some(record))),
+            None => Cow::Borrowed(&self.standing),
+        };
         let plan = Plan::of(&original, &self.settings, context.sleep(), subject.is_windows());
         let patch = patch::write(subject, &self.standing, self.record.as_ref(), &plan, &self.settings);
         (plan, patch)

@@ -205,7 +205,10 @@ impl<'a> Case<'a> {
         if self.left {
             return (Plan::default(), Patch::default());
         }
-        let original = self.standing.clone().without(self.record.as_ref());
+        let original = match &self.record {
+            Some(record) => Cow::Owned(self.standing.clone().without(Some(record))),
+            None => Cow::Borrowed(&self.standing),
+        };
         let plan = Plan::of(&original, &self.settings, sleep, subject.is_windows());
         let patch = patch::write(subject, &self.standing, self.record.as_ref(), &plan, &self.settings);
         (plan, patch)

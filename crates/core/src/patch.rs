@@ -5,7 +5,7 @@
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::keys;
 use super::plan::{Plan, PlannedHandler, PlannedHook};
@@ -30,6 +30,9 @@ pub fn write(subject: &Subject, standing: &Pod, record: Option<&Record>, plan: &
     Patch(patch.operations)
 }
 
+/// Where the record is: [`keys::INJECTED`], escaped (RFC 6901).
+const RECORD: &str = "/metadata/annotations/draingate.dev~1injected";
+
 struct Writer {
     prefix: &'static str,
     operations: Vec<PatchOperation>,
@@ -38,7 +41,7 @@ struct Writer {
 impl Writer {
     fn path(&self, rest: &str) -> PointerBuf {
         // `rest` is made of our own constants, indexes and escaped keys: always a pointer.
-        PointerBuf::parse(format!("{}{rest}", self.prefix)).unwrap_or_default()
+        PointerBuf::parse([self.prefix, rest].concat()).unwrap_or_default()
     }
 
     fn add(&mut self, path: &str, value: Value) {
@@ -58,45 +61,43 @@ impl Writer {
 
     fn record(&mut self, subject: &Subject, record: &Record) {
         let metadata = &subject.pod.metadata;
-        let key = format!("/metadata/annotations/{}", keys::escape(keys::INJECTED));
         let old = metadata.annotations.as_ref().and_then(|annotations| annotations.get(keys::INJECTED));
         if record.is_empty() {
             // Only what we added goes: the map itself, where the record is all it holds.
             match &metadata.annotations {
                 Some(annotations) if annotations.count == 1 && old.is_some() => self.remove("/metadata/annotations"),
-                _ if old.is_some() => self.remove(&key),
+                _ if old.is_some() => self.remove(RECORD),
                 _ => {}
             }
             return;
         }
-        let text = json!(serde_json::to_string(record).unwrap_or_default());
+        let text = Value::String(serde_json::to_string(record).unwrap_or_default());
+        let annotations = |text| object(keys::INJECTED, text);
         match &metadata.annotations {
-            Some(_) if old.is_some() => self.replace(&key, text),
-            Some(_) => self.add(&key, text),
-            None if subject.pod.metadata.is_present() => {
-                self.add("/metadata/annotations", json!({keys::INJECTED: text}))
-            }
-            None => self.add("/metadata", json!({"annotations": {keys::INJECTED: text}})),
+            Some(_) if old.is_some() => self.replace(RECORD, text),
+            Some(_) => self.add(RECORD, text),
+            None if subject.pod.metadata.is_present() => self.add("/metadata/annotations", annotations(text)),
+            None => self.add("/metadata", object("annotations", annotations(text))),
         }
     }
 
     fn hook(&mut self, container: &Container, planned: Option<&PlannedHook>, settings: &Settings) {
         let ours = container.hook_source == HookSource::Injected;
-        let lifecycle = format!("{}/lifecycle", container.pointer);
-        let pre_stop = format!("{lifecycle}/preStop");
+        let lifecycle = || container.pointer() + "/lifecycle";
+        let pre_stop = || container.pointer() + "/lifecycle/preStop";
         match planned {
             None if ours => {
                 let more = container.raw.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.has_more());
-                self.remove(if more { &pre_stop } else { &lifecycle });
+                self.remove(&if more { pre_stop() } else { lifecycle() });
             }
             None => {}
             Some(hook) if ours && stands(container, hook, settings) => {}
             Some(hook) => {
                 let handler = handler(hook, settings);
                 match &container.raw.lifecycle {
-                    None => self.add(&lifecycle, json!({"preStop": handler})),
-                    Some(_) if ours => self.replace(&pre_stop, handler),
-                    Some(_) => self.add(&pre_stop, handler),
+                    None => self.add(&lifecycle(), object("preStop", handler)),
+                    Some(_) if ours => self.replace(&pre_stop(), handler),
+                    Some(_) => self.add(&pre_stop(), handler),
                 }
             }
         }
@@ -116,6 +117,13 @@ impl Writer {
             None => self.add(&path(), json!(wanted)),
         }
     }
+}
+
+/// An object with one entry.
+fn object(key: &str, value: Value) -> Value {
+    let mut map = Map::new();
+    map.insert(key.to_owned(), value);
+    Value::Object(map)
 }
 
 /// Whether the hook that stands is the planned one: a role that changed may ask for the same length in another way.

@@ -78,8 +78,8 @@ pub struct Container<'a> {
     pub role: Role,
     /// As given.
     pub raw: &'a subject::Container<'a>,
-    /// JSON pointer from the pod: `/spec/containers/0`.
-    pub pointer: String,
+    /// The list of the pod's spec that it is in, and its place there; none where it is still to come.
+    pub place: Option<(&'static str, usize)>,
     /// h in seconds, 0 without a hook, until a stop of its own; `None` for one beyond [`MAX_SECONDS`] or without an end.
     pub hook: Option<u64>,
     /// How h is known.
@@ -102,6 +102,11 @@ impl<'a> Container<'a> {
     /// Its name.
     pub fn name(&self) -> &'a str {
         self.raw.name.as_str()
+    }
+
+    /// JSON pointer from the pod: `/spec/containers/0`; empty for one that is still to come.
+    pub fn pointer(&self) -> String {
+        self.place.map(|(list, index)| format!("/spec/{list}/{index}")).unwrap_or_default()
     }
 
     /// A: how long it still takes new work after SIGTERM, in seconds.
@@ -294,9 +299,9 @@ impl<'a> Pod<'a> {
                         (none, settings.stop_seconds(raw, told))
                     }
                 };
-                let pointer = format!("/spec/{list}/{index}");
                 let HookFacts { seconds: hook, source: hook_source, told, reading } = hook;
-                Container { role, raw, pointer, hook, hook_source, told, reading, shutdown, request, stop, written_by }
+                let place = Some((list, index));
+                Container { role, raw, place, hook, hook_source, told, reading, shutdown, request, stop, written_by }
             })
             .collect();
         let to_come = WrittenBy::to_come(subject, context, hold).into_iter();
@@ -383,7 +388,7 @@ fn unwritten<'a>(written_by: WrittenBy, settings: &Settings<'a>) -> Option<Conta
     Some(Container {
         role: Role::Helper,
         raw,
-        pointer: String::new(),
+        place: None,
         hook: Some(hook.unwrap_or(0)),
         hook_source: if hook.is_some_and(|hook| hook > 0) { HookSource::Declared } else { HookSource::None },
         told: None,

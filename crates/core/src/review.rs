@@ -251,7 +251,7 @@ struct Response<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
+    patch: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'r>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -267,6 +267,14 @@ struct Status<'r> {
     message: &'r str,
 }
 
+/// Bytes as a JSON string in base64, of which no letter has to be escaped.
+fn base64(bytes: &[u8]) -> Option<Box<RawValue>> {
+    let mut text = String::from("\"");
+    base64::engine::general_purpose::STANDARD.encode_string(bytes, &mut text);
+    text.push('"');
+    RawValue::from_string(text).ok()
+}
+
 impl Answer {
     /// The response body for the request `uid`.
     pub fn encode(&self, uid: &str) -> Vec<u8> {
@@ -278,7 +286,7 @@ impl Answer {
                 uid,
                 allowed: self.denial.is_none(),
                 patch_type: self.patch.as_ref().map(|_| "JSONPatch"),
-                patch: self.patch.as_ref().map(|patch| base64::engine::general_purpose::STANDARD.encode(patch)),
+                patch: self.patch.as_deref().and_then(base64),
                 status: self.denial.as_deref().map(denied),
                 warnings: &self.warnings,
                 audit_annotations: &self.audit,

@@ -240,7 +240,7 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
             return None;
         }
         let prefix = self.facts.subject.kind.pod_pointer();
-        let within = container.map_or("", |c| c.pointer.as_str());
+        let within = container.map(Container::pointer).unwrap_or_default();
         // Of a container that is still to come, only what the pod says of it has a place.
         let of_injector = container.filter(|c| c.is_absent()).and_then(|c| c.written_by.as_ref()?.annotation());
         let of_injector = of_injector.map(|key| format!("/metadata/annotations/{}", keys::escape(key)));
@@ -288,12 +288,12 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
     fn sleep_edit(&self, container: &Container, seconds: u64) -> Option<Edit> {
         let sleep = json!({"sleep": {"seconds": seconds}});
         match (&container.raw.lifecycle, container.raw.pre_stop()) {
-            (None, _) => self.edit(&container.pointer, "/lifecycle", json!({"preStop": sleep})),
-            (Some(_), None) => self.edit(&container.pointer, "/lifecycle/preStop", sleep),
+            (None, _) => self.edit(&container.pointer(), "/lifecycle", json!({"preStop": sleep})),
+            (Some(_), None) => self.edit(&container.pointer(), "/lifecycle/preStop", sleep),
             (Some(_), Some(handler)) if handler.sleep.is_some() => {
-                self.edit(&container.pointer, "/lifecycle/preStop/sleep/seconds", json!(seconds))
+                self.edit(&container.pointer(), "/lifecycle/preStop/sleep/seconds", json!(seconds))
             }
-            (Some(_), Some(_)) => self.edit(&container.pointer, "/lifecycle/preStop", sleep),
+            (Some(_), Some(_)) => self.edit(&container.pointer(), "/lifecycle/preStop", sleep),
         }
     }
 }

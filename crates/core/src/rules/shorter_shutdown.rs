@@ -50,7 +50,7 @@ pub(super) fn check(report: &mut Report) {
 fn is_known_to_fit(app: &Container, pod: &Pod) -> bool {
     let Some(finish) = app.finish() else { return false };
     let mut at_its_limit = pod.clone();
-    for container in at_its_limit.containers.iter_mut().filter(|c| c.pointer == app.pointer) {
+    for container in at_its_limit.containers.iter_mut().filter(|c| c.place == app.place) {
         container.request.value = container.request.value.max(finish);
     }
     Budget::of(&at_its_limit).required.is_some_and(|required| required <= pod.grace)

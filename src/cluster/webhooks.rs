@@ -418,9 +418,9 @@ mod tests {
         webhooks.filter(|(_, selector)| selects(selector.as_ref().unwrap())).map(|(name, _)| name).collect()
     }
 
-    fn validating<'c>(
-        configuration: &'c ValidatingWebhookConfiguration,
-    ) -> impl Iterator<Item = (&'c str, &'c Option<LabelSelector>)> {
+    fn validating(
+        configuration: &ValidatingWebhookConfiguration,
+    ) -> impl Iterator<Item = (&str, &Option<LabelSelector>)> {
         configuration.webhooks.iter().flatten().map(|w| (w.name.as_str(), &w.namespace_selector))
     }
 

@@ -172,7 +172,7 @@ fn words(text: &str) -> Vec<String> {
 
 /// As Go writes a duration.
 fn go(seconds: u64, spelling: usize) -> String {
-    if spelling % 2 == 0 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
+    if spelling.is_multiple_of(2) { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
 }
 
 impl Server {
@@ -353,8 +353,8 @@ impl RandomPod {
         let (locked, replaced) = (self.locks("sigterm"), own.is_some());
         let of = |entry: &Option<ServerEntry>| entry.as_ref().and_then(|entry| entry.sigterm);
         let by_cluster = of(cluster).filter(|_| locked || !replaced).or(self.cluster.sigterm);
-        let later = [of(own).or(self.own.sigterm), self.annotations.sigterm.get()].into_iter().flatten();
-        let later = later.filter(|_| !locked).last();
+        let mut later = [of(own).or(self.own.sigterm), self.annotations.sigterm.get()].into_iter().flatten();
+        let later = later.rfind(|_| !locked);
         let table = container.server.as_ref().map(Server::sigterm);
         later.or(by_cluster).or(table) == Some(Sigterm::Cuts)
     }

@@ -98,7 +98,7 @@ fn inject_patches_and_never_rejects() {
     let answer = space.create(SHORT);
     assert_eq!(answer.warnings, Vec::<String>::new());
     let pod = answer.accepted();
-    assert_eq!(draingate_testing::lab::Stop::of(&pod), stop([("app", 10)], 40));
+    assert_eq!(draingate_testing::lab::Stop::of(&pod), stop([("app", 10)], 30));
     let record: Value =
         serde_json::from_str(pod["metadata"]["annotations"]["draingate.dev/injected"].as_str().unwrap()).unwrap();
     assert_eq!(record, json!({"hooks": {"app": 10}, "grace": {"from": 20, "to": 30}}));

@@ -117,7 +117,7 @@ fn a_helper_that_comes_later_gets_its_hook() {
     assert_eq!(Stop::of(&pod), stop([("app", 10), ("pgbouncer", 26)], 40));
     assert_eq!(
         pod["metadata"]["annotations"]["draingate.dev/injected"],
-        r#"{"hooks":{"app":10,"pgbouncer":26},"grace":{"from":30,"to":31}}"#
+        r#"{"hooks":{"app":10,"pgbouncer":26},"grace":{"from":30,"to":40}}"#
     );
     neighbour.moves_out(&space);
 }

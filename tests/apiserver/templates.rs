@@ -24,7 +24,10 @@ fn workload(space: &Space, kind: &str) -> Value {
         "ReplicationController" => ("v1", json!({"replicas": 1, "selector": {"app": "web"}, "template": template})),
         "Job" => ("batch/v1", json!({"template": template})),
         "CronJob" => ("batch/v1", json!({"schedule": "* * * * *", "jobTemplate": {"spec": {"template": template}}})),
-        "StatefulSet" => ("apps/v1", json!({"serviceName": "web", "selector": selector, "template": template})),
+        // With one replica nobody would stand in.
+        "StatefulSet" => {
+            ("apps/v1", json!({"replicas": 2, "serviceName": "web", "selector": selector, "template": template}))
+        }
         _ => ("apps/v1", json!({"selector": selector, "template": template})),
     };
     let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": kind.to_lowercase()}});
@@ -50,8 +53,6 @@ fn new_image(kind: &str, image: &str) -> Value {
         json!({"spec": {"containers": [{"name": "app", "image": image, "ports": [{"containerPort": 8080}]}]}});
     match kind {
         "PodTemplate" => json!({"template": template}),
-        // With one replica nobody would stand in.
-        "StatefulSet" => json!({"spec": {"replicas": 2, "template": template}}),
         "CronJob" => json!({"spec": {"jobTemplate": {"spec": {"template": template}}}}),
         _ => json!({"spec": {"template": template}}),
     }
@@ -162,7 +163,10 @@ fn what_a_controller_made_is_passed_over() {
 fn a_template_that_will_be_fixed_is_told_so_in_warn() {
     let space = Lab::shared().namespace("warn");
     let answer = space.lab.create(&workload(&space, "Deployment"));
-    assert_eq!(answer.warnings, ["draingate would inject a preStop hook of 10 s in \"app\", terminationGracePeriodSeconds 40 instead of 30"]);
+    assert_eq!(
+        answer.warnings,
+        ["draingate would inject a preStop hook of 10 s in \"app\", terminationGracePeriodSeconds 40 instead of 30"]
+    );
     let space = Lab::shared().namespace("inject");
     let answer = space.lab.create(&workload(&space, "Deployment"));
     assert_eq!(answer.warnings, Vec::<String>::new());

@@ -132,7 +132,10 @@ fn what_was_written_stays() {
         assert_eq!(*hello, json!({"exec": {"command": ["hello"]}}));
     }
     assert_eq!(pod["metadata"]["annotations"]["team"], "a");
-    assert_eq!(pod["metadata"]["annotations"]["draingate.dev/injected"], r#"{"hooks":{"more":10}}"#);
+    assert_eq!(
+        pod["metadata"]["annotations"]["draingate.dev/injected"],
+        r#"{"hooks":{"more":10},"grace":{"from":100,"to":110}}"#
+    );
 }
 
 #[test]

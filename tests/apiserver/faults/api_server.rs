@@ -58,8 +58,8 @@ impl Stage {
             .to_string(),
         );
         let stage = Stage { server, proxy, _replica: replica, client, namespace, _files: files };
-        stage.policy(50);
-        soon("the first policy", stage.counts(50)).await;
+        stage.policy(40);
+        soon("the first policy", stage.counts(40)).await;
         stage
     }
 
@@ -81,8 +81,8 @@ impl Stage {
         let patch: Value = serde_json::from_slice(&patch).unwrap();
         let operations = patch.as_array().unwrap();
         let grace = operations.iter().find(|o| o["path"] == "/spec/terminationGracePeriodSeconds");
-        // Hold 10, safety margin 5; less than 26 s is the grace that keeps the 30 s after the hook, 40.
-        grace.map_or(40, |grace| grace["value"].as_u64().unwrap()) - 15
+        // Hold 10, safety margin 5; no less than the 30 that the pod has, and the hook.
+        grace.map_or(30, |grace| grace["value"].as_u64().unwrap()) - 15
     }
 
     /// Waits until this worst-case request time counts; how long that took.
@@ -117,14 +117,14 @@ async fn passes_after(time: Duration, what: &str, fault: Fault, namespace: &'sta
     load.answers(20).await;
     stage.proxy().set(fault);
     tokio::time::sleep(time / 4).await;
-    stage.policy(30);
+    stage.policy(50);
     tokio::time::sleep(time * 3 / 4).await;
     // Lists go on where only watches are refused.
     let during = stage.in_force().await;
-    assert_eq!(during, if fault == Fault::Gone { 30 } else { 20 });
+    assert_eq!(during, if fault == Fault::Gone { 50 } else { 40 });
     assert!(stage.proxy().broken() > 0);
     stage.proxy().set(Fault::None);
-    let taken = soon("the change counts", stage.counts(30)).await;
+    let taken = soon("the change counts", stage.counts(50)).await;
     let toll = load.end().await;
     println!("{what} for {time:?}: {toll}; a policy changed meanwhile counted {taken:.1?} after its end");
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
@@ -162,8 +162,8 @@ async fn api_server_cuts_watches() {
     let stage = Stage::start(shared(), Some(Proxy::start(shared()).await), "cuts").await;
     let load = stage.load();
     stage.proxy().set(Fault::CutWatches);
-    let (mut longest, begun, mut seconds) = (Duration::ZERO, Instant::now(), 30);
-    while begun.elapsed() < fault_time() || seconds < 33 {
+    let (mut longest, begun, mut seconds) = (Duration::ZERO, Instant::now(), 50);
+    while begun.elapsed() < fault_time() || seconds < 53 {
         stage.policy(seconds);
         longest = longest.max(soon("the change counts", stage.counts(seconds)).await);
         seconds += 1;
@@ -174,7 +174,7 @@ async fn api_server_cuts_watches() {
     let toll = load.end().await;
     println!(
         "{cut} watches cut in the middle of an event: {toll}; each of {} changes counted, after {longest:.1?} at most",
-        seconds - 30
+        seconds - 50
     );
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
 }
@@ -186,11 +186,11 @@ async fn api_server_is_not_heard_any_more() {
     let load = stage.load();
     stage.proxy().set(Fault::Silence);
     tokio::time::sleep(fault_time()).await;
-    stage.policy(30);
-    assert_eq!(stage.in_force().await, 20);
+    stage.policy(50);
+    assert_eq!(stage.in_force().await, 40);
     stage.proxy().set(Fault::None);
     // What was open before stays silent.
-    let taken = tokio::time::timeout(Duration::from_secs(150), stage.counts(30)).await.unwrap();
+    let taken = tokio::time::timeout(Duration::from_secs(150), stage.counts(50)).await.unwrap();
     let toll = load.end().await;
     println!(
         "a network that swallows everything: {toll}; a policy changed meanwhile counted {taken:.1?} after its end"
@@ -207,20 +207,20 @@ async fn api_server_restarts() {
     let begun = Instant::now();
     stage.server.crash();
     tokio::time::sleep(fault_time()).await;
-    assert_eq!(stage.in_force().await, 20);
+    assert_eq!(stage.in_force().await, 40);
     // Until something was changed, no pod meets anything but the policy that was known.
     let server = stage.server;
     let start = tokio::task::spawn_blocking(|| server.start_again());
     while !start.is_finished() {
-        assert_eq!(stage.in_force().await, 20);
+        assert_eq!(stage.in_force().await, 40);
     }
     start.await.unwrap();
     let (away, settled) = (begun.elapsed(), Instant::now());
     while settled.elapsed() < Duration::from_secs(5) {
-        assert_eq!(stage.in_force().await, 20);
+        assert_eq!(stage.in_force().await, 40);
     }
-    stage.policy(30);
-    let taken = soon("the change counts", stage.counts(30)).await;
+    stage.policy(50);
+    let taken = soon("the change counts", stage.counts(50)).await;
     let toll = load.end().await;
     println!("the API server killed, back after {away:.1?}: {toll}; a policy changed then counted after {taken:.1?}");
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
@@ -235,10 +235,10 @@ async fn api_server_hangs() {
     let process = Process::of(stage.server, "kube-apiserver");
     process.signal("STOP");
     tokio::time::sleep(fault_time()).await;
-    assert_eq!(stage.in_force().await, 20);
+    assert_eq!(stage.in_force().await, 40);
     process.signal("CONT");
-    stage.policy(30);
-    let taken = soon("the change counts", stage.counts(30)).await;
+    stage.policy(50);
+    let taken = soon("the change counts", stage.counts(50)).await;
     let toll = load.end().await;
     println!("the API server stopped for {:?}: {toll}; a policy changed then counted after {taken:.1?}", fault_time());
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
@@ -260,7 +260,7 @@ async fn etcd_is_slow() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let (begun, mut seconds, mut longest) = (Instant::now(), 30, Duration::ZERO);
+    let (begun, mut seconds, mut longest) = (Instant::now(), 50, Duration::ZERO);
     while begun.elapsed() < fault_time() {
         let policy = policy(stage.namespace, seconds);
         if stage.server.try_kubectl(&["apply", "-f", "-"], &policy).is_ok() {
@@ -276,7 +276,7 @@ async fn etcd_is_slow() {
         "etcd away for 400 ms of each 420, for {:?}: {toll}; each of {} policy changes stored counted {longest:.1?} later \
          at most, the one after it {taken:.1?} later",
         fault_time(),
-        seconds - 30
+        seconds - 50
     );
     assert_eq!(toll.lost, 0, "{:?}", toll.first_problem);
 }

@@ -187,7 +187,7 @@ fn in_words(judgement: &Judgement, what_was_read: bool) -> String {
         let times =
             format!("request {} ({}), stop {}", container.request.value, container.request.source, container.stop);
         let (role, done) = (container.role.as_str(), number(*done));
-        line(2, format!("{} {}: {role}, {hook}, {times}, done {done}", container.pointer, container.name()));
+        line(2, format!("{} {}: {role}, {hook}, {times}, done {done}", container.pointer(), container.name()));
     }
     let planned = difference(&judgement.standing, pod).map(|plan| format!("plan: {plan}"));
     let injected = judgement.injected().map(|record| format!("injected in all: {record}"));

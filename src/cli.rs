@@ -11,7 +11,8 @@ use crate::cluster::webhooks::FailurePolicy;
 use crate::report::CheckFormat;
 use crate::workloads::name::WorkloadName;
 use draingate_core::finding::Code;
-use draingate_core::mode::Mode;
+use draingate_core::mode::{MinimumMode, Mode};
+use draingate_core::selector::LabelSelector;
 
 /// Draingate makes pods stop without dropping work.
 ///
@@ -41,14 +42,17 @@ pub enum Command {
   draingate serve --tls-cert tls.crt --tls-key tls.key        in a cluster, or with KUBECONFIG
   draingate serve --standalone --policy shop.yaml --ca-out ca.crt   without a cluster")]
     Serve(Box<ServeArgs>),
-    /// Judges manifests as they would be admitted, without a cluster
+    /// Judges manifests without a cluster: what happens to their pods when they stop
     #[command(after_help = "Examples:
   draingate check deploy/                        a folder, .gitignore respected
   helm template shop ./chart | draingate check -
-  draingate check --as-written --fix=diff deploy/    what admission would inject, as a diff
+  draingate check --admitted deploy/             what is left once Draingate has injected
+  draingate check --fix=diff deploy/             what to write into the manifests, as a diff
+  draingate check --baseline draingate.json deploy/   only what is new fails; the first run writes the file
 
-Policies, Namespaces, Services and ConfigMaps among the files count. Exit code: 0 clean, 1 findings, 2 the input
-or the call is bad.")]
+Policies, Namespaces, Services, ConfigMaps and autoscalers among the files count. A comment in a
+document ignores a finding of its pod: # draingate: ignore short-hold: its only client tries again
+Exit code: 0 clean, 1 findings, 2 the input or the call is bad.")]
     Check(CheckArgs),
     /// Judges the pods that run in a cluster: which would lose work today, which namespaces could go to enforce
     #[command(after_help = "Examples:
@@ -95,14 +99,18 @@ lower bound of endpoint propagation. Exit code: 0, or 2 where the cluster cannot
 
 Nothing comes of the question. Exit code: 0 all answered, 2 one did not.")]
     Ping(PingArgs),
-    /// Draws how each pod of a manifest stops, before and after admission
+    /// Draws how each pod of a manifest, or of an object of a cluster, stops: before and after admission
     #[command(after_help = "Examples:
   draingate explain deployment.yaml
   helm template shop ./chart | draingate explain - checkout
   draingate explain --format html --output stops.html deploy/
+  draingate explain deployment/web -n shop        as it stands in the cluster
 
-Policies, Namespaces, Services and ConfigMaps among the objects count. The exit code is 0 whatever the verdict, 2
-where something cannot be read; `check` is the command that fails.")]
+Policies, Namespaces, Services, ConfigMaps and autoscalers among the objects count. An object of a
+cluster is read with your own rights, and nothing is written: get it, its namespace and its ConfigMaps;
+list services, drainpolicies, horizontalpodautoscalers, statefulsets and deployments there, and
+clusterdrainpolicies and nodes. What it can do without is named on standard error. The exit code is 0
+whatever the verdict, 2 where something cannot be read; `check` is the command that fails.")]
     Explain(ExplainArgs),
     /// Lists every finding; with a code, prints the page about it: why, an example, the fix
     #[command(after_help = "Examples:\n  draingate codes\n  draingate codes grace-budget")]
@@ -169,6 +177,33 @@ fn mode_parser(modes: &'static [Mode]) -> impl TypedValueParser<Value = Mode> {
         .try_map(|text| modes.iter().copied().find(|mode| mode.as_str() == text).ok_or("no such mode"))
 }
 
+/// A mode that namespaces have at least.
+#[derive(Debug, Args)]
+pub struct MinimumModeArgs {
+    /// The mode that namespaces have at least, whatever their label draingate.dev/mode says
+    #[arg(long, value_name = "MODE", value_parser = mode_parser(&Mode::MINIMUMS))]
+    pub minimum_mode: Option<Mode>,
+    /// Which namespaces, as a label selector in JSON: {"matchLabels":{"tier":"prod"}}; {} are all
+    #[arg(long, value_name = "SELECTOR", default_value = "{}", requires = "minimum_mode", value_parser = selector)]
+    pub minimum_mode_namespaces: LabelSelector,
+}
+
+impl MinimumModeArgs {
+    /// The mode and where it holds, where there is one.
+    pub fn get(&self) -> Option<MinimumMode> {
+        let mode = self.minimum_mode?;
+        Some(MinimumMode { mode, namespaces: self.minimum_mode_namespaces.clone() })
+    }
+}
+
+fn selector(text: &str) -> Result<LabelSelector, String> {
+    let selector: LabelSelector = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
+    match selector.problem() {
+        Some(problem) => Err(problem),
+        None => Ok(selector),
+    }
+}
+
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -209,6 +244,9 @@ pub struct ServeArgs {
     /// The mode of namespaces without the label draingate.dev/mode
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// A mode that namespaces have at least
+    #[command(flatten)]
+    pub minimum: MinimumModeArgs,
     /// Writes a PolicyReport (wgpolicyk8s.io/v1alpha2) into each namespace with a mode, this often
     #[arg(long, value_name = "TIME", conflicts_with = "standalone", value_parser = humantime::parse_duration)]
     pub policy_reports_every: Option<Duration>,
@@ -271,8 +309,11 @@ pub struct CheckArgs {
     /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
     #[arg(long, value_name = "FILE")]
     pub policy: Vec<PathBuf>,
-    /// Judges the pods with nothing injected
+    /// Judges the pods as Draingate would admit them in enforce mode, instead of as they are written
     #[arg(long)]
+    pub admitted: bool,
+    /// Does nothing: it is what check does by itself
+    #[arg(long, hide = true, conflicts_with = "admitted")]
     pub as_written: bool,
     /// What to write
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
@@ -280,6 +321,12 @@ pub struct CheckArgs {
     /// The least severity that makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub fail_on: FailOn,
+    /// Only what this file does not have fails; it is written where it is not there
+    #[arg(long, value_name = "FILE", conflicts_with = "fix")]
+    pub baseline: Option<PathBuf>,
+    /// Writes the baseline anew, with what this run finds
+    #[arg(long, requires = "baseline")]
+    pub update_baseline: bool,
     /// Writes the fixes into the files where that is safe; `--fix=diff` only shows them
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "write", conflicts_with = "format")]
     pub fix: Option<FixMode>,
@@ -492,22 +539,26 @@ pub struct WebhooksArgs {
     /// The mode of namespaces without the label draingate.dev/mode; give `serve` the same
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// A mode that namespaces have at least; give `serve` the same
+    #[command(flatten)]
+    pub minimum: MinimumModeArgs,
     /// How long the API server waits for an answer, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=30))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub timeout_seconds: u8,
 }
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A file, a folder, or - for standard input
+    /// A file, a folder, or - for standard input; or an object of a cluster, such as deployment/web
+    #[arg(value_name = "PATH|KIND/NAME")]
     pub path: PathBuf,
     /// Only the object with this name, or with this kind and name
     #[arg(value_name = "NAME|KIND/NAME")]
     pub object: Option<String>,
-    /// The namespace of objects that name none
-    #[arg(short, long, default_value = "default")]
-    pub namespace: String,
+    /// The namespace of objects that name none [default: default; in a cluster the current context's]
+    #[arg(short, long)]
+    pub namespace: Option<String>,
     /// A file of further DrainPolicy, ClusterDrainPolicy, Namespace and Service objects; repeatable
     #[arg(long, value_name = "FILE")]
     pub policy: Vec<PathBuf>,
@@ -517,9 +568,12 @@ pub struct ExplainArgs {
     /// Where to write it, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The Kubernetes version to assume, for example 1.29; one with the native sleep where absent
+    /// The Kubernetes version to assume, for example 1.29; the cluster's, or one with the native sleep, where absent
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
+    /// Draingate's own namespace in a cluster, which it never touches
+    #[arg(long, value_name = "NAMESPACE", default_value = "draingate")]
+    pub own_namespace: String,
 }
 
 /// How `explain` draws.

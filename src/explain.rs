@@ -1,16 +1,21 @@
-//! `draingate explain`: the stop of each pod in a manifest as a picture, before and after admission.
+//! `draingate explain`: the stop of each pod in a manifest, or of an object of a cluster, as a picture, before and after
+//! admission.
 //!
 //! It judges as `check` does, and shows what the judgement knows instead of saying it.
+
+pub mod live;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use kube::Client;
 
+use self::live::{Live, LiveName};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::files;
 use crate::files::input::{Input, inputs};
-use crate::judged::{Cause, Problem, Unjudged};
+use crate::judged::{Cause, Origin, Problem};
 use crate::report::timeline::words::{plain, title};
 use crate::report::timeline::{Explanation, View, Which, html, json, svg, text};
 use crate::terminal;
@@ -19,7 +24,7 @@ use draingate_core::judge::View as Pods;
 use draingate_core::manifest;
 use draingate_core::objects;
 use draingate_core::versions;
-use draingate_core::world::World;
+use draingate_core::world::{SleepSupport, World};
 
 /// Reads, judges, draws.
 ///
@@ -27,13 +32,32 @@ use draingate_core::world::World;
 /// Where something cannot be read, or there is nothing to draw. What could be read is drawn all the same.
 pub fn run(args: &ExplainArgs) -> Result<()> {
     let files = read(args)?;
-    let (mut explanations, problems, unjudged) = explanations(&files, world(args)?, &args.namespace);
+    tell_all(args, explanations(&files, world(args)?, args.namespace.as_deref().unwrap_or("default")))
+}
+
+/// The same of an object of a cluster.
+///
+/// # Errors
+/// What cannot be read, and why.
+pub async fn run_live(client: Client, args: &ExplainArgs, name: &LiveName) -> Result<()> {
+    let Live { file, world, namespace } = live::read(client, args, name).await?;
+    let mut explained = explanations(&[file], world, &namespace);
+    for Explanation { result, views } in &mut explained.0 {
+        // Its text was never seen by anybody, so it has no lines.
+        result.origin = Origin::Cluster { pods: None };
+        let findings = views.iter_mut().flat_map(|view| &mut view.findings).chain(&mut result.findings);
+        findings.for_each(|finding| finding.location = None);
+    }
+    tell_all(args, explained)
+}
+
+fn tell_all(args: &ExplainArgs, (mut explanations, problems, notes): Explained) -> Result<()> {
     if let Some(filter) = &args.object {
         explanations.retain(|explanation| is_named(explanation, filter));
     }
     problems.iter().for_each(tell);
-    for unjudged in &unjudged {
-        let _ = writeln!(std::io::stderr(), "draingate: {}", plain(&unjudged.to_string()));
+    for note in &notes {
+        let _ = writeln!(std::io::stderr(), "draingate: {}", plain(note));
     }
     match &args.object {
         Some(filter) if explanations.is_empty() => bail!("no object named {filter:?} carries a pod"),
@@ -59,19 +83,25 @@ pub struct File {
     pub text: String,
 }
 
-/// What there is to draw, what could not be read, and what was not judged.
-pub type Explained = (Vec<Explanation>, Vec<Problem>, Vec<Unjudged>);
+/// What there is to draw, what could not be read, and what was not judged, or could not be ignored.
+pub type Explained = (Vec<Explanation>, Vec<Problem>, Vec<String>);
 
-/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. Policies, Namespaces,
-/// Services and ConfigMaps among them are added to `world` first; objects that name no namespace are in `namespace`.
+/// Every object in the files that carries a pod, in their order, what could not be read, and what was not judged. What else is
+/// among them is added to `world` first; objects that name no namespace are in `namespace`.
 pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explained {
-    let (mut explanations, mut problems, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut explanations, mut problems, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for File { name, text } in files {
         for object in context::objects(text) {
             if let Err((title, problem)) = objects::add(&mut world, &object.value, Some(namespace)) {
                 let cause = Cause::Policy { title, problem };
                 problems.push(Problem { file: Arc::clone(name), line: object.line, column: 1, cause });
             }
+        }
+    }
+    if files.iter().any(|file| context::has_owned_pods(&file.text)) {
+        for object in files.iter().flat_map(|file| context::owners(&file.text)) {
+            // An owner that cannot be read is absent.
+            let _ = objects::add(&mut world, &object.value, Some(namespace));
         }
     }
     let walk = Walk { world: &world, namespace };
@@ -81,25 +111,28 @@ pub fn explanations(files: &[File], mut world: World, namespace: &str) -> Explai
             // The policies were told about when the world got to know them.
             let news = |problem: &Problem| !matches!(problem.cause, Cause::Policy { .. });
             problems.extend(passed.problems.into_iter().filter(news));
-            unjudged.extend(passed.unjudged);
+            notes.extend(passed.unjudged.iter().map(ToString::to_string));
+            notes.extend(passed.idle_ignores.iter().map(ToString::to_string));
         }
     }
-    (explanations, problems, unjudged)
+    (explanations, problems, notes)
 }
 
-/// An object as admitted and, where that makes a difference, as written.
+/// An object as written and, where admission makes a difference, as admitted.
 fn explain(found: &Found) -> Explanation {
-    let admitted = found.candidate.judge(Pods::AsAdmitted);
-    let result = found.result(&admitted);
+    let written = found.candidate.judge(Pods::AsWritten);
+    let result = found.result(&written);
     let mut views = Vec::new();
-    if admitted.skipped.is_none() {
-        let same = admitted.patch.is_empty();
+    if written.skipped.is_none() {
+        let admitted = found.candidate.judge(Pods::AsAdmitted);
+        let same = admitted.patch.is_empty()
+            && (admitted.required, admitted.pod.hold) == (written.required, written.pod.hold)
+            && admitted.findings == written.findings;
+        let which = if same { Which::Unchanged } else { Which::AsWritten };
+        views.push(View::of(which, &written, result.clone()));
         if !same {
-            let written = found.candidate.judge(Pods::AsWritten);
-            views.push(View::of(Which::AsWritten, &written, found.result(&written).findings));
+            views.push(View::of(Which::AsAdmitted, &admitted, found.result(&admitted)));
         }
-        let which = if same { Which::Unchanged } else { Which::AsAdmitted };
-        views.push(View::of(which, &admitted, result.findings.clone()));
     }
     Explanation { result, views }
 }
@@ -117,9 +150,13 @@ fn world(args: &ExplainArgs) -> Result<World> {
         files::load(&mut world, path)?;
     }
     if let Some(version) = &args.kubernetes_version {
-        world.sleep = versions::sleep_support(version, [] as [&str; 0], false);
+        world.sleep = sleep_support(version);
     }
     Ok(world)
+}
+
+fn sleep_support(version: &str) -> SleepSupport {
+    versions::sleep_support(version, [] as [&str; 0], false)
 }
 
 /// Whether an object is the one that `NAME` or `KIND/NAME` names; the kind in any case.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
+use draingate::explain::live::LiveName;
 use draingate::{check, codes, explain, helpers, hooks, observe, rehearse, run, scan, servers, telemetry};
 
 #[global_allocator]
@@ -62,7 +63,16 @@ fn dispatch(command: Command) -> Result<u8> {
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
             io::stdout().write_all(&page)?;
         }
-        Command::Explain(args) => explain::run(&args)?,
+        Command::Explain(args) => match LiveName::of(&args) {
+            None => explain::run(&args)?,
+            Some(name) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(async {
+                    let client = run::client().await.with_context(|| format!("{name}: there is no such file"))?;
+                    explain::run_live(client, &args, &name).await
+                })?;
+            }
+        },
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "draingate", &mut script);
@@ -102,6 +112,7 @@ fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
         own_namespace: args.namespace,
         enforce_failure_policy: args.enforce_failure_policy,
         default_mode: args.default_mode,
+        minimum_mode: args.minimum.get(),
         timeout_seconds: i32::from(args.timeout_seconds),
     });
     Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))

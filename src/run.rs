@@ -13,7 +13,8 @@ use tracing::{info, warn};
 use self::metrics::Metrics;
 use crate::cli::{HookFallback, OwnCertificates, PingArgs, ServeArgs};
 use crate::cluster::metrics::ClusterMetrics;
-use crate::cluster::watch::{Cluster, Options};
+use crate::cluster::owners::Owners;
+use crate::cluster::watch::{Cluster, LoweredSink, Options};
 use crate::cluster::{certificates, events, ping as asks, reports, status};
 use crate::files;
 use crate::observe::keep;
@@ -26,7 +27,7 @@ use crate::serve::metrics::ServeMetrics;
 use crate::serve::readiness::Readiness;
 use crate::serve::shed::{Gate, guard};
 use crate::webhook::changes::Changes;
-use crate::webhook::router::{EventSink, ReadNamespace, Webhooks, router};
+use crate::webhook::router::{EventSink, ReadNamespace, ReadOwner, Webhooks, router};
 use draingate_core::versions;
 use draingate_core::world::World;
 
@@ -51,7 +52,7 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     readiness.bound(true);
 
     let world = Arc::new(RwLock::new(world(&args)?));
-    let (mut read_namespace, mut event_sink, mut changes) = (None, None, None);
+    let (mut read_namespace, mut read_owner, mut event_sink, mut changes) = (None, None, None, None);
     if args.standalone {
         readiness.caches(true);
         metrics.cluster.world(&world);
@@ -69,6 +70,8 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
             tokio::spawn(reports::keep(client.clone(), Arc::clone(&world), every, Arc::clone(&metrics.cluster)));
         }
         changes = Some(Arc::new(Changes::new(client.clone())));
+        let owners = Owners::new(client.clone());
+        read_owner = Some(Arc::new(move |id, is_later| owners.read(id, is_later)) as ReadOwner);
         let sink = Arc::new(events::start(client.clone(), replica, Arc::clone(&metrics.cluster))) as EventSink;
         if args.observe {
             tokio::spawn(keep::keep(
@@ -78,15 +81,18 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
                 Arc::clone(&sink),
             ));
         }
+        let lowered = lowered_sink(Arc::clone(&sink), Arc::clone(&metrics.cluster));
         event_sink = Some(sink);
-        let cluster = watch_cluster(client, &args, Arc::clone(&world), readiness.clone(), Arc::clone(&metrics.cluster));
-        read_namespace = Some(cluster);
+        let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec, lowered: Some(lowered) };
+        let metrics = Arc::clone(&metrics.cluster);
+        read_namespace = Some(watch_cluster(client, options, Arc::clone(&world), readiness.clone(), metrics));
     }
 
     let limits = Limits::default();
     let webhooks = Webhooks {
         world,
         read_namespace,
+        read_owner,
         events: event_sink,
         changes,
         metrics: metrics.webhook,
@@ -180,6 +186,7 @@ fn world(args: &ServeArgs) -> Result<World> {
     let mut world = World::default();
     world.own_namespace = Some(args.own_namespace.clone());
     world.default_mode = args.default_mode;
+    world.minimum_mode = args.minimum.get();
     for path in &args.policy {
         files::load(&mut world, path)?;
     }
@@ -189,15 +196,23 @@ fn world(args: &ServeArgs) -> Result<World> {
     Ok(world)
 }
 
+/// Counts namespaces that are less strict than they were, and records it there.
+fn lowered_sink(sink: EventSink, metrics: Arc<ClusterMetrics>) -> LoweredSink {
+    Arc::new(move |lowered| {
+        metrics.lowered(lowered.from, lowered.to);
+        info!(namespace = lowered.namespace, from = %lowered.from, to = %lowered.to, "a mode was lowered");
+        sink(events::of_lowered(lowered));
+    })
+}
+
 /// Starts the watches, and what writes the policies' status; the answer reads one namespace live.
 fn watch_cluster(
     client: kube::Client,
-    args: &ServeArgs,
+    options: Options,
     world: Arc<RwLock<World>>,
     readiness: Readiness,
     metrics: Arc<ClusterMetrics>,
 ) -> ReadNamespace {
-    let options = Options { hook_fallback_exec: args.hook_fallback == HookFallback::Exec };
     let cluster = Arc::new(Cluster::start(client.clone(), Arc::clone(&world), options));
     tokio::spawn(status::keep(client, cluster.policies()));
     let looked_at = Arc::clone(&cluster);

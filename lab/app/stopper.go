@@ -9,10 +9,14 @@ import (
 	"time"
 )
 
-// stopper logs its SIGTERM and exits a given time later: what the kubelet does to it can be read in its marks.
+// stopper logs its SIGTERM and exits a given time later: what the kubelet does to it can be read in its marks. Its work
+// takes that time from when it takes no more; SIGQUIT is a graceful stop, whatever SIGTERM does.
 func stopper(arguments []string) error {
 	flags := flag.NewFlagSet("stopper", flag.ExitOnError)
-	stop := flags.Duration("stop", 0, "the time from SIGTERM to the exit")
+	stop := flags.Duration("stop", 0, "how long its work takes once it takes no more")
+	accepts := flags.Duration("accepts", 0, "how long it still takes new work after SIGTERM")
+	limit := flags.Duration("limit", -1, "it ends its work after so long")
+	cuts := flags.Bool("cuts", false, "it ends its work at SIGTERM, at once")
 	hook := flags.Duration("hook", -1, "be a preStop hook that takes so long, instead")
 	listen := flags.String("listen", "", "an address: GET there is a preStop hook, too")
 	takes := flags.Duration("takes", 0, "how long that hook takes")
@@ -38,11 +42,16 @@ func stopper(arguments []string) error {
 		go server.ListenAndServe()
 	}
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
+	signal.Notify(term, syscall.SIGTERM, syscall.SIGQUIT)
 	marks.add("start")
-	<-term
+	told := <-term
 	marks.add("sigterm")
-	time.Sleep(*stop)
+	if !*cuts || told == syscall.SIGQUIT {
+		if *limit >= 0 {
+			*stop = min(*stop, *limit)
+		}
+		time.Sleep(*accepts + *stop)
+	}
 	marks.add("exit")
 	return nil
 }

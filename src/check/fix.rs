@@ -57,9 +57,9 @@ fn fix_document(walk: &Walk, view: View, name: &Arc<str>, document: &Document, m
         let current = Document { text: &fixed.text, ..*document };
         let mut edits = Vec::new();
         let passed = walk.document(name, &current, |found| {
-            let findings = found.candidate.judge(view).findings.into_iter();
-            let absolute = |edit: Edit| Edit { pointer: found.pointer(&edit.pointer), ..edit };
-            edits.extend(findings.filter_map(|finding| finding.edit).map(absolute));
+            let result = found.result(&found.candidate.judge(view));
+            let absolute = |edit: &Edit| Edit { pointer: found.pointer(&edit.pointer), value: edit.value.clone() };
+            edits.extend(result.counted().filter_map(|found| found.finding.edit.as_ref()).map(absolute));
         });
         fixed.problems = passed.problems.len();
         let changed = if fixed.edits < most { edits.iter().find_map(|edit| set(&current, edit)) } else { None };

@@ -20,7 +20,10 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::metrics::{ClusterMetrics, EventResult};
-use draingate_core::admit::{EventReason, WorkloadEvent};
+use super::watch::Lowered;
+use draingate_core::admit::{EventReason, Workload, WorkloadEvent};
+use draingate_core::keys;
+use draingate_core::mode::Mode;
 
 /// The same is told about the same workload at most this often.
 pub const REPEAT: Duration = Duration::from_secs(600);
@@ -33,6 +36,30 @@ const PAUSE: Duration = Duration::from_millis(200);
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The longest note that the API server takes, in bytes.
 const NOTE_LIMIT: usize = 1000;
+
+/// What to record on a namespace that is less strict than it was. Every replica sees it, and the first one's is the only
+/// Event.
+pub fn of_lowered(lowered: Lowered) -> WorkloadEvent {
+    let Lowered { namespace, uid, version, from, to } = lowered;
+    let consequence = match to {
+        Mode::Off => "nothing is looked at any more",
+        Mode::Audit | Mode::Warn => "its new pods get no hook and no grace, and none is rejected",
+        Mode::Inject | Mode::Enforce => "none of its pods is rejected any more",
+    };
+    WorkloadEvent {
+        reason: EventReason::Lowered,
+        text: format!("{} was {from} and is {to}: {consequence}", keys::MODE),
+        name: Some(format!("draingate-mode-{version}")),
+        workload: Workload {
+            api_version: "v1".into(),
+            kind: "Namespace".into(),
+            name: namespace.clone(),
+            uid,
+            deployment: None,
+        },
+        namespace,
+    }
+}
 
 /// Starts the recorder; what it gives takes an event and returns at once.
 pub fn start(
@@ -114,6 +141,7 @@ impl Recorder {
             EventReason::Injected => ("Normal", "DrainInjected"),
             EventReason::Rejected => ("Warning", "DrainRejected"),
             EventReason::Killed => ("Warning", "DrainKilled"),
+            EventReason::Lowered => ("Warning", "DrainModeLowered"),
         };
         let mut note = event.text.clone();
         note.truncate((0..=NOTE_LIMIT).rev().find(|&end| note.is_char_boundary(end)).unwrap_or(0));
@@ -149,7 +177,11 @@ impl Memory {
     fn is_news(&mut self, event: &WorkloadEvent, now: Instant) -> bool {
         let workload = &event.workload;
         // A rollout makes a new ReplicaSet: its name's Deployment is told of once all the same.
-        let about = workload.deployment.as_ref().map(|name| format!("{}/{name}", event.namespace));
+        let about = match event.reason {
+            // Each is another step down.
+            EventReason::Lowered => event.name.clone(),
+            _ => workload.deployment.as_ref().map(|name| format!("{}/{name}", event.namespace)),
+        };
         let key = (about.unwrap_or_else(|| workload.uid.clone()), event.reason);
         if self.told.get(&key).is_some_and(|&then| now.duration_since(then) < REPEAT) {
             return false;
@@ -166,7 +198,6 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use draingate_core::admit::Workload;
 
     fn event(uid: &str, deployment: Option<&str>, reason: EventReason) -> WorkloadEvent {
         let workload = Workload {
@@ -190,6 +221,19 @@ mod tests {
         assert!(memory.is_news(&event("1", Some("shop"), EventReason::Rejected), later(1)));
         assert!(memory.is_news(&event("3", None, EventReason::Injected), later(1)));
         assert!(memory.is_news(&pod, later(600)));
+    }
+
+    #[test]
+    fn each_step_down_is_told() {
+        let step = |version: &str, from, to| {
+            let (namespace, uid) = ("shop".to_owned(), "1".to_owned());
+            of_lowered(Lowered { namespace, uid, version: version.into(), from, to })
+        };
+        let (mut memory, start) = (Memory::default(), Instant::now());
+        let first = step("7", Mode::Enforce, Mode::Inject);
+        assert_eq!(first.text, "draingate.dev/mode was enforce and is inject: none of its pods is rejected any more");
+        assert!(memory.is_news(&first, start) && !memory.is_news(&first, start));
+        assert!(memory.is_news(&step("9", Mode::Inject, Mode::Off), start));
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
 //! 8. [`reports`]: PolicyReports, where they are wanted.
 //! 9. [`ping`]: whether the webhooks answer, asked as the API server asks.
-//! 10. [`metrics`]: what of this is counted.
+//! 10. [`owners`]: the StatefulSet of a pod, read when that is admitted.
+//! 11. [`metrics`]: what of this is counted.
 //!
 //! # Permissions
 //!
@@ -26,6 +27,8 @@
 //! | `draingate.dev` | `drainpolicies/status`, `clusterdrainpolicies/status` | patch | conditions |
 //! | core | `events` | create | what happened, on the workload |
 //! | `apps` | `deployments` | get | the workload above a ReplicaSet |
+//! | `apps` | `statefulsets` | get | whether a pod is the only one |
+//! | `autoscaling` | `horizontalpodautoscalers` | list | the same: whether there may be more |
 //! | core | `pods` | list | what a change of a label or a policy would reject |
 //!
 //! Where PolicyReports are wanted:
@@ -58,6 +61,7 @@ pub mod crd;
 pub mod events;
 mod key;
 pub mod metrics;
+pub mod owners;
 pub mod ping;
 pub mod policies;
 pub mod reports;

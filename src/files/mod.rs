@@ -63,7 +63,7 @@ pub fn read(path: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(path).map_err(failed)
 }
 
-/// Adds everything in a file that is a policy, a Namespace, a Service or a ConfigMap.
+/// Adds everything in a file that a judgement may depend on.
 ///
 /// # Errors
 /// The first thing that cannot be read: whoever names a policy file wants all of it to count.

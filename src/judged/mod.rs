@@ -4,17 +4,17 @@
 mod origin;
 mod problem;
 mod result;
+mod summary;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use draingate_core::finding::Severity;
-use draingate_core::judge::Verdict;
 use draingate_core::manifest::Document;
 
 pub use origin::{Location, Origin, Source};
-pub use problem::{Cause, Problem, Unjudged};
-pub use result::{ContainerResult, FindingResult, Hold, ObjectResult, Term, Terms};
+pub use problem::{Cause, IdleIgnore, Problem, Unjudged};
+pub use result::{ContainerResult, FindingResult, Hold, ObjectResult, Suppression, Term, Terms};
+pub use summary::Summary;
 
 /// What is reported as one: a file, or a workload of a cluster.
 #[derive(Clone, Copy, Debug)]
@@ -80,39 +80,17 @@ pub struct JudgedFile<'t> {
     pub problems: Vec<Problem>,
     /// What seems to hold pods, and was not judged.
     pub unjudged: Vec<Unjudged>,
+    /// Comments that ignore nothing.
+    pub idle_ignores: Vec<IdleIgnore>,
     /// Counts.
     pub summary: Summary,
 }
 
-/// How many objects came out how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Objects of any kind.
-    pub objects: usize,
-    /// Those that carry a pod and were not skipped.
-    pub judged: usize,
-    /// Those of unknown kinds that seem to hold pods elsewhere.
-    pub unjudged: usize,
-    /// Findings of severity error.
-    pub errors: usize,
-    /// Findings of severity warning.
-    pub warnings: usize,
-}
-
-impl Summary {
-    /// Adds another's counts.
-    pub fn add(&mut self, other: Summary) {
-        self.objects += other.objects;
-        self.judged += other.judged;
-        self.unjudged += other.unjudged;
-        self.errors += other.errors;
-        self.warnings += other.warnings;
-    }
-
-    /// Counts one result.
-    pub fn count(&mut self, result: &ObjectResult) {
-        self.judged += usize::from(result.verdict != Verdict::Skipped);
-        self.errors += result.count(Severity::Error);
-        self.warnings += result.count(Severity::Warning);
+impl JudgedFile<'_> {
+    /// Counts the results again: some of their findings have been suppressed since.
+    pub fn recount(&mut self) {
+        let Summary { objects, unjudged, mended, .. } = self.summary;
+        self.summary = Summary { objects, unjudged, mended, ..Summary::default() };
+        self.objects.iter().for_each(|object| self.summary.count(object));
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 pub enum Origin {
     /// From a file.
     File(Source),
-    /// From a cluster, where it is a workload.
+    /// From a cluster.
     Cluster {
-        /// How many of its pods run.
-        pods: usize,
+        /// How many of its pods run, of a workload that was found by them.
+        pods: Option<usize>,
     },
 }
 

@@ -63,6 +63,18 @@ pub struct Unjudged {
     pub pointer: String,
 }
 
+/// A comment that means to ignore a finding, and ignores none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: this comment ignores nothing: {why}")]
+pub struct IdleIgnore {
+    /// The path as given, `-` for standard input.
+    pub file: Arc<str>,
+    /// The line of the file, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,11 +5,16 @@ use std::borrow::Cow;
 use json_patch::Patch;
 
 use super::origin::{Location, Origin};
-use draingate_core::finding::{Finding, Severity};
+use draingate_core::finding::{Code, Finding, Severity};
 use draingate_core::judge::{Judgement, Skip, Verdict};
 use draingate_core::pod::{Container, HoldReason, HookSource, Role};
 use draingate_core::settings::Sourced;
 use draingate_core::subject::Subject;
+
+/// What a workload loses at a rollout: it is told to stop while work is still sent to it, or needed by its apps.
+const LOSE: [Code; 4] = [Code::ShortHold, Code::EarlyHelper, Code::NeverWithdrawn, Code::FailingHook];
+/// What cuts a workload: the work that it has begun ends with it.
+const CUT: [Code; 3] = [Code::GraceBudget, Code::CutAtSigterm, Code::AppTimeout];
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -131,9 +136,33 @@ pub struct FindingResult {
     pub finding: Finding,
     /// Where; nowhere for what was not read from a file.
     pub location: Option<Location>,
+    /// Why it counts for nothing.
+    pub suppressed: Option<Suppression>,
+}
+
+/// Why a finding is told, and counts neither as an error nor as a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Suppression {
+    /// A comment in the manifest ignores it.
+    Ignored {
+        /// Why, in its author's words.
+        reason: String,
+    },
+    /// The baseline has it.
+    Baseline,
 }
 
 impl FindingResult {
+    /// Whether a comment ignores it.
+    pub fn is_ignored(&self) -> bool {
+        matches!(self.suppressed, Some(Suppression::Ignored { .. }))
+    }
+
+    /// Whether the baseline has it.
+    pub fn is_baselined(&self) -> bool {
+        self.suppressed == Some(Suppression::Baseline)
+    }
+
     /// What to do: what can be pasted.
     pub fn fix(&self) -> Option<&str> {
         self.finding.fixes.first().map(String::as_str)
@@ -155,8 +184,11 @@ impl ObjectResult {
         locate: impl Fn(&str) -> Option<Location>,
     ) -> ObjectResult {
         let Judgement { settings, standing, pod, budget, .. } = judgement;
-        let finding =
-            |finding: &Finding| FindingResult { location: locate(&finding.pointer), finding: finding.clone() };
+        let finding = |finding: &Finding| FindingResult {
+            location: locate(&finding.pointer),
+            finding: finding.clone(),
+            suppressed: None,
+        };
         let containers = pod.containers.iter().zip(&budget.done).filter(|(container, _)| !container.is_absent());
         ObjectResult {
             origin,
@@ -189,13 +221,48 @@ impl ObjectResult {
         }
     }
 
-    /// The findings of one severity.
-    pub fn findings_of(&self, severity: Severity) -> impl Iterator<Item = &FindingResult> {
-        self.findings.iter().filter(move |result| result.finding.severity == severity)
+    /// The findings that count.
+    pub fn counted(&self) -> impl Iterator<Item = &FindingResult> {
+        self.findings.iter().filter(|result| result.suppressed.is_none())
     }
 
-    /// How many findings of one severity there are.
+    /// Those of one severity.
+    pub fn findings_of(&self, severity: Severity) -> impl Iterator<Item = &FindingResult> {
+        self.counted().filter(move |result| result.finding.severity == severity)
+    }
+
+    /// How many findings of one severity count.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings_of(severity).count()
+    }
+
+    /// Suppresses what `why` has an answer for. An error that counts no more fails nothing.
+    pub fn suppress(&mut self, mut why: impl FnMut(&Finding) -> Option<Suppression>) {
+        for result in self.findings.iter_mut().filter(|result| result.suppressed.is_none()) {
+            result.suppressed = why(&result.finding);
+        }
+        if self.verdict == Verdict::Fail && self.count(Severity::Error) == 0 {
+            self.verdict = if self.patch.is_empty() { Verdict::Pass } else { Verdict::Fixed };
+        }
+    }
+
+    /// The codes by which it loses work at a rollout. A baseline mends nothing, so what it has is among them.
+    pub fn loses(&self) -> impl Iterator<Item = Code> {
+        self.found(LOSE)
+    }
+
+    /// The codes by which it is cut.
+    pub fn is_cut(&self) -> impl Iterator<Item = Code> {
+        self.found(CUT)
+    }
+
+    /// Whether it loses work, is cut, or both.
+    pub fn is_hurt(&self) -> bool {
+        self.loses().chain(self.is_cut()).next().is_some()
+    }
+
+    fn found<const N: usize>(&self, codes: [Code; N]) -> impl Iterator<Item = Code> {
+        let told = self.findings.iter().filter(|result| !result.is_ignored()).map(|result| result.finding.code);
+        told.filter(move |code| codes.contains(code))
     }
 }

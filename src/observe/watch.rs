@@ -43,9 +43,7 @@ impl Scope {
         match self {
             Scope::Namespace(_) | Scope::All => true,
             Scope::Moded => {
-                let mode = |namespace: &draingate_core::world::Namespace| {
-                    namespace.mode(world.default_mode).unwrap_or(Mode::Warn)
-                };
+                let mode = |namespace: &draingate_core::world::Namespace| world.mode_of(&namespace.labels).mode;
                 namespace != "kube-system"
                     && world.own_namespace.as_deref() != Some(namespace)
                     && world.namespace(namespace).is_some_and(|namespace| mode(namespace) > Mode::Off)

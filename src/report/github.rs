@@ -7,17 +7,27 @@
 use std::fmt::Write;
 
 use super::Format;
+use super::losses::headline;
 use super::place::{Region, relative};
 use crate::judged::{Judged, ObjectResult, Summary};
 use draingate_core::finding::Severity;
+use draingate_core::judge::View;
 
 /// The longest title that GitHub takes, in characters.
 const TITLE_LIMIT: usize = 255;
 
 /// The writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Github {
+    view: View,
     problems: usize,
+}
+
+impl Github {
+    /// For pods that were judged in one view.
+    pub fn new(view: View) -> Github {
+        Github { view, problems: 0 }
+    }
 }
 
 impl Format for Github {
@@ -46,16 +56,18 @@ impl Format for Github {
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
-        let Summary { objects, judged, errors, warnings, .. } = summary;
         let mut out = String::new();
         let unsaid = input_problems.saturating_sub(self.problems);
         if unsaid > 0 {
             let message = format!("inputs that cannot be read at all: {unsaid}; standard error says which");
             let _ = writeln!(out, "::error title=cannot be read::{}", data(&message));
         }
+        let Summary { objects, judged, errors, warnings, ignored, baselined, .. } = summary;
+        let headline = headline(summary, self.view).map(|headline| headline + "; ").unwrap_or_default();
         let _ = writeln!(
             out,
-            "draingate: {objects} objects, {judged} judged, {errors} errors, {warnings} warnings, {input_problems} not read"
+            "draingate: {headline}{objects} objects, {judged} judged, {errors} errors, {warnings} warnings, \
+             {ignored} ignored, {baselined} known from the baseline, {input_problems} not read"
         );
         out
     }

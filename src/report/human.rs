@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Format;
+use super::losses::Losses;
 use crate::judged::{Judged, Location, ObjectResult, Problem, Summary};
 use crate::terminal::count;
 use draingate_core::finding::{Finding, Severity};
@@ -14,14 +15,17 @@ use draingate_core::manifest::Document;
 pub struct Human {
     renderer: Renderer,
     view: View,
+    warnings_fail: bool,
+    losses: Losses,
     fixed: usize,
     skipped: usize,
 }
 
 impl Human {
     /// Always written with colours; whoever prints them knows whether they are wanted.
-    pub fn new(view: View) -> Human {
-        Human { renderer: Renderer::styled(), view, fixed: 0, skipped: 0 }
+    pub fn new(view: View, warnings_fail: bool) -> Human {
+        let (renderer, losses) = (Renderer::styled(), Losses::default());
+        Human { renderer, view, warnings_fail, losses, fixed: 0, skipped: 0 }
     }
 
     fn finding(&self, object: &ObjectResult, finding: &Finding, location: &Location, document: &Document) -> String {
@@ -61,7 +65,7 @@ impl Format for Human {
         }
         for object in judged.objects() {
             let Some(document) = judged.document(object) else { continue };
-            for result in &object.findings {
+            for result in object.counted() {
                 let Some(location) = &result.location else { continue };
                 out.push_str(&self.finding(object, &result.finding, location, document));
             }
@@ -73,12 +77,14 @@ impl Format for Human {
         for object in judged.objects() {
             self.fixed += usize::from(object.verdict == Verdict::Fixed);
             self.skipped += usize::from(object.verdict == Verdict::Skipped);
+            self.losses.add(object);
         }
         text
     }
 
     fn tail(&mut self, summary: &Summary, input_problems: usize) -> String {
-        let Summary { objects, judged, unjudged, errors, warnings } = *summary;
+        let mut out = self.losses(summary);
+        let Summary { objects, judged, unjudged, errors, warnings, ignored, baselined, .. } = *summary;
         let mut parts = vec![
             format!(
                 "{} judged of {}",
@@ -88,18 +94,40 @@ impl Format for Human {
             count(errors, "error", "errors"),
             count(warnings, "warning", "warnings"),
         ];
-        if self.view != View::AsWritten && self.fixed > 0 {
-            parts.push(format!("{} fixed at admission", self.fixed));
-        }
-        if self.skipped > 0 {
-            parts.push(format!("{} skipped", self.skipped));
-        }
-        if unjudged > 0 {
-            parts.push(format!("{unjudged} not judged"));
-        }
+        let further = [
+            (self.fixed, "fixed at admission"),
+            (ignored, "ignored"),
+            (baselined, "known from the baseline"),
+            (self.skipped, "skipped"),
+            (unjudged, "not judged"),
+        ];
+        parts.extend(further.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
         if input_problems > 0 {
             parts.push(count(input_problems, "document cannot be read", "documents cannot be read"));
         }
-        format!("{}\n", parts.join(", "))
+        out.push_str(&format!("{}\n", parts.join(", ")));
+        out
+    }
+}
+
+impl Human {
+    /// What the summary begins with.
+    fn losses(&self, summary: &Summary) -> String {
+        let mut lines = self.losses.lines(summary, self.view);
+        let Summary { hurt, mended, .. } = *summary;
+        if mended > 0 {
+            let of = if mended == hurt { "" } else { " of them" };
+            lines.push(format!(
+                "  {mended}{of} would be mended at admission in enforce mode: draingate check --admitted"
+            ));
+        }
+        if self.losses.warned && self.view == View::AsWritten && !self.warnings_fail {
+            lines.push(
+                "  what rests on figures that no manifest states, such as how long work still comes, is a warning \
+                 (--fail-on warning)"
+                    .to_owned(),
+            );
+        }
+        if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
     }
 }

@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, X
 
 use super::Format;
 use super::place;
-use crate::judged::{FindingResult, Judged, ObjectResult, Problem, Summary};
+use crate::judged::{FindingResult, Judged, ObjectResult, Problem, Summary, Suppression};
 use draingate_core::finding::Severity;
 
 /// The writer.
@@ -96,16 +96,23 @@ fn case(path: &str, object: &ObjectResult) -> TestCase {
     };
     let mut case = TestCase::new(xml(&format!("{kind} {namespace}/{name}")), status);
     case.set_classname(xml(path));
-    let warnings = texts(Severity::Warning);
-    if !warnings.is_empty() {
-        case.set_system_out(xml(&warnings));
+    let suppressed = object.findings.iter().filter(|result| result.suppressed.is_some());
+    let told: Vec<_> =
+        object.findings_of(Severity::Warning).chain(suppressed).map(|result| text(path, result)).collect();
+    if !told.is_empty() {
+        case.set_system_out(xml(&told.join("\n\n")));
     }
     case
 }
 
 fn text(file: &str, result: &FindingResult) -> String {
     let finding = &result.finding;
-    let mut lines = vec![format!("{file}:{}: {} [{}]", place::line(result), finding.message, finding.code)];
+    let why = match &result.suppressed {
+        None => String::new(),
+        Some(Suppression::Ignored { reason }) => format!(", ignored: {reason}"),
+        Some(Suppression::Baseline) => ", known from the baseline".to_owned(),
+    };
+    let mut lines = vec![format!("{file}:{}: {} [{}]{why}", place::line(result), finding.message, finding.code)];
     lines.extend(finding.detail.iter().map(|line| format!("  {line}")));
     lines.extend(result.fix().iter().map(|fix| format!("  fix: {fix}")));
     lines.extend(result.alternatives().iter().map(|fix| format!("       {fix}")));

@@ -7,6 +7,7 @@ pub mod github;
 pub mod human;
 pub mod json;
 pub mod junit;
+pub(crate) mod losses;
 mod place;
 pub mod sarif;
 pub mod timeline;
@@ -18,6 +19,7 @@ use self::json::Json;
 use self::junit::Junit;
 use self::sarif::Sarif;
 use crate::judged::{Judged, Summary};
+use draingate_core::judge::View;
 
 /// What can be written: the names of the formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,14 +53,19 @@ pub trait Format: Sync {
 }
 
 /// The writer for a machine; `None` for people, whom each command tells in its own way.
-pub(crate) fn for_machines(format: CheckFormat) -> Option<Box<dyn Format>> {
+pub(crate) fn for_machines(format: CheckFormat, view: View) -> Option<Box<dyn Format>> {
     Some(match format {
         CheckFormat::Human => return None,
-        CheckFormat::Json => Box::new(Json::default()),
-        CheckFormat::Sarif => Box::new(Sarif::default()),
+        CheckFormat::Json => Box::new(Json::new(view)),
+        CheckFormat::Sarif => Box::new(Sarif::new(view)),
         CheckFormat::Junit => Box::new(Junit::default()),
-        CheckFormat::Github => Box::new(Github::default()),
+        CheckFormat::Github => Box::new(Github::new(view)),
     })
+}
+
+/// In which view the pods were judged, as machines read it.
+pub(crate) fn judged(view: View) -> &'static str {
+    if view == View::AsWritten { "as-written" } else { "admitted" }
 }
 
 /// One value as one line of JSON.

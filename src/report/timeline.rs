@@ -1,6 +1,7 @@
 //! A pod's stop as data: lanes and segments in seconds after the deletion, taken from the judged pod and its
 //! budget. Whatever draws it decides nothing, so no picture can disagree with the verdict.
 
+use json_patch::Patch;
 use serde::{Serialize, Serializer};
 
 use crate::judged::{FindingResult, ObjectResult};
@@ -21,7 +22,7 @@ const LEAST_STOP_SECONDS: u64 = 2;
 /// One object, before and after admission.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// Its judgement as admitted.
+    /// Its judgement as written.
     pub result: ObjectResult,
     /// As written and as admitted; one where they are the same, none for an object that is skipped.
     pub views: Vec<View>,
@@ -42,6 +43,8 @@ pub struct View {
     pub arithmetic: String,
     /// What there is to say about this pod.
     pub findings: Vec<FindingResult>,
+    /// What admission changes in the object as given.
+    pub patch: Patch,
 }
 
 /// Which pod a picture shows.
@@ -57,17 +60,18 @@ pub enum Which {
 }
 
 impl View {
-    /// The picture of a judgement, and what was found with it.
-    pub fn of(which: Which, judgement: &Judgement, findings: Vec<FindingResult>) -> View {
+    /// The picture of a judgement with its result.
+    pub fn of(which: Which, judgement: &Judgement, result: ObjectResult) -> View {
         let Judgement { pod, budget, settings, plan, .. } = judgement;
         let raised = plan.grace.filter(|_| which == Which::AsAdmitted).map(|change| change.from);
         View {
             view: which,
-            verdict: judgement.verdict(),
+            verdict: result.verdict,
             timeline: Timeline::of(pod, budget, settings.waits_by_itself(), raised),
             required_grace: judgement.required,
             arithmetic: sum(&terms(pod, budget, settings)),
-            findings,
+            findings: result.findings,
+            patch: result.patch,
         }
     }
 }
@@ -274,6 +278,7 @@ fn traffic(pod: &Pod) -> Lane {
         _ if pod.hold > 0 => None,
         HoldReason::NoSender => Some("none: no Service sends to it"),
         HoldReason::NoWork => Some("none: it has no port that carries work"),
+        HoldReason::NobodyStandsIn => Some("none: nobody stands in, whatever it holds"),
         _ => Some("none after the deletion"),
     };
     let story = (pod.hold > 0).then(|| format!("{} s, since {}", pod.hold, pod.hold_reason.words()));

@@ -13,9 +13,11 @@ use crate::cli::{CLEAN, FINDINGS, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
 use crate::judged::{Judged, Summary};
 use crate::report;
+use crate::report::losses::Losses;
 use crate::terminal::{self, BOLD, PLAIN, RED, YELLOW, count};
 use crate::workloads::group::{Group, Groups};
 use crate::workloads::read::Reader;
+use draingate_core::judge::View;
 use draingate_core::mode::Mode;
 use draingate_core::world::World;
 
@@ -35,6 +37,15 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
         Err(problem) => bar.suspend(|| {
             let _ = writeln!(io::stderr(), "draingate: {problem}; the native sleep is taken for known");
         }),
+    }
+    bar.set_message("reading workloads");
+    if let Err(problem) = reader.owners(&mut world).await {
+        bar.suspend(|| {
+            let _ = writeln!(
+                io::stderr(),
+                "draingate: {problem:#}; a pod that may be the only one is judged as if others stood in"
+            );
+        });
     }
     bar.set_message("reading pods");
     let mut groups = Groups::default();
@@ -68,7 +79,8 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
         summary.count(&group.result);
     }
     let mut out = AutoStream::auto(io::stdout().lock());
-    match report::for_machines(args.format) {
+    let view = if args.for_mode.is_some_and(Mode::injects) { View::AsAdmitted } else { View::AsWritten };
+    match report::for_machines(args.format, view) {
         Some(mut format) => {
             let mut text = format.head();
             for group in &groups {
@@ -88,8 +100,7 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
             if args.for_mode.is_none_or(|mode| mode == Mode::Enforce) {
                 text.push_str(&format!("{BOLD}In enforce{PLAIN}\n"));
                 for (name, tally) in &namespaces {
-                    let mode = world.namespace(name).map_or(Ok(args.default_mode), |n| n.mode(args.default_mode));
-                    let mode = mode.unwrap_or(Mode::Warn);
+                    let mode = world.namespace(name).map_or(args.default_mode, |n| world.mode_of(&n.labels).mode);
                     let verdict = match (mode, tally.rejected) {
                         (Mode::Enforce, 0) => "enforced".to_owned(),
                         (_, 0) => "ready: no workload would be rejected".to_owned(),
@@ -102,6 +113,9 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
                 }
                 text.push('\n');
             }
+            let mut losses = Losses::default();
+            groups.iter().for_each(|group| losses.add(&group.result));
+            losses.lines(&summary, view).iter().for_each(|line| text.push_str(&format!("{line}\n")));
             let Summary { errors, warnings, .. } = summary;
             let _ = writeln!(
                 text,

@@ -1,5 +1,5 @@
-//! What is about the world in a text: policies, Namespaces, Services and ConfigMaps. They count wherever they stand among the
-//! inputs, so they are looked for before anything is judged.
+//! What is about the world in a text: policies, Namespaces, Services, ConfigMaps and autoscalers, and the owners of pods. They
+//! count wherever they stand among the inputs, so they are looked for before anything is judged.
 
 use serde_json::Value;
 
@@ -7,9 +7,11 @@ use draingate_core::manifest;
 use draingate_core::objects;
 
 /// One of whose kinds every context object is.
-const KINDS: [&str; 4] = ["Namespace", "Service", "DrainPolicy", "ConfigMap"];
+const KINDS: [&str; 5] = ["Namespace", "Service", "DrainPolicy", "ConfigMap", "HorizontalPodAutoscaler"];
+/// What owns pods, and says how many there are.
+const OWNERS: [&str; 2] = ["StatefulSet", "Deployment"];
 
-/// A policy, a Namespace, a Service or a ConfigMap.
+/// A policy, a Namespace, a Service, a ConfigMap, an autoscaler or an owner.
 pub(crate) struct ContextObject {
     /// The line of its document's first key, counted from 1.
     pub(crate) line: usize,
@@ -17,16 +19,31 @@ pub(crate) struct ContextObject {
     pub(crate) value: Value,
 }
 
-/// All of a text, in their order. Most documents are passed over unparsed; one that cannot be parsed is told about when
-/// its pods are looked for.
+/// All of a text but owners, in their order. Most documents are passed over unparsed; one that cannot be parsed is told about
+/// when its pods are looked for.
 pub(crate) fn objects(text: &str) -> Vec<ContextObject> {
+    found(text, &KINDS, objects::is_context_object)
+}
+
+/// Whether a text may have pods of which an owner among the inputs says more. Nearly always there are none, and then nobody
+/// parses every Deployment twice.
+pub(crate) fn has_owned_pods(text: &str) -> bool {
+    text.contains("ownerReferences")
+}
+
+/// The owners in a text.
+pub(crate) fn owners(text: &str) -> Vec<ContextObject> {
+    found(text, &OWNERS, |object| objects::owner_kind(object).is_some())
+}
+
+fn found(text: &str, kinds: &[&str], wanted: fn(&Value) -> bool) -> Vec<ContextObject> {
     let mut found = Vec::new();
     for document in manifest::documents(text) {
-        if KINDS.iter().any(|kind| document.text.contains(kind))
+        if kinds.iter().any(|kind| document.text.contains(kind))
             && let Ok(value) = manifest::parse(&document)
         {
             let line = document.first_line();
-            let objects = manifest::objects(&value).into_iter().filter(|object| objects::is_context_object(object));
+            let objects = manifest::objects(&value).into_iter().filter(|object| wanted(object));
             found.extend(objects.map(|object| ContextObject { line, value: object.clone() }));
         }
     }

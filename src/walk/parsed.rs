@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::judged::{Cause, Location, Origin, Problem, Source, Unjudged};
+use super::ignores::{self, Ignore};
+use crate::judged::{Cause, IdleIgnore, Location, Origin, Problem, Source, Unjudged};
 use draingate_core::config_maps;
 use draingate_core::manifest::{self, Document, Node, Place};
 use draingate_core::objects;
@@ -35,17 +36,32 @@ impl<'d> Parsed<'d> {
         manifest::objects_at(&self.value).into_iter().map(|(at, value)| Object { parsed: self, at, value })
     }
 
+    fn places(&self) -> Option<&Node> {
+        self.places.get_or_init(|| manifest::parse_with_places(self.document).ok()).as_ref()
+    }
+
     fn place(&self, pointer: &str) -> Place {
-        match self.places.get_or_init(|| manifest::parse_with_places(self.document).ok()) {
+        match self.places() {
             Some(node) => node.find(pointer),
             None => Place { span: 0..0, line: 1, exact: false },
         }
+    }
+
+    /// The comments that ignore a finding of one of its objects.
+    pub(super) fn ignores(&self) -> Vec<Ignore> {
+        ignores::read(self.document, || self.places())
+    }
+
+    /// Why one of them ignores nothing.
+    pub(super) fn idle(&self, ignore: &Ignore, why: &str) -> IdleIgnore {
+        IdleIgnore { file: Arc::clone(self.file), line: ignore.line, why: why.to_owned() }
     }
 }
 
 /// One object of a document.
 pub(super) struct Object<'d> {
-    parsed: &'d Parsed<'d>,
+    /// The document.
+    pub(super) parsed: &'d Parsed<'d>,
     /// Its JSON pointer there.
     at: String,
     value: &'d Value,
@@ -99,6 +115,11 @@ impl<'d> Object<'d> {
     pub(super) fn origin(&self) -> Origin {
         let Parsed { file, document, .. } = self.parsed;
         Origin::File(Source { file: Arc::clone(file), document: document.index, line: self.line() })
+    }
+
+    /// Where its first key is, in bytes of the document's text.
+    pub(super) fn start(&self) -> usize {
+        self.location("").span.start
     }
 
     /// A pointer into the object as one into the document.

@@ -1,6 +1,7 @@
 //! What a change of a namespace's labels, or of a policy, would mean for the pods that run already: told as warnings,
 //! as Pod Security Admission does. It never holds anything up: few at a time, few pods, little time, and no error.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::Client;
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 use crate::workloads::group::Groups;
 use crate::workloads::read::Reader;
 use draingate_core::finding::Severity;
+use draingate_core::keys;
 use draingate_core::messages;
 use draingate_core::mode::Mode;
 use draingate_core::objects;
@@ -48,6 +50,9 @@ pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospe
         Change::Policy(PolicyKind::DrainPolicy) => vec![review.namespace.to_string()],
         Change::Policy(PolicyKind::ClusterDrainPolicy) => world.namespaces_in(|mode| mode == Mode::Enforce),
     };
+    if change == Change::Namespace && was_enforced(review, &object, world) {
+        return None;
+    }
     let mut world = world.excerpt(&namespaces);
     match (change, review.operation) {
         (Change::Policy(kind), Operation::Delete) => {
@@ -70,6 +75,19 @@ pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospe
     let enforced = world.namespaces_in(|mode| mode == Mode::Enforce);
     let namespaces: Vec<String> = namespaces.into_iter().filter(|name| enforced.contains(name)).collect();
     (!namespaces.is_empty()).then_some(Prospect { world, namespaces })
+}
+
+/// Whether a namespace is changed that was enforced already, by its minimum mode perhaps, and stays as it was as far as
+/// labels of ours go.
+fn was_enforced(review: &Review, object: &Value, world: &World) -> bool {
+    let labels = |object: &Value| -> BTreeMap<String, String> {
+        let labels = object.pointer("/metadata/labels").cloned();
+        labels.and_then(|labels| serde_json::from_value(labels).ok()).unwrap_or_default()
+    };
+    let old = review.old_object.and_then(|old| serde_json::from_str(old.get()).ok());
+    let (new, old) = (labels(object), labels(&old.unwrap_or(Value::Null)));
+    world.mode_of(&old).mode == Mode::Enforce
+        && [keys::MODE, keys::PROFILE].iter().all(|key| new.get(*key) == old.get(*key))
 }
 
 impl Changes {

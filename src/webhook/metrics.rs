@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -21,7 +21,10 @@ pub struct WebhookMetrics {
     admissions: Family<AdmissionLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     skipped: FamilyBy<&'static str, Counter>,
+    not_rejected: FamilyBy<&'static str, Counter>,
     request_seconds: FamilyBy<&'static str, Histogram>,
+    /// StatefulSets that were to be read before a pod was judged.
+    pub owners: FamilyBy<OwnerResult, Counter>,
 }
 
 impl WebhookMetrics {
@@ -32,10 +35,20 @@ impl WebhookMetrics {
             admissions: registry.register("admissions", "Reviews answered, by what came of them", Family::default()),
             findings: registry.register("findings", "Findings reported, by code", Family::default()),
             skipped: registry.register("skipped", "Objects passed over, by reason", FamilyBy::new("reason")),
+            not_rejected: registry.register(
+                "not_rejected",
+                "Pods that enforce let in because injection would have mended them, by what came between",
+                FamilyBy::new("cause"),
+            ),
             request_seconds: registry.register(
                 "request_seconds",
                 "Time from a read body to its answer",
                 FamilyBy::new_with("webhook", request_buckets),
+            ),
+            owners: registry.register(
+                "owners",
+                "StatefulSets asked for before their pods were judged, by what came of it",
+                FamilyBy::new("result"),
             ),
         })
     }
@@ -56,12 +69,29 @@ impl WebhookMetrics {
         if let Some(reason) = outcome.skipped {
             self.skipped.of(reason).inc();
         }
+        if let Some(excuse) = outcome.excuse {
+            self.not_rejected.of(excuse.as_str()).inc();
+        }
     }
 
     /// Adds a request's duration.
     pub fn took(&self, webhook: Webhook, time: Duration) {
         self.request_seconds.of(webhook.as_str()).observe(time.as_secs_f64());
     }
+}
+
+/// What came of reading a pod's StatefulSet. Only one that is known counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "label values are written as the variants are named")]
+pub enum OwnerResult {
+    /// It was read now, or a minute ago at most.
+    known,
+    /// The API server has no such StatefulSet.
+    missing,
+    /// The API server did not give it.
+    failed,
+    /// It did not come in time.
+    late,
 }
 
 /// From 0.05 to 100 ms, and what is slower.

@@ -15,19 +15,25 @@ use serde::Deserialize;
 use tracing::{debug, info, warn};
 
 use super::changes::{self, Changes};
-use super::metrics::WebhookMetrics;
+use super::metrics::{OwnerResult, WebhookMetrics};
 use crate::locks;
 use crate::serve::body::read_body;
 use draingate_core::admit::{self, Outcome, Webhook, WorkloadEvent};
 use draingate_core::judge::Verdict;
-use draingate_core::mode::Mode;
+use draingate_core::owner::{Owner, StatefulSetId};
 use draingate_core::review::{Answer, Review};
-use draingate_core::world::World;
+use draingate_core::subject::Kind;
+use draingate_core::world::{Context, World};
 
 type Labels = BTreeMap<String, String>;
 
 /// Reads one namespace's labels from the API server; `None` where there is no such namespace.
 pub type ReadNamespace = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<Labels>, String>> + Send + Sync>;
+
+/// Reads a pod's StatefulSet from the API server; `None` where there is none such. The second argument: the pod is not its
+/// first, so that an older answer may know of one pod only.
+pub type ReadOwner =
+    Arc<dyn Fn(StatefulSetId, bool) -> BoxFuture<'static, Result<Option<Owner>, String>> + Send + Sync>;
 
 /// Takes what is to be recorded on a workload, and returns at once.
 pub type EventSink = Arc<dyn Fn(WorkloadEvent) + Send + Sync>;
@@ -39,6 +45,8 @@ pub struct Webhooks {
     pub world: Arc<RwLock<World>>,
     /// For a namespace that the watch has not seen; `None` without a cluster.
     pub read_namespace: Option<ReadNamespace>,
+    /// For a pod that may be the only one of its StatefulSet; `None` without a cluster.
+    pub read_owner: Option<ReadOwner>,
     /// Looks at running pods when a label or a policy changes; `None` without a cluster.
     pub changes: Option<Arc<Changes>>,
     /// Records what happened to a workload's pod; `None` without a cluster.
@@ -81,17 +89,24 @@ async fn handle(
     body: Body,
 ) -> Response {
     let (max, limit) = app.body;
+    let asked = Instant::now();
     let body = match read_body(body, max, limit.min(deadline.budget())).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
     let started = Instant::now();
-    let answer = answer(webhook, &app, &deadline, &body).await;
+    let answer = answer(webhook, &app, &deadline, asked, &body).await;
     app.metrics.took(webhook, started.elapsed());
     answer.unwrap_or_else(Failure::into_response)
 }
 
-async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u8]) -> Result<Response, Failure> {
+async fn answer(
+    webhook: Webhook,
+    app: &Webhooks,
+    deadline: &Deadline,
+    asked: Instant,
+    body: &[u8],
+) -> Result<Response, Failure> {
     let review = Review::decode(body).map_err(Failure::Bad)?;
     if let (Webhook::Validate, Some(change), Some(changes)) = (webhook, review.change, &app.changes) {
         let prospect = {
@@ -106,11 +121,13 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
     }
     let Some(kind) = admit::concerns(webhook, &review) else { return Ok(respond(&review, &Answer::default())) };
     let newer = newer_labels(webhook, app, &review.namespace, deadline).await?;
+    let left = deadline.budget().saturating_sub(asked.elapsed());
+    let owner = read_owner(webhook, kind, app, &review, newer.as_ref(), left).await;
     let mut outcome = {
         let world = locks::read(&app.world);
-        let mut context = world.context(&review.namespace);
-        if let Some(labels) = &newer {
-            context = context.with_labels(labels);
+        let mut context = context(&world, &review, newer.as_ref());
+        if let Some(owner) = &owner {
+            context = context.with_owner(owner);
         }
         admit::admit(webhook, kind, &review, &context).map_err(Failure::Bad)?
     };
@@ -119,6 +136,41 @@ async fn answer(webhook: Webhook, app: &Webhooks, deadline: &Deadline, body: &[u
         sink(event);
     }
     Ok(respond(&review, &outcome.answer))
+}
+
+fn context<'a>(world: &'a World, review: &'a Review, newer: Option<&'a Labels>) -> Context<'a> {
+    let context = world.context(&review.namespace);
+    match newer {
+        Some(labels) => context.with_labels(labels),
+        None => context,
+    }
+}
+
+/// The longest that a review waits for a pod's StatefulSet, which takes half of the time that is `left` at most.
+const OWNER_LIMIT: Duration = Duration::from_secs(1);
+
+/// The StatefulSet of the review's pod, where it has to be read. One that cannot be is not known: it never fails a review.
+async fn read_owner(
+    webhook: Webhook,
+    kind: Kind,
+    app: &Webhooks,
+    review: &Review<'_>,
+    newer: Option<&Labels>,
+    left: Duration,
+) -> Option<Owner> {
+    let read = app.read_owner.as_ref()?;
+    let (id, is_later) = {
+        let world = locks::read(&app.world);
+        admit::owner_to_read(webhook, kind, review, &context(&world, review, newer))?
+    };
+    let (owner, result) = match tokio::time::timeout(OWNER_LIMIT.min(left / 2), read(id, is_later)).await {
+        Ok(Ok(Some(owner))) => (Some(owner), OwnerResult::known),
+        Ok(Ok(None)) => (None, OwnerResult::missing),
+        Ok(Err(_)) => (None, OwnerResult::failed),
+        Err(_) => (None, OwnerResult::late),
+    };
+    app.metrics.owners.of(result).inc();
+    owner
 }
 
 /// The API server called, so the namespace has opted in, and a mutating call means that it injects: where the
@@ -133,7 +185,7 @@ async fn newer_labels(
     let Some(read) = &app.read_namespace else { return Ok(None) };
     let known = {
         let world = locks::read(&app.world);
-        webhook.acts_in(world.context(namespace).mode().unwrap_or(Mode::Warn))
+        webhook.acts_in(world.context(namespace).mode().mode)
     };
     if known {
         return Ok(None);

@@ -14,31 +14,33 @@ use draingate_core::world::World;
 
 /// A workload's pods.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     /// Of the worst of its pods, under the workload's kind and name.
-    pub(crate) result: ObjectResult,
+    pub result: ObjectResult,
     /// All of them.
-    pub(crate) pods: usize,
+    pub pods: usize,
     /// Those with an error, or that would be turned away.
-    pub(crate) bad: usize,
+    pub bad: usize,
 }
 
 /// A namespace's count of workloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) workloads: usize,
+pub struct Tally {
+    /// All that are judged.
+    pub workloads: usize,
     /// Those of which `enforce` would turn a pod away.
-    pub(crate) rejected: usize,
+    pub rejected: usize,
 }
 
 /// What is known so far.
 #[derive(Debug, Default)]
-pub(crate) struct Groups {
+pub struct Groups {
     /// By namespace, kind and name.
     workloads: BTreeMap<(String, String, String), (Group, bool)>,
-    /// Pods seen, and those that were judged.
-    pub(crate) pods: usize,
-    pub(crate) judged: usize,
+    /// Pods seen.
+    pub pods: usize,
+    /// Those that were judged.
+    pub judged: usize,
 }
 
 /// How bad a result is: errors before warnings.
@@ -52,7 +54,7 @@ impl Groups {
     ///
     /// # Errors
     /// Why the pod cannot be read.
-    pub(crate) fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), Unreadable> {
+    pub fn add(&mut self, json: &str, world: &World, for_mode: Option<Mode>) -> Result<(), Unreadable> {
         let subject = Subject::parse(Kind::Pod, json)?;
         let candidate = Candidate::new(&subject, world, "default");
         let admitted = candidate.judge(View::AsAdmitted);
@@ -88,7 +90,7 @@ impl Groups {
     }
 
     /// Of each namespace with workloads that are judged.
-    pub(crate) fn namespaces(&self) -> BTreeMap<String, Tally> {
+    pub fn namespaces(&self) -> BTreeMap<String, Tally> {
         let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
         for ((namespace, ..), (group, rejected)) in &self.workloads {
             if group.result.verdict != Verdict::Skipped {
@@ -101,9 +103,9 @@ impl Groups {
     }
 
     /// The workloads, the worst first: by errors, by warnings, by how many pods; then by name.
-    pub(crate) fn worst_first(self) -> Vec<Group> {
+    pub fn worst_first(self) -> Vec<Group> {
         let counted = |(mut group, _): (Group, bool)| {
-            group.result.origin = Origin::Cluster { pods: group.pods };
+            group.result.origin = Origin::Cluster { pods: Some(group.pods) };
             group
         };
         let mut groups: Vec<Group> = self.workloads.into_values().map(counted).collect();
@@ -116,6 +118,45 @@ impl Groups {
 }
 
 fn result(candidate: &Candidate, judgement: &Judgement, kind: &str, name: &str) -> ObjectResult {
-    let result = candidate.result(Origin::Cluster { pods: 1 }, judgement, |_| None);
+    let result = candidate.result(Origin::Cluster { pods: Some(1) }, judgement, |_| None);
     ObjectResult { kind: kind.to_owned().into(), name: name.to_owned(), ..result }
+}
+
+#[cfg(test)]
+mod tests {
+    use draingate_core::judge::judge;
+    use draingate_testing::case;
+
+    use super::*;
+
+    /// What `scan` says of a case's pod: the codes with their severities and words, and what is required.
+    fn scanned(case: &case::Case, for_mode: Option<Mode>) -> (Verdict, Option<u64>, Vec<(String, Severity, String)>) {
+        let mut groups = Groups::default();
+        groups.add(&case.json(), &case.world, for_mode).unwrap();
+        let result = groups.worst_first().remove(0).result;
+        let findings =
+            result.findings.into_iter().map(|f| (f.finding.code.to_string(), f.finding.severity, f.finding.message));
+        (result.verdict, result.required_grace, findings.collect())
+    }
+
+    #[test]
+    fn a_pod_is_judged_as_it_stands_and_in_a_mode_that_injects_as_it_would_be_admitted() {
+        let pods: Vec<_> = case::all().into_iter().filter(|case| case.kind == Kind::Pod).collect();
+        assert!(pods.len() > 40);
+        for case in pods {
+            let json = case.json();
+            let subject = Subject::parse(Kind::Pod, &json).unwrap();
+            for (for_mode, view) in [
+                (None, View::AsWritten),
+                (Some(Mode::Warn), View::AsWritten),
+                (Some(Mode::Inject), View::AsAdmitted),
+                (Some(Mode::Enforce), View::AsAdmitted),
+            ] {
+                let judgement = judge(&subject, &case.world.context(&case.namespace), view);
+                let told = judgement.findings.iter().map(|f| (f.code.to_string(), f.severity, f.message.clone()));
+                let expected = (judgement.verdict(), judgement.required, told.collect::<Vec<_>>());
+                assert_eq!(scanned(&case, for_mode), expected, "{} {for_mode:?}", case.name);
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! `scan` shows them, the PolicyReports repeat them, the webhook warns of what a change would mean for them, and `observe`
 //! shares the reading and the names.
 
-pub(crate) mod group;
+pub mod group;
 pub mod name;
 pub(crate) mod owner;
 pub(crate) mod read;

@@ -97,28 +97,69 @@ impl Reader {
         self.client.request_text(request).await
     }
 
-    /// Namespaces, Services and policies, and whether hooks can use the native sleep.
+    /// Namespaces, Services and policies.
     pub(crate) async fn world(&self) -> Result<World> {
         let mut world = World::default();
+        self.namespaces(&mut world).await?;
+        self.services(&mut world).await?;
+        self.policies(&mut world).await?;
+        Ok(world)
+    }
+
+    /// All namespaces, or the only one.
+    pub(crate) async fn namespaces(&self, world: &mut World) -> Result<()> {
         match &self.namespace {
             Some(name) => {
                 let text = self.get(&format!("/api/v1/namespaces/{name}")).await;
                 let text = text.with_context(|| format!("cannot read namespace {name}"))?;
-                add(&mut world, &text, "v1", "Namespace")?;
+                add(world, &text, "v1", "Namespace")?;
             }
             None => {
-                self.each("/api/v1", "namespaces", false, |item, _| add(&mut world, item, "v1", "Namespace")).await?;
+                self.each("/api/v1", "namespaces", false, |item, _| add(world, item, "v1", "Namespace")).await?;
             }
         }
-        self.each("/api/v1", "services", true, |item, _| add(&mut world, item, "v1", "Service")).await?;
+        Ok(())
+    }
+
+    /// Services.
+    pub(crate) async fn services(&self, world: &mut World) -> Result<()> {
+        self.each("/api/v1", "services", true, |item, _| add(world, item, "v1", "Service")).await?;
+        Ok(())
+    }
+
+    /// A ConfigMap of the namespace; one that is not there brings nothing.
+    pub(crate) async fn config_map(&self, name: &str, world: &mut World) -> Result<()> {
+        let Some(namespace) = &self.namespace else { return Ok(()) };
+        match self.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{name}")).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => add(world, &other.with_context(|| format!("cannot read configmap {name}"))?, "v1", "ConfigMap"),
+        }
+    }
+
+    /// Policies of both kinds.
+    pub(crate) async fn policies(&self, world: &mut World) -> Result<()> {
         let group = "/apis/draingate.dev/v1alpha1";
         for (resource, kind, namespaced) in
             [("drainpolicies", "DrainPolicy", true), ("clusterdrainpolicies", "ClusterDrainPolicy", false)]
         {
-            self.each(group, resource, namespaced, |item, _| add(&mut world, item, "draingate.dev/v1alpha1", kind))
-                .await?;
+            self.each(group, resource, namespaced, |item, _| add(world, item, "draingate.dev/v1alpha1", kind)).await?;
         }
-        Ok(world)
+        Ok(())
+    }
+
+    /// What says how many pods a workload has. Without the autoscalers nobody knows that, so they come first.
+    ///
+    /// # Errors
+    /// The first list that cannot be read.
+    pub(crate) async fn owners(&self, world: &mut World) -> Result<()> {
+        for (group, version, resource, kind) in [
+            ("/apis/autoscaling/v1", "autoscaling/v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+            ("/apis/apps/v1", "apps/v1", "statefulsets", "StatefulSet"),
+            ("/apis/apps/v1", "apps/v1", "deployments", "Deployment"),
+        ] {
+            self.each(group, resource, true, |item, _| add(world, item, version, kind)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -22,13 +22,15 @@ fn a_stolen_token_can_do_this_and_no_more() {
     const OWN: &[&str] = &["-n", "draingate"];
     const OTHER: &[&str] = &["-n", "kube-system"];
     // What it can do, and with it whoever holds its token.
-    let may: [(&str, &str, &[&str]); 14] = [
+    let may: [(&str, &str, &[&str]); 16] = [
         ("list", "pods", ALL),
         ("watch", "namespaces", ALL),
         ("watch", "services", ALL),
         ("list", "nodes", ALL),
         ("create", "events", ALL),
         ("get", "deployments.apps", ALL),
+        ("get", "statefulsets.apps", ALL),
+        ("list", "horizontalpodautoscalers.autoscaling", ALL),
         ("patch", "drainpolicies.draingate.dev:status", ALL),
         ("patch", "mutatingwebhookconfigurations/draingate", &[]),
         ("patch", "validatingwebhookconfigurations/draingate", &[]),
@@ -43,7 +45,7 @@ fn a_stolen_token_can_do_this_and_no_more() {
         // And it is the chart that gives it.
         assert!(!can(server, "nobody", verb, resource, place), "anybody can {verb} {resource} {place:?}");
     }
-    let may_not: [(&str, &str, &[&str]); 36] = [
+    let may_not: [(&str, &str, &[&str]); 41] = [
         // Other people's secrets, and its own but for the one.
         ("get", "secrets", OTHER),
         ("list", "secrets", OTHER),
@@ -67,6 +69,11 @@ fn a_stolen_token_can_do_this_and_no_more() {
         ("patch", "deployments.apps", OWN),
         ("create", "deployments.apps", OWN),
         ("list", "deployments.apps", ALL),
+        ("list", "statefulsets.apps", ALL),
+        ("watch", "statefulsets.apps", ALL),
+        ("patch", "statefulsets.apps", OWN),
+        ("get", "horizontalpodautoscalers.autoscaling", ALL),
+        ("patch", "horizontalpodautoscalers.autoscaling", OWN),
         ("patch", "namespaces", ALL),
         ("delete", "namespaces", ALL),
         ("patch", "nodes", ALL),

@@ -69,8 +69,17 @@ impl<'l, 'c> Staged<'l, 'c> {
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.space.name, "labels": labels}});
         self.lab.apply(&namespace).accepted();
-        for document in of_kind("Service") {
+        for document in of_kind("Service").chain(of_kind("HorizontalPodAutoscaler")) {
             self.lab.create(&self.place(document, &elsewhere)).accepted();
+        }
+        if self.case.kind == Kind::Pod {
+            for document in of_kind("StatefulSet") {
+                // Its pods name it as it was made here.
+                let owner = self.lab.create(&self.place(document, &elsewhere)).accepted();
+                let references = self.subject["metadata"]["ownerReferences"].as_array_mut().unwrap();
+                let reference = references.iter_mut().find(|reference| reference["name"] == owner["metadata"]["name"]);
+                reference.unwrap()["uid"] = owner["metadata"]["uid"].clone();
+            }
         }
         for document in of_kind("ClusterDrainPolicy") {
             self.lab.policy(document);

@@ -30,6 +30,8 @@ fn chart_is_lint_free_and_refuses_wrong_values() {
         ("replicas=0", "/replicas"),
         ("replicas=two", "got string, want integer"),
         ("defaultMode=enforce", "'off', 'audit', 'warn'"),
+        ("minimumMode.mode=off", "/minimumMode/mode"),
+        ("minimumMode.namespaceSelector.labels.a=b", "additional properties 'labels' not allowed"),
         ("webhooks.failurePolicy=Fail", "additional properties 'failurePolicy' not allowed"),
         ("webhooks.timeoutSeconds=31", "/webhooks/timeoutSeconds"),
         ("certificates.mode=manual", "'self-managed', 'cert-manager', 'secret'"),
@@ -81,16 +83,30 @@ fn webhooks_are_those_of_the_binary() {
     for mode in ["off", "audit", "warn"] {
         compare(&["--set", &format!("defaultMode={mode}")], &["--default-mode", mode]);
     }
+    let selector =
+        r#"{"matchLabels":{"tier":"prod"},"matchExpressions":[{"key":"team","operator":"NotIn","values":["lab"]}]}"#;
+    let some = format!("minimumMode.namespaceSelector={selector}");
+    for mode in ["audit", "warn", "inject", "enforce"] {
+        let set = format!("minimumMode.mode={mode}");
+        for policy in ["Ignore", "Fail"] {
+            let fail = format!("webhooks.enforceFailurePolicy={policy}");
+            let arguments = ["--minimum-mode", mode, "--enforce-failure-policy", &policy.to_lowercase()];
+            compare(&["--set", &set, "--set", &fail], &arguments);
+            let arguments =
+                [&arguments[..], &["--minimum-mode-namespaces", selector, "--default-mode", "warn"]].concat();
+            compare(&["--set", &set, "--set", &fail, "--set-json", &some, "--set", "defaultMode=warn"], &arguments);
+        }
+    }
 }
 
 #[test]
 fn check_finds_nothing_in_the_chart() {
     let strict = ["check", "--fail-on", "warning", "--format", "json", "--namespace", "draingate"];
-    for as_written in [&[][..], &["--as-written"]] {
+    for view in [&[][..], &["--admitted"]] {
         for hold in ["5", "10", "60"] {
             // With its priority class it would be passed over; without, it is judged like any other.
             let rendered = render(&["priorityClassName=", &format!("holdSeconds={hold}")]);
-            let output = draingate(&[&strict[..], as_written, &["-"]].concat(), &rendered);
+            let output = draingate(&[&strict[..], view, &["-"]].concat(), &rendered);
             assert!(output.status.success(), "{}", text(&output));
             let report: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(report["summary"]["judged"], 1, "{report}");

@@ -17,6 +17,8 @@ mod denials;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod layers;
@@ -25,11 +27,15 @@ mod modes;
 #[cfg(test)]
 mod neighbours;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod owners;
 #[cfg(test)]
 mod ping;
 #[cfg(test)]

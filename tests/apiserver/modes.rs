@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use draingate_testing::lab::{HOPELESS, Lab, SERVER, Setup, Space, settles, stop};
+use draingate_testing::lab::{HOPELESS, Lab, SERVER, Setup, Space, Stop, eventually, settles, stop};
+
+use crate::events::events;
 
 /// The pod that serves, with an error that a raised grace would mend.
 const SHORT: &str = "{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {terminationGracePeriodSeconds: 20, \
@@ -181,4 +183,89 @@ fn a_default_mode_is_for_namespaces_without_the_label() {
     assert_eq!(lab.namespace("off").warnings(HOPELESS), Vec::<String>::new());
     assert_eq!(lab.namespace("enforce").create(HOPELESS).code, 403);
     assert_eq!(lab.existing("kube-system").warnings(HOPELESS), Vec::<String>::new());
+}
+
+const PROD: &str = r#"{"matchLabels":{"tier":"prod"}}"#;
+const AT_LEAST: &[&str] = &["--minimum-mode", "enforce", "--minimum-mode-namespaces", PROD];
+
+#[test]
+fn a_minimum_mode_holds_whatever_the_label_says() {
+    let lab = Lab::start(Setup { webhooks: AT_LEAST, serve: AT_LEAST, ..Setup::default() });
+    for mode in ["", "off", "audit", "warn", "inject", "enforce", "nonsense"] {
+        let mut labels = json!({"tier": "prod"});
+        if !mode.is_empty() {
+            labels["draingate.dev/mode"] = mode.into();
+        }
+        let space = lab.namespace_with(labels);
+        assert_eq!(Stop::of(&space.accepts(SERVER)), stop([("app", 10)], 40), "{mode:?}");
+        let denial = space.rejects(HOPELESS);
+        assert!(denial.contains("enforce is the cluster's minimum mode here"), "{mode:?}: {denial}");
+        assert!(denial.ends_with("metadata.annotations draingate.dev/skip: \"<why>\""), "{mode:?}: {denial}");
+        let skips = HOPELESS.replace("name: hopeless", "name: hopeless, annotations: {draingate.dev/skip: migrates}");
+        space.accepts(&skips);
+        // Its owners hear of it before.
+        let deployment = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{selector: {{matchLabels: {{app: web}}}}, \
+             template: {{metadata: {{labels: {{app: web}}}}, {}}}}}}}",
+            &HOPELESS[HOPELESS.find("spec: ").unwrap()..HOPELESS.len() - 1]
+        );
+        let warnings = space.warnings(&deployment).join(" ");
+        assert!(
+            warnings.starts_with("its pods will be rejected: grace budget has no end") || mode == "nonsense",
+            "{mode:?}: {warnings}"
+        );
+    }
+    // Nobody else is asked about more than before.
+    for mode in ["", "off"] {
+        let space = lab.namespace(mode);
+        assert_eq!(Stop::of(&space.accepts(SERVER)), stop([], 30), "{mode:?}");
+        space.accepts(HOPELESS);
+    }
+}
+
+#[test]
+fn a_label_that_brings_a_namespace_under_the_minimum_mode_is_warned_about() {
+    let lab = Lab::start(Setup { webhooks: AT_LEAST, serve: AT_LEAST, ..Setup::default() });
+    let space = lab.namespace("");
+    space.accepts(SERVER);
+    lab.create(&space.place(HOPELESS)).accepted();
+    let label = |label: &str| {
+        let said = lab.kubectl_ok(&["label", "namespace", &space.name, label, "--overwrite"], "");
+        said.err.replace("\nWarning: ", " ")
+    };
+    assert_eq!(label("team=a"), "");
+    let told = label("tier=prod");
+    assert!(told.contains("draingate would reject the next pods of 1 of "), "{told}");
+    assert!(told.contains("hopeless: grace budget has no end"), "{told}");
+    // What it knows already it is not told again.
+    assert_eq!(label("team=b"), "");
+    let told = label("draingate.dev/mode=inject");
+    assert!(told.contains("draingate would reject the next pods of 1 of "), "{told}");
+}
+
+#[test]
+fn a_mode_that_is_lowered_is_recorded_on_the_namespace() {
+    let lab = Lab::start(Setup::default());
+    let space = lab.namespace("enforce");
+    let lowered = || {
+        let about = format!("Namespace/{}", space.name);
+        let told = events(&space).into_iter().filter(|(reason, ..)| reason == "DrainModeLowered");
+        told.inspect(|(_, told, _)| assert_eq!(*told, about)).map(|(.., note)| note).collect::<Vec<_>>()
+    };
+    let known = |mode: &str| {
+        let is_enforced = mode == "enforce";
+        eventually("the mode is known", || (space.dry_run(HOPELESS).is_accepted() != is_enforced).then_some(()));
+    };
+    known("enforce");
+    space.label("draingate.dev/mode", "inject".into());
+    let first = "draingate.dev/mode was enforce and is inject: none of its pods is rejected any more";
+    settles("the first step down", vec![first.to_owned()], lowered);
+    space.label("draingate.dev/mode", Value::Null);
+    let second = "draingate.dev/mode was inject and is off: nothing is looked at any more";
+    settles("the second", vec![first.to_owned(), second.to_owned()], lowered);
+    space.label("draingate.dev/mode", "enforce".into());
+    known("enforce");
+    assert_eq!(lowered().len(), 2);
+    assert_eq!(lab.metric("draingate_mode_lowered_total{from=\"enforce\",to=\"inject\"}"), 1.0);
+    assert_eq!(lab.metric("draingate_mode_lowered_total"), 2.0);
 }

@@ -1,4 +1,5 @@
-//! The model against the kubelet: random pods stop on a real node, and each container says when.
+//! The model against the kubelet: random pods stop on a real node, and each container says when. The core's timeline and
+//! the simulator of the other tests are both held against that.
 //!
 //! Where they differ, the kubelet is right. `make conformance PODS=300` takes as many as one likes.
 
@@ -10,6 +11,7 @@ use draingate::report::timeline::{Lane, LaneKind, Timeline, What};
 use draingate_core::judge::{View, judge};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::World;
+use draingate_testing::kubelet::{self, Early};
 use draingate_testing::node::{Node, eventually, lab_image};
 use serde_json::{Value, json};
 
@@ -38,12 +40,26 @@ struct Hook {
     arguments: Vec<String>,
     /// The least grace with which it plays as the core has it.
     grace: u64,
+    /// How long its own commands run, and when they tell its container to stop.
+    runs: u64,
+    stops_at: Option<u64>,
+    /// By SIGQUIT.
+    stops_gracefully: bool,
 }
 
 /// A hook of any kind. One that stops its container first either ends with it, or is through before it.
 fn random_hook(dice: &mut Dice, port: usize, stop: u64, may_stop: bool) -> Option<Hook> {
     let takes = 1 + dice.below(7);
-    let hook = |handler| Hook { handler, declared: None, arguments: Vec::new(), grace: 0 };
+    let hook = |handler| Hook {
+        handler,
+        declared: None,
+        arguments: Vec::new(),
+        grace: 0,
+        runs: takes,
+        stops_at: None,
+        stops_gracefully: false,
+    };
+    let fails = |hook| Hook { runs: 0, ..hook };
     let command = |words: &[&str]| hook(json!({"exec": {"command": words}}));
     let line = |line: &str| command(&["/bin/sh", "-c", line]);
     Some(match dice.below(18) {
@@ -56,29 +72,50 @@ fn random_hook(dice: &mut Dice, port: usize, stop: u64, may_stop: bool) -> Optio
             ..hook(json!({"httpGet": {"path": "/", "port": port}}))
         },
         // They fail, and SIGTERM comes at once.
-        12 => Hook { declared: Some(0), ..command(&["/no-such-program"]) },
-        13 => command(&["/bin/sh", "-c", "sleep", "5"]),
-        14 => command(&["sleep", "$DELAY"]),
+        12 => fails(Hook { declared: Some(0), ..command(&["/no-such-program"]) }),
+        13 => fails(command(&["/bin/sh", "-c", "sleep", "5"])),
+        14 => fails(command(&["sleep", "$DELAY"])),
         // Nothing ends it but the grace.
-        15 => line("while true; do sleep 1; done"),
+        15 => Hook { runs: u64::MAX, ..line("while true; do sleep 1; done") },
         _ if may_stop => {
             let behind = dice.below(4) + dice.below(2) * (stop + 1);
-            let line = line(&format!("sleep {takes}; kill -TERM 1; sleep {behind}"));
+            let stops_gracefully = dice.below(2) == 0;
+            let signal = if stops_gracefully { "QUIT" } else { "TERM" };
+            let line = line(&format!("sleep {takes}; kill -{signal} 1; sleep {behind}"));
             // With less, SIGTERM behind the hook would be late enough to have a stop window of its own.
-            Hook { grace: takes + behind + 2, ..line }
+            let (grace, runs) = (takes + behind + 2, takes + behind);
+            Hook { grace, runs, stops_at: Some(takes), stops_gracefully, ..line }
         }
         _ => line(&format!("sleep {takes} && echo done")),
     })
 }
 
-/// A pod of up to two apps, a helper and two native sidecars, with hooks of all kinds. What no hook says the core knows
-/// from annotations; the containers keep to them.
-fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
+/// A pod, as it is applied and as it is played.
+struct Pod {
+    json: Value,
+    played: kubelet::Pod,
+}
+
+impl Pod {
+    fn name(&self) -> &str {
+        self.json["metadata"]["name"].as_str().unwrap()
+    }
+}
+
+/// A pod of up to two apps, a helper and two native sidecars, with hooks of all kinds. Apps accept on for a while after
+/// SIGTERM, end their work at a limit, or cut; a helper may serve on. What no hook says the core knows from annotations; the
+/// containers keep to them.
+fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Pod {
     let mut annotations = serde_json::Map::new();
     let mut helpers = Vec::new();
     let mut lists = [Vec::new(), Vec::new()];
     let mut longest = 0;
     let (apps, helper, sidecars) = (1 + dice.below(2), dice.below(2), dice.below(3));
+    let cuts = dice.below(5) == 0;
+    if cuts {
+        annotations.insert("draingate.dev/sigterm".to_owned(), "cuts".into());
+    }
+    let mut played = kubelet::Pod::default();
     let names = (0..apps).map(|n| format!("app-{n}"));
     let names =
         names.chain((0..helper).map(|n| format!("helper-{n}"))).chain((0..sidecars).map(|n| format!("sidecar-{n}")));
@@ -86,7 +123,11 @@ fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
         let stop = dice.below(5);
         // A native sidecar that its hook stops is gone before its turn here; the core draws the best case.
         let hook = random_hook(dice, 9000 + index, stop, !container.starts_with("sidecar"));
-        let mut arguments = vec!["stopper".to_owned(), format!("-stop={stop}s")];
+        let accepts = if container.starts_with("sidecar") { 0 } else { dice.below(2) * dice.below(6) };
+        let limit = (container.starts_with("app") && dice.below(3) == 0).then(|| dice.below(4));
+        let mut arguments = vec!["stopper".to_owned(), format!("-stop={stop}s"), format!("-accepts={accepts}s")];
+        arguments.extend(limit.map(|limit| format!("-limit={limit}s")));
+        arguments.extend((cuts && container.starts_with("app")).then(|| "-cuts".to_owned()));
         arguments.extend(hook.iter().flat_map(|hook| hook.arguments.clone()));
         longest = longest.max(hook.as_ref().map_or(0, |hook| hook.grace));
         if let Some(seconds) = hook.as_ref().and_then(|hook| hook.declared) {
@@ -96,14 +137,40 @@ fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
             "env": [{"name": "LAB_POD", "value": name}, {"name": "LAB_CONTAINER", "value": container},
                 {"name": "LAB_MARKS", "value": "/out/marks"}],
             "volumeMounts": [{"name": "out", "mountPath": "/out"}]});
-        if let Some(hook) = hook {
+        if let Some(hook) = &hook {
             one["lifecycle"] = json!({"preStop": hook.handler});
         }
+        let mut say = |key: &str, seconds: u64| {
+            annotations.insert(format!("{key}-seconds.draingate.dev/{container}"), seconds.to_string().into());
+        };
+        if accepts > 0 {
+            say("accept", accepts);
+        }
         if container.starts_with("app") {
-            annotations
-                .insert(format!("worst-case-request-seconds.draingate.dev/{container}"), stop.to_string().into());
+            // What its limit lets it need stands in for what nobody states.
+            match limit {
+                Some(limit) => say("finish", limit.min(stop)),
+                None => say("worst-case-request", stop),
+            }
         } else {
             helpers.push(format!("{container}={stop}"));
+        }
+        let (runs, stops_at) = hook.as_ref().map_or((0, None), |hook| (hook.runs, hook.stops_at));
+        let stops_gracefully = hook.as_ref().is_some_and(|hook| hook.stops_gracefully);
+        let waiting = kubelet::Helper { hook: runs, stops_at, stop, accepts, ..kubelet::Helper::default() };
+        match container.split('-').next().unwrap() {
+            "app" => played.apps.push(kubelet::App {
+                hook: runs,
+                stops_at,
+                request: stop,
+                accepts,
+                limit,
+                cuts,
+                stops_gracefully,
+                ..kubelet::App::default()
+            }),
+            "helper" => played.helpers.push(waiting),
+            _ => played.sidecars.push(waiting),
         }
         if container.starts_with("sidecar") {
             one["restartPolicy"] = json!("Always");
@@ -118,13 +185,15 @@ fn random_pod(name: &str, folder: &Path, dice: &mut Dice) -> Value {
     // of a native sleep in it.
     let grace = longest.max(2 + dice.below(20));
     let [containers, init] = lists;
-    json!({"apiVersion": "v1", "kind": "Pod",
+    played.grace = grace;
+    let json = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": "default", "annotations": annotations, "labels": {"conformance": "yes"},
             // So that it can be read after it has stopped.
             "finalizers": ["conformance.draingate.dev/read"]},
         "spec": {"containers": containers, "initContainers": init, "terminationGracePeriodSeconds": grace,
             "automountServiceAccountToken": false,
-            "volumes": [{"name": "out", "hostPath": {"path": folder, "type": "Directory"}}]}})
+            "volumes": [{"name": "out", "hostPath": {"path": folder, "type": "Directory"}}]}});
+    Pod { json, played }
 }
 
 /// What the core says of a pod as it stands.
@@ -144,8 +213,32 @@ struct Seen {
     killed: bool,
 }
 
-/// What differs: in words, and by how many seconds.
-fn differences(name: &str, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -> (Vec<String>, f64) {
+/// What differs from the simulator: in words, and by how many seconds. Here a helper leaves as soon as it may, and an app
+/// ends at its limit, or at once: the worst case.
+fn differences_from_the_simulator(pod: &Pod, seen: &BTreeMap<String, Seen>) -> (Vec<String>, f64) {
+    let end = kubelet::play(&pod.played, Early::Leaves);
+    let all = [("app", &end.apps), ("helper", &end.helpers), ("sidecar", &end.sidecars)];
+    let all =
+        all.into_iter().flat_map(|(kind, list)| (0..).zip(list).map(move |(n, one)| (format!("{kind}-{n}"), one)));
+    let (mut words, mut largest) = (Vec::new(), 0_f64);
+    for (container, played) in all {
+        let one = seen.get(&container).copied().unwrap_or_default();
+        let gone = played.exited_at.or(played.killed_at);
+        for (what, played, seen) in [("SIGTERM", played.told_at, one.sigterm), ("gone", gone, one.gone)] {
+            let difference = played.zip(seen).map_or(f64::INFINITY, |(played, seen)| (seen - played as f64).abs());
+            largest = largest.max(difference);
+            if difference > TOLERANCE {
+                let name = pod.name();
+                words.push(format!("{name}/{container}: {what} at {played:?} s by the simulator, seen at {seen:?}"));
+            }
+        }
+    }
+    (words, largest)
+}
+
+/// What differs from the core's timeline: in words, and by how many seconds.
+fn differences(pod: &Pod, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -> (Vec<String>, f64) {
+    let name = pod.name();
     let (mut words, mut killed) = (Vec::new(), Vec::new());
     let mut largest = 0_f64;
     let mut compare = |container: &str, what: &str, said: u64, seen: Option<f64>| {
@@ -162,14 +255,20 @@ fn differences(name: &str, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -
     // A helper that is told early leaves early here; the core draws the best case, in which it drains.
     let is_early = |lane: &Lane| lane.segments.iter().any(|segment| segment.what == What::Leaving);
     let early = timeline.lanes.iter().any(is_early);
+    // What of an app is drawn after a stop that cuts is lost here.
+    let cuts = |lane: &Lane| pod.played.apps.iter().any(|app| app.cuts) && lane.kind == LaneKind::App;
+    let serves_on = pod.played.helpers.iter().any(|helper| helper.accepts > 0);
     for lane in timeline.lanes.iter().filter(|lane| lane.kind != LaneKind::Traffic) {
         let one = seen.get(&lane.name).copied().unwrap_or_default();
-        if early && lane.kind == LaneKind::NativeSidecar {
+        // Native sidecars wait for the others, however those end.
+        let waits = pod.played.apps.iter().any(|app| app.cuts) || serves_on;
+        if (early || waits) && lane.kind == LaneKind::NativeSidecar {
             continue;
         }
         // Killed before it could say so is possible where SIGTERM and SIGKILL come together only.
         compare(&lane.name, "SIGTERM", lane.sigterm.unwrap(), one.sigterm);
-        if is_early(lane) {
+        // A helper serves on here, whether anybody needs it or not.
+        if is_early(lane) || cuts(lane) || (serves_on && lane.kind == LaneKind::Helper) {
             continue;
         }
         match lane.sigkill {
@@ -196,12 +295,13 @@ fn differences(name: &str, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -
 }
 
 /// Runs a batch: what each of its containers did.
-fn stop(node: &Node, folder: &Path, pods: &[Value]) -> BTreeMap<String, BTreeMap<String, Seen>> {
+fn stop(node: &Node, folder: &Path, pods: &[Pod]) -> BTreeMap<String, BTreeMap<String, Seen>> {
     let marks = folder.join("marks");
     std::fs::write(&marks, "").unwrap();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": pods});
+    let items: Vec<&Value> = pods.iter().map(|pod| &pod.json).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     node.apply(&list).unwrap();
-    let count: usize = pods.iter().map(containers).sum();
+    let count: usize = pods.iter().map(|pod| containers(&pod.json)).sum();
     let read = || -> Vec<Value> {
         let text = std::fs::read_to_string(&marks).unwrap();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -216,7 +316,7 @@ fn stop(node: &Node, folder: &Path, pods: &[Value]) -> BTreeMap<String, BTreeMap
     let clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     let mut deleted = BTreeMap::new();
     // In a process of kubectl's for a few pods each, so that each one's moment is known well enough.
-    let names: Vec<&str> = pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = pods.iter().map(Pod::name).collect();
     for some in names.chunks(5) {
         let before = clock();
         node.kubectl(&[&["delete", "pod", "--wait=false"][..], some].concat());
@@ -286,16 +386,17 @@ fn pods_stop_as_the_core_says() {
     let mut done = 0;
     while done < pods {
         let some = (done..pods.min(done + BATCH as u64)).map(|n| random_pod(&format!("pod-{n}"), &folder, &mut dice));
-        let some: Vec<Value> = some.collect();
+        let some: Vec<Pod> = some.collect();
         done += some.len() as u64;
         let seen = stop(&node, &folder, &some);
         for pod in &some {
-            let name = pod["metadata"]["name"].as_str().unwrap();
-            let (words, difference) = differences(name, &said(pod), &seen[name]);
-            killed += usize::from(seen[name].values().any(|one| one.killed));
-            largest = largest.max(difference);
-            agree += u64::from(words.is_empty());
-            for line in words {
+            let seen = &seen[pod.name()];
+            let (by_core, difference) = differences(pod, &said(&pod.json), seen);
+            let (by_simulator, other) = differences_from_the_simulator(pod, seen);
+            killed += usize::from(seen.values().any(|one| one.killed));
+            largest = largest.max(difference).max(other);
+            agree += u64::from(by_core.is_empty() && by_simulator.is_empty());
+            for line in by_core.into_iter().chain(by_simulator) {
                 let _ = writeln!(report, "{line}");
             }
         }

@@ -176,7 +176,9 @@ fn measures_shown() -> BTreeSet<String> {
     use draingate::cluster::watch::{Watch, WatchHealth};
     use draingate::run::metrics::Metrics;
     use draingate::serve::metrics::{CloseReason, HandshakeFailure, ReloadResult, ShedReason};
+    use draingate::webhook::metrics::OwnerResult;
     use draingate_core::admit::{Outcome, Webhook};
+    use draingate_core::judge::Excuse;
     use draingate_core::review::Answer;
     use draingate_core::{finding::Code, mode::Mode};
 
@@ -193,15 +195,25 @@ fn measures_shown() -> BTreeSet<String> {
         verdict: None,
         codes: vec![Code::GraceBudget],
         skipped: Some("mirror pod"),
+        excuse: Some(Excuse::Undone),
         event: None,
     };
     webhook.admitted(Webhook::Validate, &outcome);
     webhook.took(Webhook::Validate, Duration::from_millis(1));
+    webhook.owners.of(OwnerResult::known).inc();
     cluster.events.of(EventResult::written).inc();
     cluster.policy_reports.of(WriteResult::written).inc();
     cluster.world(&std::sync::RwLock::default());
     let age = Some(Duration::from_secs(1));
-    cluster.watches(&[WatchHealth { watch: Watch::Services, synced: true, age, crd_missing: false, failures: 0 }]);
+    cluster.watches(&[WatchHealth {
+        watch: Watch::Services,
+        synced: true,
+        age,
+        crd_missing: false,
+        failures: 0,
+        failing: false,
+    }]);
+    cluster.lowered(Mode::Enforce, Mode::Inject);
     observe.stopped(&stop());
     let text = registry.render();
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE draingate_")?.split(' ').next());

@@ -13,6 +13,7 @@ use roxmltree::{Document, Node};
 
 /// Names that try to get out, or that are far too long.
 const HOSTILE: &str = r#"
+# draingate: ignore invalid-setting: </text><script>alert(2)</script> \u001b[31m
 apiVersion: apps/v1
 kind: StatefulSet
 metadata:
@@ -63,9 +64,15 @@ fn all() -> Vec<(String, Explanation)> {
     let mut all = Vec::new();
     for case in case::all() {
         let text = std::fs::read_to_string(&case.path).unwrap();
-        let explanation = explained(&case.name, &text).remove(0);
+        let mut explanations = explained(&case.name, &text).into_iter();
+        // Beside a pod there may be its owner.
+        let explanation = explanations.find(|explanation| case.subject["kind"] == *explanation.result.kind).unwrap();
         let expected = &case.expected;
-        assert_eq!(explanation.result.verdict.as_str(), expected.verdict, "{}", case.name);
+        let last = explanation.views.last().map_or(explanation.result.verdict, |view| view.verdict);
+        assert_eq!(last.as_str(), expected.verdict, "{}", case.name);
+        if let Some(written) = &expected.as_written {
+            assert_eq!(explanation.result.verdict.as_str(), written.verdict, "{}", case.name);
+        }
         assert_eq!(explanation.views.is_empty(), expected.verdict == "skipped", "{}", case.name);
         if let (Some(view), Some(required)) = (explanation.views.last(), expected.required_grace_period_seconds) {
             assert_eq!(view.required_grace, required, "{}", case.name);
@@ -80,8 +87,8 @@ fn all() -> Vec<(String, Explanation)> {
 #[test]
 fn segments_follow_one_another_and_end_where_the_budget_says() {
     for (name, explanation) in all() {
-        let Some(view) = explanation.views.last() else { continue };
-        // What is still to come is drawn, and is no container yet.
+        // Of the containers as they are written. What is still to come is drawn, and is no container yet.
+        let Some(view) = explanation.views.first() else { continue };
         let there: Vec<_> = view.timeline.lanes.iter().filter(|lane| lane.injected_by.is_none()).collect();
         assert_eq!(there.len(), explanation.result.containers.len() + 1, "{name}");
         for (lane, container) in there.into_iter().skip(1).zip(&explanation.result.containers) {
@@ -336,4 +343,30 @@ fn one_of_several_is_named() {
     assert_eq!(answer(&["--format", "svg", "no-grace"]).0, 0);
     let (code, _, told) = answer(&["nobody"]);
     assert_eq!((code, told.as_str()), (2, "draingate: no object named \"nobody\" carries a pod\n"));
+}
+
+#[test]
+fn a_path_that_is_there_or_looks_like_one_is_a_file_and_the_rest_an_object_of_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deployment")).unwrap();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: one}\nspec: {containers: [{name: app}]}\n";
+    std::fs::write(folder.path().join("deployment/web"), pod).unwrap();
+    let explain = |name: &str| {
+        let command = &mut Command::new(env!("CARGO_BIN_EXE_draingate"));
+        let output =
+            command.args(["explain", name]).current_dir(folder.path()).env("KUBECONFIG", "/does/not/exist").output();
+        let output = output.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let (code, drawn, _) = explain("deployment/web");
+    assert_eq!(code, 0);
+    assert!(drawn.starts_with("Pod default/one (deployment/web:1)"), "{drawn}");
+    for name in ["deployment/web.yaml", "./deployment/api", "web", "a/b/c"] {
+        let (code, _, told) = explain(name);
+        assert_eq!((code, told), (2, format!("draingate: {name}: there is no such file or folder\n")));
+    }
+    let (code, _, told) = explain("deployment/api");
+    assert_eq!(code, 2);
+    assert!(told.starts_with("draingate: deployment/api: there is no such file: no cluster to talk to"), "{told}");
 }

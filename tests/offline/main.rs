@@ -11,6 +11,8 @@ mod cli;
 #[cfg(test)]
 mod codes;
 #[cfg(test)]
+mod doors;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod faults;

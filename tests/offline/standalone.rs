@@ -6,7 +6,9 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use base64::Engine;
-use draingate::webhook::router::ReadNamespace;
+use draingate::metrics::Registry;
+use draingate::webhook::router::{ReadNamespace, ReadOwner, Webhooks};
+use draingate_core::owner::{Owner, StatefulSetId};
 use draingate_core::world::World;
 use draingate_testing::standalone::Standalone;
 use draingate_testing::tls::{self, Http1, request, send, soon, try_send};
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 
 const SHOP: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {draingate.dev/mode: enforce}}\n";
 
-fn review(object: &Value, kind: &Value, namespace: &str, operation: &str) -> String {
+pub(crate) fn review(object: &Value, kind: &Value, namespace: &str, operation: &str) -> String {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "kind": kind, "operation": operation,
         "namespace": namespace, "object": object}})
@@ -81,7 +83,8 @@ async fn bad_input_gets_a_clear_answer() {
     // The API server refuses these pods itself; we have an answer all the same.
     for (what, body, allowed) in [
         ("a pod without containers", with("/spec/containers", json!([])), true),
-        ("a negative grace", grace(json!(-1)), false),
+        // Injection would have raised it.
+        ("a negative grace", grace(json!(-1)), true),
         ("the largest grace", grace(json!(i64::MAX)), true),
         ("two containers of one name", with("/spec/containers", json!([{"name": "a"}, {"name": "a"}])), true),
         ("a container without a name", with("/spec/containers", json!([{}])), true),
@@ -164,9 +167,7 @@ async fn every_case_comes_out_the_same_over_https() {
     for case in case::all().into_iter().filter(case::Case::is_for_webhooks) {
         let mode = |mode: &str| {
             let mut documents = case.documents.clone();
-            documents.retain(|d| {
-                ["Namespace", "DrainPolicy", "ClusterDrainPolicy", "Service"].contains(&d["kind"].as_str().unwrap())
-            });
+            documents.retain(|d| *d != case.subject);
             let labelled =
                 documents.iter_mut().find(|d| d["kind"] == "Namespace" && d["metadata"]["name"] == *case.namespace);
             match labelled {
@@ -210,11 +211,11 @@ async fn every_case_comes_out_the_same_over_https() {
 }
 
 /// The very router that is served, with a world made of these documents.
-async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
+pub(crate) async fn ask_in_process(documents: &[Value], path: &str, body: &str) -> Value {
     router::answer(Arc::new(RwLock::new(world(documents))), None, path, body.to_owned()).await
 }
 
-fn world(documents: &[Value]) -> World {
+pub(crate) fn world(documents: &[Value]) -> World {
     let mut world = World::default();
     for document in documents {
         let _ = draingate_core::objects::add(&mut world, document, None);
@@ -251,6 +252,64 @@ async fn labels_that_are_read_live_count_for_one_review_and_never_over_newer_one
     }
     router::answer(world.clone(), Some(read), "/mutate", review.to_string()).await;
     assert_eq!(asked.load(Ordering::SeqCst), 2, "nothing is read live once the watch knows it");
+}
+
+/// What the API server says of a StatefulSet, or that it says nothing.
+#[derive(Clone)]
+enum Said {
+    Replicas(i64),
+    Missing,
+    Failed,
+    Nothing,
+}
+
+#[tokio::test]
+async fn an_owner_that_is_not_known_in_time_counts_as_one_of_several() {
+    let labelled = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"draingate.dev/mode": "inject"}}});
+    let world = Arc::new(RwLock::new(world(&[labelled])));
+    let mut registry = Registry::default();
+    let webhooks = router::webhooks(world.clone(), &mut registry);
+    let mut pod = server_pod();
+    pod["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "7", "controller": true}]);
+    let ask = async |pod: &Value, said: Said| {
+        let world = world.clone();
+        let read_owner: ReadOwner = Arc::new(move |id: StatefulSetId, _| {
+            assert_eq!((id.namespace.as_str(), id.name.as_str(), id.uid.as_str()), ("shop", "web", "7"));
+            // Nobody holds what is known while somebody waits.
+            assert!(world.try_write().is_ok());
+            let said = said.clone();
+            Box::pin(async move {
+                match said {
+                    Said::Replicas(count) => {
+                        Ok(Some(Owner { replicas: Some(count), recreates: true, ..Owner::default() }))
+                    }
+                    Said::Missing => Ok(None),
+                    Said::Failed => Err("forbidden".to_owned()),
+                    Said::Nothing => std::future::pending().await,
+                }
+            })
+        });
+        let webhooks = Webhooks { read_owner: Some(read_owner), ..webhooks.clone() };
+        // Of this second 0.8 are Draingate's, of which half may be waited.
+        let body = review(pod, &pod_kind(), "shop", "CREATE");
+        let answer = router::answer_of(webhooks, "/mutate?timeout=1s", body);
+        let response = tokio::time::timeout(Duration::from_secs(1), answer).await.expect("in time");
+        assert_eq!(response["allowed"], true);
+        response["patch"].is_string()
+    };
+    assert!(!ask(&pod, Said::Replicas(1)).await, "no hook for the only one");
+    for said in [Said::Replicas(3), Said::Missing, Said::Failed, Said::Nothing] {
+        assert!(ask(&pod, said).await, "a hook for one of several");
+    }
+    let counted = registry.render();
+    for (result, count) in [("known", 2), ("missing", 1), ("failed", 1), ("late", 1)] {
+        let line = format!("draingate_owners_total{{result=\"{result}\"}} {count}\n");
+        assert!(counted.contains(&line), "{line} is not in {counted}");
+    }
+    // Nobody is asked about a bare pod.
+    assert!(ask(&server_pod(), Said::Replicas(1)).await);
+    assert!(registry.render().contains("draingate_owners_total{result=\"known\"} 2\n"));
 }
 
 #[test]

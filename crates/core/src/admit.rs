@@ -1,8 +1,9 @@
 //! What each webhook answers in each mode. `/mutate` patches and says nothing; `/validate` judges, tells
 //! and records.
 
-use crate::judge::{self, Judgement, Verdict, View};
+use crate::judge::{self, Excuse, Judgement, Verdict, View};
 use crate::mode::Mode;
+use crate::owner::StatefulSetId;
 use crate::subject::{Kind, Subject};
 use crate::world::Context;
 
@@ -49,17 +50,27 @@ pub struct Outcome {
     pub codes: Vec<crate::finding::Code>,
     /// Why the subject was passed over.
     pub skipped: Option<&'static str>,
+    /// Why a pod was let in that would have been rejected, but for our own trouble.
+    pub excuse: Option<Excuse>,
     /// What its workload should hear of; never for a dry run.
     pub event: Option<WorkloadEvent>,
 }
 
 impl Outcome {
     fn allow(mode: Mode) -> Outcome {
-        Outcome { answer: Answer::default(), mode, verdict: None, codes: Vec::new(), skipped: None, event: None }
+        Outcome {
+            answer: Answer::default(),
+            mode,
+            verdict: None,
+            codes: Vec::new(),
+            skipped: None,
+            excuse: None,
+            event: None,
+        }
     }
 }
 
-/// What happened to a workload's pod.
+/// What happened to a workload's pod, or to a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkloadEvent {
     /// Why it is recorded.
@@ -68,13 +79,13 @@ pub struct WorkloadEvent {
     pub namespace: String,
     /// In words, with the numbers.
     pub text: String,
-    /// Whose pod it was.
+    /// Whose pod it was; or the namespace.
     pub workload: Workload,
     /// The Event's name, where every replica has the same to record: only the first of them does.
     pub name: Option<String>,
 }
 
-/// What can happen to a pod.
+/// What can happen to a pod, or to a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventReason {
     /// It got hooks or a longer grace.
@@ -83,6 +94,8 @@ pub enum EventReason {
     Rejected,
     /// A container of it was killed at the end of the grace.
     Killed,
+    /// The namespace's mode is lower than it was.
+    Lowered,
 }
 
 /// A pod's controller.
@@ -112,14 +125,53 @@ pub fn concerns(webhook: Webhook, review: &Review) -> Option<Kind> {
     }
 }
 
+/// The StatefulSet to read before a pod is judged: where it is not known, and what is said of the pod may rest on it. And
+/// whether the pod is not its first, so that there was more than one when it was made.
+pub fn owner_to_read(
+    webhook: Webhook,
+    kind: Kind,
+    review: &Review,
+    context: &Context,
+) -> Option<(StatefulSetId, bool)> {
+    if kind != Kind::Pod || !webhook.acts_in(context.mode().mode) {
+        return None;
+    }
+    let read;
+    let pod = match &review.object {
+        Object::Pod(pod) => &**pod,
+        Object::Raw(object) => {
+            read = Subject::parse(kind, object.get()).ok()?;
+            &read
+        }
+        Object::None => return None,
+    };
+    let controller = pod.controller.as_ref().filter(|owner| owner.is_credible())?;
+    if Kind::of_object(&controller.api_version, &controller.kind) != Some(Kind::StatefulSet)
+        || context.owner(pod).is_some()
+        || !judge::rests_on_owner(pod, context)
+    {
+        return None;
+    }
+    let ordinal = pod.name.strip_prefix(controller.name.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    let is_later = ordinal.is_some_and(|ordinal| ordinal.parse::<u64>().is_ok_and(|ordinal| ordinal > 0));
+    let id = StatefulSetId {
+        namespace: context.namespace.to_owned(),
+        name: controller.name.to_string(),
+        uid: controller.uid.to_string(),
+    };
+    Some((id, is_later))
+}
+
 /// Answers a request about `kind`, whose namespace is that of the context.
 ///
 /// # Errors
 /// A sentence, when the object cannot be read; the caller answers HTTP 400.
 pub fn admit(webhook: Webhook, kind: Kind, review: &Review, context: &Context) -> Result<Outcome, String> {
     let namespace = context.namespace;
-    let label = context.mode();
-    let mode = label.unwrap_or(Mode::Warn);
+    let of_namespace = context.mode();
+    // Nobody is rejected for what nobody has read.
+    let is_unread = of_namespace.mode == Mode::Enforce && context.has_unread_policies();
+    let mode = if is_unread { Mode::Inject } else { of_namespace.mode };
     if !webhook.acts_in(mode) {
         return Ok(Outcome::allow(mode));
     }
@@ -146,12 +198,15 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, context: &Context) -
         Webhook::Validate => {
             let view = if kind == Kind::Pod && mode.injects() { View::Final } else { View::AsAdmitted };
             let judgement = judge::judge(subject, context, view);
-            let mut outcome = validated(subject, &judgement, mode, namespace);
+            let mut outcome = validated(subject, &judgement, mode, namespace, of_namespace.is_minimum);
             if !review.dry_run && view == View::Final {
                 outcome.event = workload_event(subject, &judgement, &outcome, namespace);
             }
-            if let (Err(unknown), None) = (label, &judgement.skipped) {
+            if let (Some(unknown), None) = (of_namespace.unknown, &judgement.skipped) {
                 outcome.answer.warnings.insert(0, messages::unknown_mode(namespace, unknown));
+            }
+            if is_unread && judgement.skipped.is_none() {
+                outcome.answer.warnings.insert(0, messages::UNREAD_POLICIES.to_owned());
             }
             Ok(outcome)
         }
@@ -159,11 +214,11 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, context: &Context) -
 }
 
 /// What `/validate` says about a judgement.
-fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &str) -> Outcome {
+fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &str, is_minimum: bool) -> Outcome {
     let rejected = judge::rejects(mode, subject, judgement);
     let answer = Answer {
         patch: None,
-        denial: rejected.then(|| messages::denial(subject, judgement, namespace)),
+        denial: rejected.then(|| messages::denial(subject, judgement, namespace, is_minimum)),
         warnings: if mode == Mode::Audit { Vec::new() } else { messages::warnings(subject, judgement, mode) },
         audit: messages::audit(subject, judgement, mode),
     };
@@ -173,6 +228,7 @@ fn validated(subject: &Subject, judgement: &Judgement, mode: Mode, namespace: &s
         verdict: Some(judgement.verdict()),
         codes: judgement.findings.iter().map(|finding| finding.code).collect(),
         skipped: judgement.skipped.as_ref().map(|skip| skip.as_str()),
+        excuse: judgement.excuse.filter(|_| mode == Mode::Enforce && subject.kind == Kind::Pod && !rejected),
         event: None,
     }
 }

@@ -49,7 +49,7 @@ const fn auxiliary(
 const ENVOY: &str = "envoyproxy/envoy docs/root/operations/cli.rst: exits at SIGTERM";
 
 /// The table, in the order in which the docs print it. The first row that fits counts.
-pub static KNOWN: [KnownHelper; 41] = [
+pub static KNOWN: [KnownHelper; 42] = [
     auxiliary(
         &["*exporter", "exporter-*", "*-exporter-*"],
         &["*exporter", "*-exporter-*", "*_exporter"],
@@ -272,6 +272,12 @@ pub static KNOWN: [KnownHelper; 41] = [
         "hashicorp/vault-k8s agent-inject/agent/container_sidecar.go@fbc5b1f: it has written its files",
     ),
     auxiliary(&["spiffe-helper"], &["spiffe-helper"], "keeps certificates fresh", "assumed: it has written its files"),
+    auxiliary(
+        &["falcoctl-*"],
+        &["falcoctl"],
+        "keeps rules fresh",
+        "falcosecurity/falcoctl cmd/artifact/follow/follow.go: it writes files",
+    ),
     auxiliary(
         &["git-sync", "git-sync-*"],
         &["git-sync"],

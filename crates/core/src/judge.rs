@@ -9,14 +9,14 @@ use super::finding::{Finding, Severity};
 use super::keys;
 use super::mode::Mode;
 use super::patch;
-use super::plan::Plan;
-use super::pod::{Pod, Record, Role};
+use super::plan::{Plan, Refusal};
+use super::pod::{HoldReason, Pod, Record, Role};
 use super::policy::Controllers;
-use super::rules::{self, Facts};
+use super::rules::{self, Facts, Undone};
 use super::settings::{SettingProblem, Settings};
 use super::subject::{Kind, Maker, Subject};
 use super::text::quote;
-use super::world::Context;
+use super::world::{Context, SleepSupport};
 
 /// Which pod is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub enum View {
     AsAdmitted,
     /// With nothing injected.
     AsWritten,
-    /// As it stands after all mutation; a plan that would still change it is a finding.
+    /// As it stands after all mutation; a plan that would still change it is a finding. What kept that plan from being
+    /// carried out, such as a cluster without the native sleep, does not count.
     Final,
 }
 
@@ -101,6 +102,25 @@ impl Verdict {
     }
 }
 
+/// Why an error is only told: the plan would have taken it away, and it is not the pod's fault that it did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excuse {
+    /// Somebody undid the plan, or the mutating call was not made or not answered.
+    Undone,
+    /// The cluster takes no native sleep, or nobody knows whether it does.
+    NoSleep,
+}
+
+impl Excuse {
+    /// For metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Excuse::Undone => "undone",
+            Excuse::NoSleep => "no-sleep",
+        }
+    }
+}
+
 /// Everything that is known about a subject once it has been judged.
 #[derive(Debug)]
 pub struct Judgement<'a> {
@@ -122,6 +142,8 @@ pub struct Judgement<'a> {
     pub patch: Patch,
     /// In a fixed order.
     pub findings: Vec<Finding>,
+    /// Where some of them would be errors, but for our own trouble.
+    pub excuse: Option<Excuse>,
     /// Another controller's pod: told, never injected or rejected.
     pub told_only: bool,
     record: Option<Record>,
@@ -160,6 +182,7 @@ struct Case<'a> {
     record: Option<Record>,
     standing: Pod<'a>,
     told_only: bool,
+    as_written: bool,
     /// Nothing is injected: it is another controller's, or too much to judge.
     left: bool,
 }
@@ -172,11 +195,13 @@ impl<'a> Case<'a> {
         let told_only = settings.controllers.value == Controllers::BuiltIn && has_foreign_controller(subject);
         let excess = subject.excess();
         problems.extend(excess.as_deref().map(SettingProblem::excess));
-        Case { settings, problems, record, standing, told_only, left: told_only || excess.is_some() }
+        let left = told_only || excess.is_some();
+        Case { settings, problems, record, standing, told_only, as_written, left }
     }
 
-    /// What the pod gets, computed from the pod as it was before any earlier round of ours.
-    fn plan(&self, subject: &Subject, context: &Context) -> (Plan, Patch) {
+    /// What the pod gets where waits are written like this, computed from the pod as it was before any earlier round of
+    /// ours.
+    fn plan(&self, subject: &Subject, sleep: &SleepSupport) -> (Plan, Patch) {
         if self.left {
             return (Plan::default(), Patch::default());
         }
@@ -184,7 +209,7 @@ impl<'a> Case<'a> {
             Some(record) => Cow::Owned(self.standing.clone().without(Some(record))),
             None => Cow::Borrowed(&self.standing),
         };
-        let plan = Plan::of(&original, &self.settings, context.sleep(), subject.is_windows());
+        let plan = Plan::of(&original, &self.settings, sleep, subject.is_windows());
         let patch = patch::write(subject, &self.standing, self.record.as_ref(), &plan, &self.settings);
         (plan, patch)
     }
@@ -193,42 +218,126 @@ impl<'a> Case<'a> {
     fn planned(&self, plan: &Plan) -> Pod<'a> {
         plan.apply(self.standing.clone().without(self.record.as_ref()))
     }
+
+    /// What there is to say about `pod`, which is as `plan` leaves it, or as it stands.
+    fn look(
+        &self,
+        subject: &'a Subject<'a>,
+        context: &Context<'a>,
+        pod: Pod<'a>,
+        plan: Option<&Plan>,
+        undone: Option<Undone>,
+    ) -> Look<'a> {
+        let budget = Budget::of(&pod);
+        let required = match plan {
+            Some(plan) if plan.refused.is_some() => plan.required,
+            _ => budget.required,
+        };
+        let mut problems = Cow::Borrowed(&self.problems);
+        if plan.is_some_and(|plan| !plan.record(&pod).is_empty()) {
+            // The patch replaces a record that could not be read.
+            problems.to_mut().retain(|problem| problem.annotation != Some(keys::INJECTED));
+        }
+        let findings = rules::findings(&Facts {
+            subject,
+            settings: &self.settings,
+            pod: &pod,
+            budget: &budget,
+            required,
+            as_written: self.as_written,
+            plan,
+            problems: &problems,
+            sleep: context.sleep(),
+            undone,
+        });
+        Look { pod, budget, required, findings }
+    }
+}
+
+/// A pod, and what there is to say about it.
+struct Look<'a> {
+    pod: Pod<'a>,
+    budget: Budget,
+    required: Option<u64>,
+    findings: Vec<Finding>,
+}
+
+impl Look<'_> {
+    /// **Never deny what injection would have mended**: what is no error once the pod is as planned is only told. Whether
+    /// there was any such error.
+    fn soften(&mut self, planned: impl FnOnce() -> Vec<Finding>) -> bool {
+        let is_error = |finding: &Finding| finding.severity == Severity::Error;
+        if !self.findings.iter().any(is_error) {
+            return false;
+        }
+        let mut left = planned();
+        left.retain(is_error);
+        let stays =
+            |finding: &Finding| left.iter().any(|l| (l.code, &l.container) == (finding.code, &finding.container));
+        let mut softened = false;
+        for finding in self.findings.iter_mut().filter(|finding| is_error(finding) && !stays(finding)) {
+            finding.severity = Severity::Warning;
+            softened = true;
+        }
+        softened
+    }
+}
+
+/// How waits would be written if nothing stood in the way.
+fn unhindered(sleep: &SleepSupport, windows: bool) -> &SleepSupport {
+    match sleep {
+        SleepSupport::Exec { .. } if !windows => sleep,
+        _ => &SleepSupport::Native,
+    }
 }
 
 /// Judges a subject in its context.
 pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) -> Judgement<'a> {
-    let mut case = Case::new(subject, context, view == View::AsWritten);
+    let case = Case::new(subject, context, view == View::AsWritten);
     if let Some(skip) = skip(subject, context, &case.settings) {
         return skipped(case, skip);
     }
+    let hoped = unhindered(context.sleep(), subject.is_windows());
     let (plan, patch) = match view {
         View::AsWritten => (Plan::default(), Patch::default()),
-        View::AsAdmitted | View::Final => case.plan(subject, context),
+        View::AsAdmitted => case.plan(subject, context.sleep()),
+        View::Final => case.plan(subject, hoped),
     };
     let planned = case.planned(&plan);
-    let undone = (view == View::Final && !case.left).then(|| difference(&case.standing, &planned)).flatten();
+    let is_hindered = view != View::AsWritten && hoped != context.sleep();
+    let hindrance = match is_hindered.then(|| case.plan(subject, context.sleep()).0.refused).flatten() {
+        Some(Refusal::NoSleep(because)) => Some(because),
+        _ => None,
+    };
+    let no_sleep = hindrance.is_some();
+    let what = (view == View::Final && !case.left).then(|| difference(&case.standing, &planned)).flatten();
+    let undone = what.map(|what| Undone { what, because: hindrance });
+    let lacks = no_sleep || undone.is_some();
     let stands = view == View::AsWritten || case.left || undone.is_some();
     let pod = if stands { case.standing.clone() } else { planned };
-    let budget = Budget::of(&pod);
-    let required = if !stands && plan.refused.is_some() { plan.required } else { budget.required };
-    if !stands && !plan.record(&pod).is_empty() {
-        // The patch replaces a record that could not be read.
-        case.problems.retain(|problem| problem.annotation != Some(keys::INJECTED));
-    }
-    let findings = rules::findings(&Facts {
-        subject,
-        settings: &case.settings,
-        pod: &pod,
-        budget: &budget,
-        required,
-        as_written: view == View::AsWritten,
-        plan: (!stands).then_some(&plan),
-        problems: &case.problems,
-        sleep: context.sleep(),
-        undone,
-    });
+    let mut look = case.look(subject, context, pod, (!stands).then_some(&plan), undone);
+    let excused = lacks
+        && look.soften(|| {
+            let plan = case.plan(subject, hoped).0;
+            case.look(subject, context, case.planned(&plan), Some(&plan), None).findings
+        });
+    let excuse = excused.then_some(if no_sleep { Excuse::NoSleep } else { Excuse::Undone });
+    let Look { pod, budget, required, findings } = look;
     let Case { settings, standing, told_only, record, .. } = case;
-    Judgement { skipped: None, settings, standing, pod, budget, required, plan, patch, findings, told_only, record }
+    Judgement {
+        skipped: None,
+        settings,
+        standing,
+        pod,
+        budget,
+        required,
+        plan,
+        patch,
+        findings,
+        excuse,
+        told_only,
+        record,
+    }
 }
 
 /// Only the patch, for the mutating webhook: it says nothing, so nothing else is worked out.
@@ -236,8 +345,18 @@ pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> Patch {
     let case = Case::new(subject, context, false);
     match skip(subject, context, &case.settings) {
         Some(_) => Patch::default(),
-        None => case.plan(subject, context).1,
+        None => case.plan(subject, context.sleep()).1,
     }
+}
+
+/// Whether what a pod owes may rest on how many there are of it. Not where an earlier round that took others to stand in has
+/// left it as it is: another answer would only undo that.
+pub fn rests_on_owner<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> bool {
+    let case = Case::new(subject, context, false);
+    let reason = case.standing.hold_reason;
+    let counts = reason == HoldReason::OneWriter || (reason.holds() && reason != HoldReason::All);
+    let is_settled = || case.record.is_some() && case.plan(subject, context.sleep()).1.is_empty();
+    counts && skip(subject, context, &case.settings).is_none() && !is_settled()
 }
 
 fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
@@ -253,6 +372,7 @@ fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
         plan: Plan::default(),
         patch: Patch::default(),
         findings: Vec::new(),
+        excuse: None,
         told_only,
         record,
     }

@@ -11,7 +11,8 @@
 //! 2. [`subject`]: a pod, or an object that carries a pod template, out of its raw JSON, read by [`json`]; or why it is
 //!    [`unreadable`].
 //! 3. [`policy`] and [`settings`]: the policy layers, merged; each value remembers its source. [`objects`] fills a
-//!    [`world::World`] with them, out of what [`manifest`] reads. [`nodes`]: what they grant a pod that asks for Spot.
+//!    [`world::World`] with them, out of what [`manifest`] reads. [`nodes`]: what they grant a pod that asks for Spot;
+//!    [`owner`]: whether another pod can take over.
 //! 4. [`pod`]: the subject's containers with their roles and the lengths of their hooks, which [`hooks`] reads; [`servers`]
 //!    knows what their servers say of themselves, also in the ConfigMaps that [`config_maps`] finds for them, [`shutdown`] who
 //!    overrules that, [`injectors`] what a pod tells those who write containers into it.
@@ -36,6 +37,7 @@ pub mod messages;
 pub mod mode;
 pub mod nodes;
 pub mod objects;
+pub mod owner;
 pub mod patch;
 pub mod plan;
 pub mod pod;

@@ -23,8 +23,12 @@ pub(crate) const EVENT_LIMIT: usize = 1_000;
 /// The longest audit annotation, in bytes.
 const AUDIT_LIMIT: usize = 1_000;
 
-/// The text of a rejection: each finding with its arithmetic and its fix, and the way out at the end.
-pub fn denial(subject: &Subject, judgement: &Judgement, namespace: &str) -> String {
+/// What is told in `enforce` while nothing is rejected.
+pub(crate) const UNREAD_POLICIES: &str = "draingate could not read the policies yet: until it can, nothing is rejected";
+
+/// The text of a rejection: each finding with its arithmetic and its fix, and the way out at the end. Where `is_minimum`,
+/// no label of the namespace is one.
+pub fn denial(subject: &Subject, judgement: &Judgement, namespace: &str, is_minimum: bool) -> String {
     let mut lines = Vec::new();
     let errors: Vec<_> = judgement.errors().collect();
     for finding in errors.iter().take(DENIED_FINDINGS) {
@@ -42,8 +46,28 @@ pub fn denial(subject: &Subject, judgement: &Judgement, namespace: &str) -> Stri
         lines.push(format!("and {} more", errors.len() - DENIED_FINDINGS));
     }
     lines = lines.into_iter().map(|line| cut(line, DENIAL_LINE)).collect();
-    lines.push(format!("  to let it run now: kubectl label ns {namespace} {}=inject --overwrite", keys::MODE));
+    if is_minimum {
+        lines.push(
+            "  enforce is the cluster's minimum mode here (minimumMode), whatever the namespace's label says"
+                .to_owned(),
+        );
+    }
+    lines.push(format!("  to let it run now: {}", way_out(subject, judgement, namespace, is_minimum)));
     lines.join("\n")
+}
+
+fn way_out(subject: &Subject, judgement: &Judgement, namespace: &str, is_minimum: bool) -> String {
+    match (is_minimum, judgement.settings.skip_locked_by()) {
+        (false, _) => format!("kubectl label ns {namespace} {}=inject --overwrite", keys::MODE),
+        (true, None) => {
+            let metadata = match subject.edited_in() {
+                Some(owner) => format!("in its {}, spec.template.metadata", name(owner)),
+                None => "metadata".to_owned(),
+            };
+            format!("{metadata}.annotations {}: \"<why>\"", keys::SKIP)
+        }
+        (true, Some(by)) => format!("only the cluster's administrators can: {by} locks the annotation {}", keys::SKIP),
+    }
 }
 
 /// What the client is told, each line at most [`WARNING_LIMIT`] characters.
@@ -174,7 +198,7 @@ fn bounded(mut lines: Vec<String>) -> Vec<String> {
     if fits < lines.len() {
         let rest = lines.len() - fits;
         lines.truncate(fits);
-        lines.push(format!("and {rest} more lines: draingate check shows them all"));
+        lines.push(format!("and {rest} more lines: draingate check --admitted shows them all"));
     }
     lines
 }

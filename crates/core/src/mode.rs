@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::selector::LabelSelector;
+
 /// What Draingate may do in a namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
@@ -24,6 +26,9 @@ impl Mode {
 
     /// What a namespace without the label may be in: a default never changes a pod.
     pub const DEFAULTS: [Mode; 3] = [Mode::Off, Mode::Audit, Mode::Warn];
+
+    /// What a minimum mode may be: all but `off`, which is none.
+    pub const MINIMUMS: [Mode; 4] = [Mode::Audit, Mode::Warn, Mode::Inject, Mode::Enforce];
 
     /// The mode that a label's value names; `default` where it is absent.
     ///
@@ -49,6 +54,31 @@ impl Mode {
     pub fn injects(self) -> bool {
         self >= Mode::Inject
     }
+}
+
+/// A mode below which no label takes the namespaces that are selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MinimumMode {
+    /// At least this one.
+    pub mode: Mode,
+    /// Where; an empty selector is everywhere.
+    pub namespaces: LabelSelector,
+}
+
+/// A namespace's mode, and what decided it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModeOf<'a> {
+    /// What holds there.
+    pub mode: Mode,
+    /// The label's value where it names no mode, and so counts as `warn`.
+    pub unknown: Option<&'a str>,
+    /// Whether it is the minimum mode: no label takes it lower.
+    pub is_minimum: bool,
+}
+
+impl ModeOf<'_> {
+    /// Where nothing is known.
+    pub const OFF: ModeOf<'static> = ModeOf { mode: Mode::Off, unknown: None, is_minimum: false };
 }
 
 impl fmt::Display for Mode {

@@ -1,5 +1,5 @@
-//! The objects that a judgement is made among: policies, Namespaces, Services and ConfigMaps, out of manifests. And those
-//! that nobody here can judge, although they hold pods.
+//! The objects that a judgement is made among, out of manifests: policies, Namespaces, Services, ConfigMaps, and what says how
+//! many pods a workload has. And those that nobody here can judge, although they hold pods.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,32 @@ use serde_json::Value;
 
 use crate::config_maps;
 use crate::keys;
+use crate::owner::{self, Owner};
 use crate::policy::{Policy, PolicyKind};
+use crate::subject::Kind;
 use crate::world::{Service, World};
 
-/// Whether an object is a policy, a Namespace, a Service or a ConfigMap.
+/// Whether an object is a policy, a Namespace, a Service, a ConfigMap or a HorizontalPodAutoscaler.
 pub fn is_context_object(object: &Value) -> bool {
     let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
     match (text("apiVersion"), text("kind")) {
         ("v1", "Namespace" | "Service" | "ConfigMap") => true,
+        (version, "HorizontalPodAutoscaler") => version.starts_with("autoscaling/"),
         (version, "DrainPolicy" | "ClusterDrainPolicy") => version.starts_with("draingate.dev/"),
         _ => false,
     }
 }
 
-/// Adds one object to the world, if it is a policy, a Namespace, a Service or a ConfigMap; says whether it was.
-/// Objects that name no namespace are in `namespace`, or in `default`.
+/// The kind of a workload that says of its pods whether others stand in.
+pub fn owner_kind(object: &Value) -> Option<Kind> {
+    let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    let kind = Kind::of_object(text("apiVersion"), text("kind"))?;
+    matches!(kind, Kind::StatefulSet | Kind::Deployment).then_some(kind)
+}
+
+/// Adds one object to the world, if it is a policy, a Namespace, a Service, a ConfigMap, a HorizontalPodAutoscaler or an owner
+/// of pods; says whether it was. One of the last two that cannot be read is absent. Objects that name no namespace are in
+/// `namespace`, or in `default`.
 ///
 /// # Errors
 /// A policy that cannot be read: its title and why. It is in the world all the same, as one that cannot.
@@ -30,6 +41,13 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
     let name = text("/metadata/name").unwrap_or_default();
     let namespace = text("/metadata/namespace").or(namespace).unwrap_or("default");
     let api_version = text("/apiVersion").unwrap_or_default();
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    if let Some(kind) = owner_kind(object) {
+        if let Some(owner) = Owner::of_spec(kind, spec) {
+            world.set_owner(namespace, kind, name, owner);
+        }
+        return Ok(true);
+    }
     match (api_version, text("/kind").unwrap_or_default()) {
         ("v1", "Namespace") => {
             let mut labels = pairs(object.pointer("/metadata/labels"));
@@ -37,8 +55,12 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
             world.set_namespace(name, labels);
         }
         ("v1", "Service") => {
-            let service = object.get("spec").map(Service::of_spec).unwrap_or_default();
-            world.set_service(namespace, name, service);
+            world.set_service(namespace, name, Service::of_spec(spec));
+        }
+        (version, "HorizontalPodAutoscaler") if version.starts_with("autoscaling/") => {
+            if let Some((kind, target)) = owner::scale_target(spec) {
+                world.set_scaled(namespace, kind, target);
+            }
         }
         ("v1", "ConfigMap") => {
             let map = config_maps::read(object.get("data").unwrap_or(&Value::Null));
@@ -52,7 +74,6 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
                 _ => (PolicyKind::ClusterDrainPolicy, ""),
             };
             let created = text("/metadata/creationTimestamp").map(str::to_owned);
-            let spec = object.pointer("/spec").unwrap_or(&Value::Null);
             let policy = Policy::read(kind, namespace, name, created, spec);
             let problem = policy.as_ref().err().map(|bad| (bad.title.clone(), bad.problem.clone()));
             world.set_policy(kind, namespace, policy);

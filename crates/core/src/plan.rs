@@ -131,7 +131,9 @@ fn give(
 ) -> Result<(), String> {
     let Some((seconds, handler)) = hook else { return Ok(()) };
     for container in 0..pod.containers.len() {
-        let fits = |c: &&super::pod::Container| c.role == role && !c.has_hook() && !c.is_absent();
+        // Without a name it may be a null, into which nothing can be written; the API server takes no such pod.
+        let can = |c: &super::pod::Container| !c.is_absent() && !c.name().is_empty();
+        let fits = |c: &&super::pod::Container| c.role == role && !c.has_hook() && can(c);
         let Some(given) = pod.containers.get(container).filter(fits) else { continue };
         let (accepts, need) = (given.accepts(), need(given, pod.hold).filter(|_| role == Role::App));
         let seconds = match handler {

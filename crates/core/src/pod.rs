@@ -14,7 +14,7 @@ use super::servers::{self, Facts, Found, Sigterm};
 pub use super::serving::HoldReason;
 use super::serving::{Part, Serving};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Source, Sourced, container_annotation, seconds};
-use super::shutdown::Shutdown;
+use super::shutdown::{Limit, Shutdown};
 use super::subject::{self, Handler, IntOrString, Kind, Subject};
 use super::world::Context;
 
@@ -119,10 +119,20 @@ impl<'a> Container<'a> {
 
     /// T: how long what it is told lets it finish, in seconds; what stands in the pod, or a server's default.
     pub fn finish(&self) -> Option<u64> {
+        self.finish_by_hook().or(self.shutdown.finishes.as_ref().map(|limit| limit.seconds))
+    }
+
+    /// Who says T.
+    pub fn finish_said_by(&self) -> Option<String> {
+        let by_hook = self.finish_by_hook().map(|_| Source::Hook.to_string());
+        by_hook.or_else(|| self.shutdown.finishes.as_ref().map(Limit::said_by))
+    }
+
+    /// What its hook lets it finish, unless somebody overrules its server.
+    fn finish_by_hook(&self) -> Option<u64> {
         let limit = self.shutdown.finishes.as_ref();
-        let by_hook = || self.reading.as_ref().and_then(|reading| reading.finish);
-        let overruled = limit.filter(|limit| !limit.source.is_server());
-        overruled.map(|limit| limit.seconds).or_else(by_hook).or(limit.map(|limit| limit.seconds))
+        let overruled = limit.is_some_and(|limit| !limit.source.is_server());
+        self.reading.as_ref().and_then(|reading| reading.finish).filter(|_| !overruled)
     }
 
     /// Whether it ends running requests when it is told to stop, so that its hook has to last until they are done.
@@ -328,6 +338,7 @@ impl<'a> Pod<'a> {
         pod.hold = pod.hold.min(stated(&settings.endpoint_propagation) + stated(&settings.drain_delay));
         for container in &mut pod.containers {
             container.request.value = stated(&container.request);
+            container.shutdown.accepts.take_if(|accepts| !accepts.stated);
             // What cannot be read counts as the hold.
             let Some(reading) = container.reading.as_ref() else { continue };
             if matches!(container.hook_source, HookSource::Written | HookSource::Assumed) {
@@ -392,8 +403,8 @@ fn unwritten<'a>(written_by: WrittenBy, settings: &Settings<'a>) -> Option<Conta
 /// The server that a container runs.
 fn server<'a>(container: &'a subject::Container<'a>) -> Option<Found<'a>> {
     let variable = |name: &str| container.variable(name);
-    let (subject::Container { image, command, args, .. }, names) = (container, container.variable_names());
-    let files = container.given.as_ref().map_or(&[][..], |given| &given.files);
+    let (subject::Container { image, command, args, given, .. }, names) = (container, container.variable_names());
+    let files = given.as_ref().map_or(&[][..], |given| &given.files);
     servers::find(Facts { image, command, args, variable: &variable, names }, files)
 }
 

@@ -4,6 +4,7 @@
 //! only looked at is not kept waiting for clients that it does not have.
 
 use super::helpers;
+use super::owner::Owner;
 use super::policy::{AppliesTo, HelperRole};
 use super::servers::Work;
 use super::settings::Settings;
@@ -15,7 +16,11 @@ use super::world::{Context, Service, Target};
 const SIDE_FLAGS: [&str; 6] = ["metric", "health", "telemetry", "pprof", "profil", "probe"];
 const ADDRESSES: [&str; 4] = ["port", "addr", "listen", "bind"];
 /// Names of the ports of an exporter that are only read.
-const READ_ONLY: [&str; 4] = ["", "http", "web", "metrics"];
+const READ_ONLY: [&str; 8] = ["", "http", "https", "web", "metrics", "container-port", "http-port", "exporter-port"];
+/// Words in the name of a container, or of its pod, that say it fetches its work: where no Service sends to it.
+const FETCHERS: [&str; 6] = ["worker", "workers", "consumer", "consumers", "controller", "operator"];
+/// Words that say the opposite: a controller of those is the way in.
+const FRONTS: [&str; 6] = ["ingress", "gateway", "proxy", "router", "edge", "nginx"];
 
 /// Why a pod owes a hold, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub enum HoldReason {
     NeverWithdrawn,
     /// A policy or an annotation says that it is sent work.
     Stated,
+    /// Nobody else could take the work that comes, and the next pod comes when it is gone: H is 0.
+    NobodyStandsIn,
 }
 
 impl HoldReason {
@@ -62,6 +69,7 @@ impl HoldReason {
             HoldReason::OneWriter => "one-writer",
             HoldReason::NeverWithdrawn => "never-withdrawn",
             HoldReason::Stated => "stated",
+            HoldReason::NobodyStandsIn => "nobody-stands-in",
         }
     }
 
@@ -80,6 +88,7 @@ impl HoldReason {
             HoldReason::OneWriter => "it is the only writer, and nobody stands in",
             HoldReason::NeverWithdrawn => "its Service goes on sending to it until it is gone",
             HoldReason::Stated => "it is said to be sent work",
+            HoldReason::NobodyStandsIn => "it is the only pod, and the next one comes when it is gone",
         }
     }
 
@@ -140,9 +149,10 @@ impl<'a> Serving<'a> {
         let ports = Ports::of(subject, context);
         let services: Vec<_> = context.services(&subject.pod.metadata.labels).collect();
         let sends = |service: &Service| service.targets.iter().any(|target| ports.carries_work(target));
-        let book = subject.rollout.service_name.as_ref().or(subject.pod.spec.subdomain.as_ref());
-        let is_book =
-            |name: &str, service: &Service| service.headless && book.is_some_and(|book| book.as_str() == name);
+        let owner = context.owner(subject);
+        let book = owner.as_ref().and_then(|owner| owner.service_name.as_deref());
+        let book = book.or(subject.pod.spec.subdomain.as_deref());
+        let is_book = |name: &str, service: &Service| service.headless && book == Some(name);
         let senders = services.iter().filter(|(_, service)| sends(service));
         let mut senders = senders.filter(|(name, service)| !is_book(name, service));
         let sender = senders.clone().find(|(_, service)| !service.sends_to_unready).map(|(name, _)| *name);
@@ -179,9 +189,23 @@ impl<'a> Serving<'a> {
             AppliesTo::Serving if known => HoldReason::NoSender,
             AppliesTo::Serving => by_ports(),
         };
-        let reason = match not_sent(subject, &parts, shutdowns, sender.is_some()) {
-            Some(otherwise) if reason.holds() && reason != HoldReason::All => otherwise,
-            _ => reason,
+        let alone = owner.as_ref().map_or(subject.rollout.replicas.is_none_or(|n| n <= 1), Owner::is_alone);
+        let by_port = |reason| matches!(reason, HoldReason::Port | HoldReason::ReadinessProbe);
+        let nobody_stands_in = || owner.as_ref().is_some_and(Owner::nobody_stands_in);
+        let reason = match not_sent(alone, &parts, shutdowns, sender.is_some()) {
+            _ if !reason.holds() || reason == HoldReason::All => reason,
+            Some(otherwise) => otherwise,
+            None if nobody_stands_in() => HoldReason::NobodyStandsIn,
+            None if by_port(reason) && services.is_empty() && is_named_a_fetcher(subject, &parts) => {
+                HoldReason::Fetched
+            }
+            None => reason,
+        };
+        // Where nobody stands in, nobody could be sent to instead.
+        let (reason, never_withdrawn) = match reason {
+            HoldReason::NeverWithdrawn if nobody_stands_in() => (HoldReason::NobodyStandsIn, None),
+            HoldReason::NobodyStandsIn => (reason, None),
+            reason => (reason, never_withdrawn),
         };
         Serving { parts, reason, sender, never_withdrawn }
     }
@@ -189,8 +213,7 @@ impl<'a> Serving<'a> {
 
 /// How work comes to a pod of whose apps none is sent any: what is known of the first. It stands against a Service, but for
 /// a peer whom nobody names so but the table.
-fn not_sent(subject: &Subject, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -> Option<HoldReason> {
-    let alone = subject.rollout.replicas.is_none_or(|replicas| replicas <= 1);
+fn not_sent(alone: bool, parts: &[Part], shutdowns: &[Shutdown], sender: bool) -> Option<HoldReason> {
     let mut apps = parts.iter().zip(shutdowns).filter(|(part, _)| **part == Part::App).map(|(_, shutdown)| {
         let known = shutdown.work?;
         match known.work {
@@ -202,6 +225,14 @@ fn not_sent(subject: &Subject, parts: &[Part], shutdowns: &[Shutdown], sender: b
     });
     let first = apps.next()??;
     apps.all(|other| other.is_some()).then_some(first)
+}
+
+/// Whether the names of a pod that no Service selects say that it fetches its work.
+fn is_named_a_fetcher(subject: &Subject, parts: &[Part]) -> bool {
+    let has = |name: &str, words: &[&str]| name.split('-').any(|word| words.contains(&word));
+    let is = |name: &str| has(name, &FETCHERS) && !has(name, &FRONTS);
+    let mut apps = subject.pod.spec.containers.iter().zip(parts).filter(|(_, part)| **part == Part::App);
+    is(&subject.name) || apps.all(|(container, _)| is(&container.name))
 }
 
 /// Whether a policy or an annotation says of an app that it is sent work.

@@ -4,7 +4,7 @@
 //! The first that speaks decides: the pod's annotations, a policy's `servers`, what its server says of itself.
 
 use super::keys;
-use super::policy::Lock;
+use super::policy::{Lock, ServerSpec};
 use super::servers::{self, Found, Sigterm, Work};
 use super::settings::{SECONDS_EXPECTED, SettingProblem, Settings, Source, Sourced, container_annotation, seconds};
 use super::subject::{Container, Subject};
@@ -77,16 +77,16 @@ impl<'a> Shutdown<'a> {
         problems: &mut Vec<SettingProblem<'a>>,
     ) -> Shutdown<'a> {
         let mut shutdown = Shutdown::of_server(found);
-        let stated = settings.server(container);
-        if let Some(entry) = stated {
-            let limit = |seconds: Option<u64>| {
-                seconds.map(|seconds| Limit { seconds, stated: true, source: entry.source, setting: String::new() })
-            };
-            shutdown.accepts = limit(entry.spec.accept_seconds).or(shutdown.accepts);
-            shutdown.finishes = limit(entry.spec.finish_seconds).or(shutdown.finishes);
-            shutdown.work = entry.spec.work.map(overruled).or(shutdown.work);
-        }
-        if let Some(sigterm) = settings.sigterm_of(stated) {
+        let limit = |lock, seconds: fn(&ServerSpec) -> Option<u64>| {
+            let entry = settings.server(container, lock)?;
+            let (seconds, setting) = (seconds(&entry.spec)?, String::new());
+            Some(Limit { seconds, stated: true, source: entry.source, setting })
+        };
+        shutdown.accepts = limit(Some(Lock::Hook), |spec| spec.accept_seconds).or(shutdown.accepts);
+        shutdown.finishes = limit(None, |spec| spec.finish_seconds).or(shutdown.finishes);
+        let work = |lock| settings.server(container, lock)?.spec.work.map(overruled);
+        shutdown.work = work(None).or_else(|| work(Some(Lock::AppliesTo))).or(shutdown.work);
+        if let Some(sigterm) = settings.sigterm_of(container) {
             shutdown.sigterm = sigterm;
         }
         if subject.pod.metadata.annotations.as_ref().is_some_and(|annotations| !annotations.ours.is_empty()) {

@@ -266,10 +266,10 @@ pub struct Container<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub image: Text<'a>,
     /// What it runs instead of the image's entry point.
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "words")]
     pub command: Words<'a>,
     /// Its arguments.
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    #[serde(borrow, default, deserialize_with = "words")]
     pub args: Words<'a>,
     /// The ports that it declares.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
@@ -655,6 +655,12 @@ pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + D
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A null among words is an empty one, as the API server has it.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Words<'de>, D::Error> {
+    let words = Option::<Bounded<Option<Text>, 200>>::deserialize(deserializer)?;
+    Ok(words.unwrap_or_default().without_nulls())
 }
 
 impl<'a> Subject<'a> {

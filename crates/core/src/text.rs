@@ -156,6 +156,13 @@ impl<T, const MOST: usize> Bounded<T, MOST> {
     }
 }
 
+impl<T: Default, const MOST: usize> Bounded<Option<T>, MOST> {
+    /// The same list, a null in it as an empty entry.
+    pub fn without_nulls(self) -> Bounded<T, MOST> {
+        Bounded { list: self.list.into_iter().map(Option::unwrap_or_default).collect(), more: self.more }
+    }
+}
+
 impl<T, const MOST: usize> Default for Bounded<T, MOST> {
     fn default() -> Self {
         Bounded { list: Vec::new(), more: false }

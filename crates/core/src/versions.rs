@@ -33,7 +33,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// How waits can be written where the API server and the kubelets have these versions.
+/// How waits can be written where the API server and the kubelets have these versions. A kubelet of a version that is none
+/// is no kubelet: kwok's call themselves `fake` or `kwok-v0.6.1`.
 ///
 /// `hook_fallback_exec` is the operator's consent to `exec: ["sleep", "N"]` on an older cluster.
 pub fn sleep_support<K: AsRef<str>>(
@@ -41,23 +42,21 @@ pub fn sleep_support<K: AsRef<str>>(
     kubelets: impl IntoIterator<Item = K>,
     hook_fallback_exec: bool,
 ) -> SleepSupport {
-    let mut oldest: Option<(Version, String)> = None;
-    let versions = std::iter::once(("the API server", server.to_owned()))
-        .chain(kubelets.into_iter().map(|kubelet| ("a node", kubelet.as_ref().to_owned())));
-    for (owner, text) in versions {
-        let Some(version) = Version::parse(&text) else {
-            return without_sleep(format!("the version {text:?} of {owner} cannot be read"), hook_fallback_exec);
-        };
-        if oldest.as_ref().is_none_or(|(known, _)| version < *known) {
-            oldest = Some((version, format!("{owner} has version {text}")));
+    let Some(of_server) = Version::parse(server) else {
+        return without_sleep(format!("the version {server:?} of the API server cannot be read"), hook_fallback_exec);
+    };
+    let mut oldest = (of_server, format!("the API server has version {server}"));
+    for text in kubelets {
+        let text = text.as_ref();
+        if let Some(version) = Version::parse(text).filter(|version| *version < oldest.0) {
+            oldest = (version, format!("a node has version {text}"));
         }
     }
-    match oldest {
-        Some((version, found)) if version < NATIVE_SLEEP => {
-            without_sleep(format!("{found}, and native sleep hooks need {NATIVE_SLEEP}"), hook_fallback_exec)
-        }
-        _ => SleepSupport::Native,
+    let (version, found) = oldest;
+    if version < NATIVE_SLEEP {
+        return without_sleep(format!("{found}, and native sleep hooks need {NATIVE_SLEEP}"), hook_fallback_exec);
     }
+    SleepSupport::Native
 }
 
 /// Support on a cluster where the native sleep cannot be counted on.
@@ -96,9 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_too_old() {
-        for garbage in ["", "garbage", "v1", "1.", "v1.x", "v1.30rc", "v.30", "v-1.30", "99999999999.1", "1.٣٠"] {
-            assert!(reason(support("v1.36.3", &["v1.36.3", garbage])).contains("cannot be read"), "{garbage:?}");
+    fn a_version_that_is_none_is_no_kubelets_and_of_an_api_server_too_old() {
+        let nothing = ["", "garbage", "v1", "1.", "v1.x", "v1.30rc", "v.30", "v-1.30", "99999999999.1", "1.٣٠"];
+        for garbage in nothing.into_iter().chain(["fake", "kwok", "kwok-v0.6.1"]) {
+            assert_eq!(support("v1.36.3", &["v1.36.3", garbage]), SleepSupport::Native, "{garbage:?}");
+            assert!(reason(support("v1.36.3", &[garbage, "v1.29.0"])).contains("v1.29.0"), "{garbage:?}");
             assert!(reason(support(garbage, &[])).contains("of the API server cannot be read"), "{garbage:?}");
         }
     }

@@ -1,18 +1,20 @@
-//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services, and of files
-//! also ConfigMaps.
+//! What is known about a cluster, or about the files that stand for one: namespaces, policies, Services, workloads, and of
+//! files also ConfigMaps.
 //!
 //! The watches, `--standalone` and `check` fill the same structure, so that the same pod gets the same
 //! answer through every door.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
 use super::config_maps::{self, ConfigMap};
 use super::keys;
-use super::mode::Mode;
+use super::mode::{MinimumMode, Mode, ModeOf};
+use super::owner::Owner;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
 use super::selector::LabelSelector;
+use super::subject::{Kind, Subject};
 use super::text::Pairs;
 
 /// How a wait can be written into a pod's preStop hook.
@@ -43,12 +45,17 @@ pub struct World {
     config_maps: HashMap<String, BTreeMap<String, ConfigMap>>,
     /// The bytes in them.
     config_bytes: usize,
+    workloads: HashMap<String, BTreeMap<Kind, Workloads>>,
     /// How waits can be written.
     pub sleep: SleepSupport,
     /// The release's own namespace, which is never touched.
     pub own_namespace: Option<String>,
     /// The mode of a namespace without the label.
     pub default_mode: Mode,
+    /// The mode that holds in some namespaces whatever their label says.
+    pub minimum_mode: Option<MinimumMode>,
+    /// The kinds of policies that are there and could not be read yet. Until they are, `enforce` rejects nothing.
+    pub unread_policies: Vec<PolicyKind>,
 }
 
 /// The most bytes of ConfigMaps that are kept; what comes later is not known.
@@ -100,22 +107,19 @@ pub enum Target {
     Name(String),
 }
 
+/// What is known of the workloads of one kind in one namespace, by name.
+#[derive(Clone, Debug, Default)]
+struct Workloads {
+    owners: BTreeMap<String, Owner>,
+    /// Those that a HorizontalPodAutoscaler targets.
+    scaled: BTreeSet<String>,
+}
+
 /// A namespace's labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespace {
     /// Labels.
     pub labels: BTreeMap<String, String>,
-}
-
-impl Namespace {
-    /// The mode that its label names, else `default`; `Err` with the value where it is unknown, which counts
-    /// as `warn`.
-    ///
-    /// # Errors
-    /// The unknown value.
-    pub fn mode(&self, default: Mode) -> Result<Mode, &str> {
-        Mode::from_label(self.labels.get(keys::MODE).map(String::as_str), default)
-    }
 }
 
 /// The policies of one kind in one place. A pod is asked about those that its labels or its namespace's lead to, so
@@ -276,6 +280,20 @@ impl World {
         }
     }
 
+    /// Adds or replaces a StatefulSet or a Deployment, for the pods that it owns.
+    pub fn set_owner(&mut self, namespace: &str, kind: Kind, name: &str, owner: Owner) {
+        self.workloads_of(namespace, kind).owners.insert(name.to_owned(), owner);
+    }
+
+    /// Adds the target of a HorizontalPodAutoscaler.
+    pub fn set_scaled(&mut self, namespace: &str, kind: Kind, name: &str) {
+        self.workloads_of(namespace, kind).scaled.insert(name.to_owned());
+    }
+
+    fn workloads_of(&mut self, namespace: &str, kind: Kind) -> &mut Workloads {
+        self.workloads.entry(namespace.to_owned()).or_default().entry(kind).or_default()
+    }
+
     /// A copy of all that concerns these namespaces, but for ConfigMaps.
     #[must_use]
     pub fn excerpt(&self, namespaces: &[String]) -> World {
@@ -289,17 +307,32 @@ impl World {
             services: some(&self.services, namespaces),
             config_maps: HashMap::new(),
             config_bytes: 0,
+            workloads: some(&self.workloads, namespaces),
             sleep: self.sleep.clone(),
             own_namespace: self.own_namespace.clone(),
             default_mode: self.default_mode,
+            minimum_mode: self.minimum_mode.clone(),
+            unread_policies: self.unread_policies.clone(),
         }
+    }
+
+    /// The mode of a namespace with these labels: what its label names, else the default, and never below the minimum.
+    pub fn mode_of<'a>(&self, labels: &'a BTreeMap<String, String>) -> ModeOf<'a> {
+        let label = |key: &str| labels.get(key).map(String::as_str);
+        let (mode, unknown) = match Mode::from_label(label(keys::MODE), self.default_mode) {
+            Ok(mode) => (mode, None),
+            Err(unknown) => (Mode::Warn, Some(unknown)),
+        };
+        let minimum = self.minimum_mode.as_ref().filter(|minimum| minimum.namespaces.matches(label));
+        let minimum = minimum.map_or(Mode::Off, |minimum| minimum.mode);
+        ModeOf { mode: mode.max(minimum), unknown, is_minimum: minimum > Mode::Off && minimum >= mode }
     }
 
     /// The namespaces whose mode `wanted` takes, by name; never kube-system or the release's own. An unknown mode
     /// counts as `warn`.
     pub fn namespaces_in(&self, wanted: impl Fn(Mode) -> bool) -> Vec<String> {
         let never = |name: &str| name == "kube-system" || self.own_namespace.as_deref() == Some(name);
-        let mode = |namespace: &Namespace| namespace.mode(self.default_mode).unwrap_or(Mode::Warn);
+        let mode = |namespace: &Namespace| self.mode_of(&namespace.labels).mode;
         let all = self.namespaces.iter().filter(|(name, namespace)| wanted(mode(namespace)) && !never(name));
         let mut names: Vec<String> = all.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
@@ -324,6 +357,7 @@ impl World {
             namespace,
             labels: self.namespaces.get(namespace).map(|n| &n.labels),
             policies: self.policies.get(namespace),
+            owner: None,
         }
     }
 }
@@ -336,6 +370,7 @@ pub struct Context<'a> {
     world: &'a World,
     labels: Option<&'a BTreeMap<String, String>>,
     policies: Option<&'a PolicySet>,
+    owner: Option<&'a Owner>,
 }
 
 impl<'a> Context<'a> {
@@ -345,14 +380,40 @@ impl<'a> Context<'a> {
         Context { labels: Some(labels), ..self }
     }
 
-    /// The namespace's mode: `off` where it is not known; `Err` with the label's value where that is unknown, which
-    /// counts as `warn`.
-    ///
-    /// # Errors
-    /// The unknown value.
-    pub fn mode(&self) -> Result<Mode, &'a str> {
-        let Some(labels) = self.labels else { return Ok(Mode::Off) };
-        Mode::from_label(labels.get(keys::MODE).map(String::as_str), self.world.default_mode)
+    /// The same with the owner of the pod that is judged.
+    #[must_use]
+    pub fn with_owner(self, owner: &'a Owner) -> Context<'a> {
+        Context { owner: Some(owner), ..self }
+    }
+
+    /// The StatefulSet or Deployment that a subject is, or that its pod is of; `None` where it is none or not known.
+    pub fn owner(&self, subject: &Subject) -> Option<Owner> {
+        let (kind, name) = match (subject.kind, &subject.controller) {
+            (Kind::Pod, _) if self.owner.is_some() => return self.owner.cloned(),
+            (Kind::Pod, Some(controller)) => match subject.deployment() {
+                Some(name) => (Kind::Deployment, name),
+                None => (Kind::of_object(&controller.api_version, &controller.kind)?, controller.name.as_str()),
+            },
+            (Kind::Pod, None) => return None,
+            (kind, _) => (kind, &*subject.name),
+        };
+        let known = self.world.workloads.get(self.namespace).and_then(|kinds| kinds.get(&kind));
+        let owner = match subject.kind {
+            Kind::Pod => known?.owners.get(name)?.clone(),
+            _ => Owner::of_rollout(kind, &subject.rollout)?,
+        };
+        let scaled = owner.scaled || known.is_some_and(|known| known.scaled.contains(name));
+        Some(Owner { scaled, ..owner })
+    }
+
+    /// The namespace's mode: `off` where it is not known.
+    pub fn mode(&self) -> ModeOf<'a> {
+        self.labels.map_or(ModeOf::OFF, |labels| self.world.mode_of(labels))
+    }
+
+    /// Whether policies that are there could not be read yet.
+    pub fn has_unread_policies(&self) -> bool {
+        !self.world.unread_policies.is_empty()
     }
 
     /// A label of the namespace.

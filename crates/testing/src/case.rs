@@ -1,11 +1,13 @@
 //! The cases of `tests/cases`: one file each, computed by hand, read once for every door that they go through.
 //!
-//! A file is a stream of YAML documents: the objects of a small world (Namespaces, policies, Services, ConfigMaps), exactly one
-//! subject, and at the end what is expected of it.
+//! A file is a stream of YAML documents: the objects of a small world (Namespaces, policies, Services, ConfigMaps,
+//! autoscalers), exactly one subject, and at the end what is expected of it. Beside a pod, a StatefulSet or a Deployment is of
+//! the world: its owner.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use draingate_core::owner::{self, Owner};
 use draingate_core::policy::{Policy, PolicyKind};
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::{Service, World};
@@ -22,7 +24,7 @@ pub struct Case {
     pub path: PathBuf,
     /// Every document before the expectation, in the order of the file; what `kubectl apply` would get.
     pub documents: Vec<Value>,
-    /// The namespaces, policies, Services and ConfigMaps among them.
+    /// All among them but the subject.
     pub world: World,
     /// The pod or workload.
     pub subject: Value,
@@ -151,8 +153,14 @@ fn read(path: &Path) -> Case {
 
     let mut world = World::default();
     let mut subjects = Vec::new();
+    let of_a_pod = documents.iter().any(|document| Kind::of_value(document) == Some(Kind::Pod));
     for document in &documents {
         if let Some(kind) = Kind::of_value(document) {
+            if of_a_pod && kind != Kind::Pod {
+                let owner = Owner::of_spec(kind, &document["spec"]).unwrap_or_else(|| panic!("{name}: {kind}"));
+                world.set_owner(&namespace_of(document), kind, document["metadata"]["name"].as_str().unwrap(), owner);
+                continue;
+            }
             subjects.push((kind, document.clone()));
         } else {
             add(&mut world, document).unwrap_or_else(|problem| panic!("{name}: {problem}"));
@@ -187,6 +195,10 @@ fn add(world: &mut World, document: &Value) -> Result<(), String> {
         (Some("v1"), Some("ConfigMap")) => {
             let map = config_maps::read(&document["data"]).ok_or("a ConfigMap that no API server takes")?;
             world.set_config_map(&namespace, name, map);
+        }
+        (Some("autoscaling/v2"), Some("HorizontalPodAutoscaler")) => {
+            let (kind, name) = owner::scale_target(&document["spec"]).ok_or("an autoscaler without a target")?;
+            world.set_scaled(&namespace, kind, name);
         }
         (Some("draingate.dev/v1alpha1"), Some("DrainPolicy")) => policy(PolicyKind::DrainPolicy, &namespace),
         (Some("draingate.dev/v1alpha1"), Some("ClusterDrainPolicy")) => policy(PolicyKind::ClusterDrainPolicy, ""),

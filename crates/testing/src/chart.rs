@@ -72,8 +72,16 @@ pub fn render(values: &[&str]) -> String {
 }
 
 /// The values that change what is rendered.
-pub const MATRIX: [&[&str]; 9] = [
+pub const MATRIX: [&[&str]; 11] = [
     &[],
+    &["minimumMode.mode=enforce", "webhooks.enforceFailurePolicy=Fail"],
+    &[
+        "minimumMode.mode=warn",
+        "minimumMode.namespaceSelector.matchLabels.tier=prod",
+        "minimumMode.namespaceSelector.matchExpressions[0].key=team",
+        "minimumMode.namespaceSelector.matchExpressions[0].operator=NotIn",
+        "minimumMode.namespaceSelector.matchExpressions[0].values[0]=lab",
+    ],
     &["defaultMode=audit", "webhooks.enforceFailurePolicy=Fail", "webhooks.timeoutSeconds=9"],
     &["defaultMode=warn", "holdSeconds=60", "priorityClassName=", "replicas=3"],
     &["certificates.mode=cert-manager", "metrics.serviceMonitor.enabled=true"],

@@ -176,6 +176,7 @@ pub fn shutdown(bytes: &[u8]) {
     if ![Code::ShortHold, Code::UndeclaredHook, Code::EarlyHelper].into_iter().any(warned) {
         assert!(end.refused.is_empty() && end.orphaned.is_empty(), "{pod:?}");
     }
+    assert!(end.lost_late.is_empty() || warned(Code::CutAtSigterm), "{pod:?}");
 }
 
 const POD: &str = r#"{"metadata":{"name":"web","labels":{"app":"web"}},"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"pgbouncer"}]}}"#;

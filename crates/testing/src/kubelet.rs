@@ -32,11 +32,14 @@ pub struct Pod {
     pub margin: u64,
 }
 
-/// An app takes work until it is told to stop, by its hook or by SIGTERM, **and** the hold is over; what it took in
-/// that last second keeps it busy for `request` more.
+/// An app takes work until it is told to stop, by its hook or by SIGTERM, for `accepts` more, **and** until the hold is
+/// over; what it took in that last second keeps it busy for `request` more.
 ///
-/// One that is told before the hold ends still owes the rest of it. If it waits by itself it serves on. If it does not,
-/// it needs the same grace, and is `refused` besides where new work is certain to come.
+/// One that stops taking work before the hold ends still owes the rest of it. If it waits by itself it serves on. If it
+/// does not, it needs the same grace, and is `refused` besides where new work is certain to come.
+///
+/// One that `cuts` ends its requests at once instead, so its hook is its wait for the last of them: what is sent within the
+/// hold, and nothing after that, keeps it busy. What it accepts on is lost as well, but not refused.
 #[derive(Clone, Debug, Default)]
 pub struct App {
     /// How long its preStop hook's own commands run; 0 without one, or with one that fails.
@@ -49,6 +52,14 @@ pub struct App {
     pub request: u64,
     /// It goes on accepting after SIGTERM until the hold is over.
     pub waits_by_itself: bool,
+    /// A: how long it still takes new work once it is told to stop.
+    pub accepts: u64,
+    /// T: it ends what still runs so long after it stopped taking work.
+    pub limit: Option<u64>,
+    /// It ends at once when it is told to stop, and whatever still runs is lost.
+    pub cuts: bool,
+    /// The stop in its hook is a graceful one: told by it, it never cuts.
+    pub stops_gracefully: bool,
 }
 
 /// A helper or a native sidecar.
@@ -60,18 +71,20 @@ pub struct Helper {
     pub stops_at: Option<u64>,
     /// It serves until its hook is through, which somebody declared to take so long.
     pub outlasts_hook: bool,
-    /// How long it serves on once it is told to stop, if anybody needs it.
-    pub serves_on: u64,
     /// How long it takes to exit once it is told to and nobody needs it.
     pub stop: u64,
+    /// A: how long it goes on serving once it is told to stop, whoever needs it.
+    pub accepts: u64,
 }
 
-/// What a helper or native sidecar does that is told to stop while others need it.
+/// What a container does that is told to stop before its work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Early {
-    /// The best case: it serves until they are gone, and only then takes its `stop`.
+    /// The best case: a helper or native sidecar serves until nobody needs it, and only then takes its `stop`; an app
+    /// ends when its last request has, whether it cuts or has a limit.
     Drains,
-    /// The worst case: it exits `stop` seconds after that, whoever needs it.
+    /// The worst case: a helper or native sidecar serves for its `accepts`, and exits `stop` seconds after that, whoever
+    /// needs it; an app that cuts ends at once, and one with a limit when that is over.
     Leaves,
 }
 
@@ -113,11 +126,16 @@ pub struct Outcome {
     /// Not exited by themselves when the grace itself was over, or their hook abandoned then. The stop window is not
     /// counted on: a container that it saves, with an `exited_at` past the grace, is cut all the same.
     pub cut: Vec<Who>,
-    /// Apps that were told to stop while new work was certain to come, and do not wait by themselves: connections are
-    /// refused.
+    /// Apps that took no more work while new was certain to come, and do not wait by themselves: connections are refused.
     pub refused: Vec<usize>,
-    /// Helpers that were told to stop, and served on no longer, while an app was still at work, and native sidecars whose own
-    /// hook told them.
+    /// Apps that ended at once before the request of the hold's last moment was through. Without a hold none is sent.
+    pub lost_late: Vec<usize>,
+    /// Apps that ended at once while a request still ran that had come at the deletion.
+    pub lost_in_flight: Vec<usize>,
+    /// Apps that ended a request at their own limit.
+    pub timed_out: Vec<usize>,
+    /// Helpers that were told to stop, and served on for no longer than they do by themselves, while an app was still at
+    /// work; native sidecars whose own hook did that.
     pub early: Vec<Who>,
     /// Apps still at work when a helper or a native sidecar was gone. `stop` takes them from the worst case, `Early::Leaves`.
     pub orphaned: Vec<usize>,
@@ -192,15 +210,34 @@ enum Meanwhile {
     Serves,
 }
 
+/// What an app does to its last request.
+#[derive(Clone, Copy, Default)]
+struct Ending {
+    cuts: bool,
+    stops_gracefully: bool,
+    limit: Option<u64>,
+    /// In the best case it lets that request finish all the same.
+    spares: bool,
+}
+
 struct Container {
     runs: u64,
     stops_at: Option<u64>,
     meanwhile: Meanwhile,
-    serves_on: u64,
     /// What it takes to finish: an app's request, the others' stop.
     finish: u64,
+    /// How long it serves on once it is told to stop.
+    accepts: u64,
+    /// It does so whether somebody needs it or not.
+    insists: bool,
+    ending: Ending,
     hook: Hook,
     process: Process,
+    /// It is told to stop, and cuts.
+    cut: bool,
+    /// The last second in which somebody sent it work.
+    sent_at: u64,
+    timed_out: bool,
     /// From SIGTERM on.
     kill_at: Option<u64>,
     seen: Stopped,
@@ -208,21 +245,29 @@ struct Container {
 
 impl Container {
     fn new(runs: u64, stops_at: Option<u64>, meanwhile: Meanwhile, finish: u64) -> Self {
-        let (hook, process) = (Hook::Runs, Process::Works);
-        let seen = Stopped::default();
-        Self { runs, stops_at, meanwhile, serves_on: 0, finish, hook, process, kill_at: None, seen }
-    }
-
-    /// The second in which it may leave those that need it.
-    fn may_leave_at(&self) -> Option<u64> {
-        self.seen.told_at.map(|told| told.saturating_add(self.serves_on))
+        Self {
+            runs,
+            stops_at,
+            meanwhile,
+            finish,
+            accepts: 0,
+            insists: false,
+            ending: Ending::default(),
+            hook: Hook::Runs,
+            process: Process::Works,
+            cut: false,
+            sent_at: 0,
+            timed_out: false,
+            kill_at: None,
+            seen: Stopped::default(),
+        }
     }
 
     /// Lives through the second `now`. True if it was told to stop in it.
     fn step(&mut self, now: u64, grace: u64, its_turn: bool, needed: bool) -> bool {
         let at_work = self.process == Process::Works;
         if self.hook == Hook::Runs && self.stops_at.is_some_and(|at| now >= at) {
-            self.tell(now);
+            self.tell(now, self.ending.cuts && !self.ending.stops_gracefully);
         }
         self.live(now, needed);
         if self.hook == Hook::Runs && (now >= self.runs || self.gone()) {
@@ -232,7 +277,7 @@ impl Container {
         }
         let its_turn = self.hook != Hook::Runs && (its_turn || now >= grace);
         if its_turn && self.kill_at.is_none() && !self.gone() {
-            self.tell(now);
+            self.tell(now, self.ending.cuts);
             let left = grace.saturating_sub(now);
             self.kill_at = Some(now.saturating_add(left.max(STOP_WINDOW)));
             self.live(now, needed);
@@ -245,22 +290,48 @@ impl Container {
     }
 
     /// A process that is stopping already hears nothing new.
-    fn tell(&mut self, now: u64) {
+    fn tell(&mut self, now: u64, cut: bool) {
         if self.process == Process::Works {
             self.process = Process::Told;
+            self.cut = cut;
             self.seen.told_at = Some(now);
         }
+    }
+
+    /// When it takes no more work, if it is left to itself.
+    fn closes_at(&self) -> Option<u64> {
+        Some(self.seen.told_at?.saturating_add(self.accepts))
+    }
+
+    fn has_closed(&self, now: u64) -> bool {
+        self.closes_at().is_some_and(|at| now >= at)
     }
 
     fn live(&mut self, now: u64, needed: bool) {
         let until_hook_is_through = |what| self.meanwhile == what && self.hook == Hook::Runs && now < self.runs;
         let (serves, stays) = (until_hook_is_through(Meanwhile::Serves), until_hook_is_through(Meanwhile::Stays));
-        if self.process == Process::Told && !needed && !serves {
-            self.process = Process::Finishing { until: now.saturating_add(self.finish) };
+        let insists = self.insists && !self.cut && !self.has_closed(now);
+        let needed = needed && (self.ending.spares || !self.cut);
+        if self.process == Process::Told && !needed && !insists && !serves {
+            self.process = Process::Finishing { until: self.ends_at(now) };
         }
         if matches!(self.process, Process::Finishing { until } if now >= until) && !stays {
             self.process = Process::Gone;
             self.seen.exited_at = Some(now);
+        }
+    }
+
+    /// When its work is done that it takes none to any more.
+    fn ends_at(&mut self, now: u64) -> u64 {
+        let newest = if self.cut { self.sent_at } else { now };
+        let done = newest.saturating_add(self.finish).max(now);
+        let limit = self.ending.limit.filter(|_| !self.cut).map(|limit| now.saturating_add(limit));
+        self.timed_out = limit.is_some_and(|limit| limit < done);
+        match limit {
+            _ if self.ending.spares => done,
+            _ if self.cut => now,
+            Some(limit) => limit.min(done),
+            None => done,
         }
     }
 
@@ -273,7 +344,7 @@ impl Container {
         };
         let runs = Some(self.runs).filter(|_| self.hook == Hook::Runs);
         let stops = self.stops_at.filter(|_| self.hook == Hook::Runs);
-        let moments = [until, runs, stops, self.may_leave_at(), self.kill_at, Some(grace)];
+        let moments = [until, runs, stops, self.closes_at(), self.kill_at, Some(grace)];
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }
 
@@ -301,10 +372,17 @@ struct Shutdown<'a> {
 impl<'a> Shutdown<'a> {
     fn new(pod: &'a Pod, grace: u64, early: Early) -> Self {
         let meanwhile = |outlasts, what| if outlasts { what } else { Meanwhile::Nothing };
-        let app = |a: &App| Container::new(a.hook, a.stops_at, meanwhile(a.outlasts_hook, Meanwhile::Stays), a.request);
+        let worst = early == Early::Leaves;
+        let app = |a: &App| {
+            let App { cuts, stops_gracefully, limit, .. } = *a;
+            let ending = Ending { cuts, stops_gracefully, limit, spares: !worst };
+            let meanwhile = meanwhile(a.outlasts_hook, Meanwhile::Stays);
+            let app = Container::new(a.hook, a.stops_at, meanwhile, a.request);
+            Container { accepts: a.accepts, insists: true, ending, ..app }
+        };
         let helper = |h: &Helper| {
-            let meanwhile = meanwhile(h.outlasts_hook, Meanwhile::Serves);
-            Container { serves_on: h.serves_on, ..Container::new(h.hook, h.stops_at, meanwhile, h.stop) }
+            let helper = Container::new(h.hook, h.stops_at, meanwhile(h.outlasts_hook, Meanwhile::Serves), h.stop);
+            Container { accepts: h.accepts, insists: worst, ..helper }
         };
         Self {
             pod,
@@ -333,11 +411,13 @@ impl<'a> Shutdown<'a> {
             };
         }
         let seen = |list: &[Container]| list.iter().map(|c| c.seen).collect();
+        let timed_out = (0..).zip(&self.apps).filter(|(_, app)| app.timed_out).map(|(index, _)| index).collect();
         Outcome {
             apps: seen(&self.apps),
             helpers: seen(&self.helpers),
             auxiliaries: seen(&self.auxiliaries),
             sidecars: seen(&self.sidecars),
+            timed_out,
             ..self.outcome
         }
     }
@@ -346,20 +426,29 @@ impl<'a> Shutdown<'a> {
     fn second(&mut self, now: u64) {
         let held = now < self.pod.hold;
         for (index, (app, given)) in self.apps.iter_mut().zip(&self.pod.apps).enumerate() {
+            let here = !app.gone();
+            app.sent_at = now.min(self.pod.hold);
             let told = app.step(now, self.grace, true, held);
-            if told && now < self.pod.propagation && !given.waits_by_itself {
+            let busy = |sent_at: u64| now < sent_at.saturating_add(given.request);
+            if told && app.cut && busy(0) {
+                self.outcome.lost_in_flight.push(index);
+            }
+            if told && app.cut && self.pod.hold > 0 && (held || busy(self.pod.hold)) {
+                self.outcome.lost_late.push(index);
+            }
+            let refuses = app.has_closed(now) && now < self.pod.propagation && !given.waits_by_itself;
+            if here && refuses && !self.outcome.refused.contains(&index) {
                 self.outcome.refused.push(index);
             }
         }
         let apps_at_work = self.apps.iter().any(|app| !app.gone());
         let drains = self.early == Early::Drains;
         for (index, helper) in self.helpers.iter_mut().enumerate() {
-            let serves = helper.may_leave_at().is_none_or(|at| now < at);
-            helper.step(now, self.grace, true, (drains || (serves && helper.serves_on > 0)) && apps_at_work);
-            let there = |at| helper.seen.killed_at.is_none_or(|killed| killed >= at);
-            let leaves = helper.may_leave_at().is_some_and(|at| now >= at && there(at));
-            if leaves && apps_at_work && !self.outcome.early.contains(&Who::Helper(index)) {
-                self.outcome.early.push(Who::Helper(index));
+            let here = !helper.gone();
+            helper.step(now, self.grace, true, drains && apps_at_work);
+            let who = Who::Helper(index);
+            if here && helper.has_closed(now) && apps_at_work && !self.outcome.early.contains(&who) {
+                self.outcome.early.push(who);
             }
         }
         for auxiliary in &mut self.auxiliaries {
@@ -368,9 +457,11 @@ impl<'a> Shutdown<'a> {
         let mut its_turn = self.apps.iter().chain(&self.helpers).chain(&self.auxiliaries).all(Container::gone);
         let out_of_turn = now >= self.grace;
         for (index, sidecar) in self.sidecars.iter_mut().enumerate().rev() {
-            let told = sidecar.step(now, self.grace, its_turn, drains && !its_turn && !out_of_turn);
-            if told && apps_at_work && !out_of_turn {
-                self.outcome.early.push(Who::Sidecar(index));
+            let here = !sidecar.gone();
+            sidecar.step(now, self.grace, its_turn, drains && !its_turn && !out_of_turn);
+            let (early, who) = (here && sidecar.has_closed(now), Who::Sidecar(index));
+            if early && apps_at_work && !out_of_turn && !self.outcome.early.contains(&who) {
+                self.outcome.early.push(who);
             }
             its_turn &= sidecar.gone();
         }

@@ -123,11 +123,27 @@ impl Lab {
 
     /// Starts `draingate serve`, and waits until it is ready.
     pub fn serve(&self) {
+        self.launch(&self.kubeconfig);
+        eventually("draingate is ready", || (self.admin("/readyz").0 == 200).then_some(()));
+    }
+
+    /// Starts `draingate serve` with this kubeconfig.
+    pub fn launch(&self, kubeconfig: &Path) {
         let mut gate = self.gate.lock().unwrap();
         assert!(gate.is_none(), "draingate runs already");
-        *gate = Some(Gate::start(&self.files, &self.kubeconfig, [self.port, self.admin_port], self.arguments));
-        drop(gate);
-        eventually("draingate is ready", || (self.admin("/readyz").0 == 200).then_some(()));
+        *gate = Some(Gate::start(&self.files, kubeconfig, [self.port, self.admin_port], self.arguments));
+    }
+
+    /// The sum of the samples of a measure that begin with this.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.admin("/metrics");
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Where the webhooks are.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
     }
 
     /// Ends `draingate serve` as a crash would.

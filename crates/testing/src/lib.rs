@@ -88,7 +88,12 @@ pub fn run(command: &mut Command, input: &str) -> Output {
 
 /// The most memory that a process ever held, in MiB.
 pub fn peak_mib(process: u32) -> u64 {
+    peak_kib(process) >> 10
+}
+
+/// The same in KiB.
+pub fn peak_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
 }

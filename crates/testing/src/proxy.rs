@@ -27,6 +27,8 @@ pub enum Fault {
     None,
     /// Every request is answered with this status, and open watches are cut.
     Status(u16),
+    /// The same, of requests alone whose path ends so.
+    StatusOf(u16, &'static str),
     /// No watch begins: 410, by turns as status and as an event.
     Gone,
     /// Watches are cut in the middle of an event, again and again.
@@ -93,6 +95,10 @@ async fn handle(State(shared): State<Arc<Shared>>, mut request: Request<Body>) -
             count();
             return refuse(code);
         }
+        Fault::StatusOf(code, end) if request.uri().path().ends_with(end) => {
+            count();
+            return refuse(code);
+        }
         Fault::Gone if watch => {
             if count() % 2 == 0 {
                 return refuse(410);
@@ -126,7 +132,7 @@ async fn handle(State(shared): State<Arc<Shared>>, mut request: Request<Body>) -
             tokio::time::sleep(CUT_AFTER).await;
             fault
         } else {
-            faults.wait_for(|fault| *fault != Fault::None).await.map_or(Fault::None, |fault| *fault)
+            faults.wait_for(|now| *now != fault && *now != Fault::None).await.map_or(Fault::None, |fault| *fault)
         };
         shared.broken.fetch_add(1, Ordering::Relaxed);
         let _ = ended.send(fault);

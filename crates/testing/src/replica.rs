@@ -103,6 +103,11 @@ impl Replica {
         crate::peak_mib(self.child.id())
     }
 
+    /// The same in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        crate::peak_kib(self.child.id())
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }

@@ -12,6 +12,19 @@ use tower::ServiceExt;
 
 use crate::tls::request;
 
+/// What is served of a world, without a cluster.
+pub fn webhooks(world: Arc<RwLock<World>>, registry: &mut Registry) -> Webhooks {
+    Webhooks {
+        world,
+        read_namespace: None,
+        read_owner: None,
+        changes: None,
+        events: None,
+        metrics: WebhookMetrics::register(registry),
+        body: (8 << 20, Duration::from_secs(10)),
+    }
+}
+
 /// The response's part of the answer to a review.
 pub async fn answer(
     world: Arc<RwLock<World>>,
@@ -19,9 +32,11 @@ pub async fn answer(
     path: &str,
     body: String,
 ) -> Value {
-    let body_bounds = (8 << 20, Duration::from_secs(10));
-    let metrics = WebhookMetrics::register(&mut Registry::default());
-    let webhooks = Webhooks { events: None, changes: None, world, read_namespace, metrics, body: body_bounds };
+    answer_of(Webhooks { read_namespace, ..webhooks(world, &mut Registry::default()) }, path, body).await
+}
+
+/// The same of these webhooks.
+pub async fn answer_of(webhooks: Webhooks, path: &str, body: String) -> Value {
     let answer = router(webhooks).oneshot(request("POST", path, body)).await.unwrap();
     let bytes = axum::body::to_bytes(answer.into_body(), 8 << 20).await.unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))["response"].take()

@@ -16,11 +16,14 @@ pub enum Watch {
     DrainPolicies,
     /// Policies of the cluster.
     ClusterDrainPolicies,
+    /// Their kubelets' versions, which are listed now and then.
+    Nodes,
 }
 
 impl Watch {
     /// Every watch.
-    pub const ALL: [Watch; 4] = [Watch::Namespaces, Watch::Services, Watch::DrainPolicies, Watch::ClusterDrainPolicies];
+    pub const ALL: [Watch; 5] =
+        [Watch::Namespaces, Watch::Services, Watch::DrainPolicies, Watch::ClusterDrainPolicies, Watch::Nodes];
 
     /// For logs and metrics.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Watch {
             Watch::Services => "services",
             Watch::DrainPolicies => "drainpolicies",
             Watch::ClusterDrainPolicies => "clusterdrainpolicies",
+            Watch::Nodes => "nodes",
         }
     }
 }
@@ -38,7 +42,8 @@ impl Watch {
 pub struct WatchHealth {
     /// Which one.
     pub watch: Watch,
-    /// It has been listed once, or it has no CRD. Stays true when the API server is gone later.
+    /// It has been listed once, or is not waited for any more: it has no CRD, or could not be listed for too long. Stays
+    /// true when the API server is gone later.
     pub synced: bool,
     /// Since the API server last sent anything: a list, an event, or the bookmark that it sends about once
     /// a minute when nothing happens. `None` before the first.
@@ -47,6 +52,8 @@ pub struct WatchHealth {
     pub crd_missing: bool,
     /// How many lists and watches have failed.
     pub failures: u64,
+    /// The last one did.
+    pub failing: bool,
 }
 
 #[derive(Debug)]
@@ -74,9 +81,9 @@ impl Health {
     }
 
     pub(super) fn read(&self) -> WatchHealth {
-        let State { synced, last_contact, crd_missing, failures, .. } = *self.state();
+        let State { synced, last_contact, crd_missing, failures, failing } = *self.state();
         let age = last_contact.map(|at| at.elapsed());
-        WatchHealth { watch: self.watch, synced, age, crd_missing, failures }
+        WatchHealth { watch: self.watch, synced, age, crd_missing, failures, failing }
     }
 
     /// The API server sent something.
@@ -99,6 +106,16 @@ impl Health {
         state.crd_missing = false;
     }
 
+    /// Nobody waits for the first list any more.
+    pub(super) fn stop_waiting(&self) {
+        self.state().synced = true;
+    }
+
+    /// Whether the API server never answered.
+    pub(super) fn never(&self) -> bool {
+        self.state().last_contact.is_none()
+    }
+
     /// The API server does not know the kind.
     pub(super) fn missing(&self) {
         self.contact();
@@ -108,7 +125,10 @@ impl Health {
             !std::mem::replace(&mut state.crd_missing, true)
         };
         if news {
-            tracing::warn!(watch = self.watch.as_str(), "the cluster has no such CRD, which counts as no policies");
+            tracing::warn!(
+                watch = self.watch.as_str(),
+                "the cluster has no such CRD: policies that were known hold, else there are none"
+            );
         }
     }
 

@@ -1,9 +1,9 @@
 //! What is taken from namespaces, Services and policies.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{NotUsed, Object, PartialObjectMeta};
 use kube::{Api, Client, Resource};
@@ -12,26 +12,59 @@ use serde_json::Value;
 use super::reflect::Kind;
 use crate::cluster::key::Key;
 use crate::cluster::policies::{Record, Table};
+use draingate_core::mode::Mode;
 use draingate_core::policy::{Policy, PolicyKind, UnreadablePolicy};
 use draingate_core::world::{Service, World};
-
-type Labels = BTreeMap<String, String>;
 
 /// Metadata only.
 pub(super) fn namespaces(client: Client) -> Api<PartialObjectMeta<Namespace>> {
     Api::all(client)
 }
 
-pub(super) struct Namespaces;
+/// A namespace is less strict than it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lowered {
+    /// Its name.
+    pub namespace: String,
+    /// Its uid.
+    pub uid: String,
+    /// The version that says so.
+    pub version: String,
+    /// The mode that held before.
+    pub from: Mode,
+    /// The mode that holds now.
+    pub to: Mode,
+}
+
+/// Takes what was lowered, and returns at once.
+pub type LoweredSink = Arc<dyn Fn(Lowered) + Send + Sync>;
+
+pub(super) struct Namespaces {
+    pub(super) lowered: Option<LoweredSink>,
+}
 
 impl Kind for Namespaces {
     type Object = PartialObjectMeta<Namespace>;
-    type Item = Labels;
+    type Item = ObjectMeta;
 
-    fn read(&self, _: &Key, object: Self::Object) -> Labels {
-        object.metadata.labels.unwrap_or_default()
+    fn read(&self, _: &Key, object: Self::Object) -> ObjectMeta {
+        let ObjectMeta { labels, uid, resource_version, .. } = object.metadata;
+        ObjectMeta { labels, uid, resource_version, ..ObjectMeta::default() }
     }
-    fn set(&self, world: &mut World, key: &Key, labels: Labels) {
+    fn set(&self, world: &mut World, key: &Key, item: ObjectMeta) {
+        let labels = item.labels.unwrap_or_default();
+        if let (Some(sink), Some(known)) = (&self.lowered, world.namespace(&key.name)) {
+            let (from, to) = (world.mode_of(&known.labels).mode, world.mode_of(&labels).mode);
+            if to < from {
+                sink(Lowered {
+                    namespace: key.name.clone(),
+                    uid: item.uid.unwrap_or_default(),
+                    version: item.resource_version.unwrap_or_default(),
+                    from,
+                    to,
+                });
+            }
+        }
         world.set_namespace(&key.name, labels);
     }
     fn remove(&self, world: &mut World, key: &Key) {
@@ -78,6 +111,9 @@ impl Kind for Policies {
 
     const OPTIONAL: bool = true;
 
+    fn listed(&self, world: &mut World) {
+        world.unread_policies.retain(|kind| *kind != self.kind);
+    }
     fn read(&self, key: &Key, object: DynamicObject) -> Self::Item {
         let created = object.meta().creation_timestamp.as_ref().map(|time| time.0.to_string());
         let spec = object.data.get("spec").unwrap_or(&Value::Null);

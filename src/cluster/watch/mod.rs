@@ -10,18 +10,19 @@ mod nodes;
 mod reflect;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use kube::Client;
 use tokio::task::JoinSet;
 
 pub use self::health::{Watch, WatchHealth};
+pub use self::kinds::{Lowered, LoweredSink};
 pub use self::live::LiveReadError;
 
 use self::health::Health;
 use self::live::LiveReads;
 use super::policies::{self, Table};
+use crate::locks::write;
 use draingate_core::policy::PolicyKind;
 use draingate_core::world::{SleepSupport, World};
 
@@ -34,10 +35,12 @@ pub async fn read_sleep_support(client: &Client) -> Result<SleepSupport, String>
 }
 
 /// What the installation decides about the watches.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// On a cluster without the native sleep, `exec: ["sleep", "N"]` may stand in.
     pub hook_fallback_exec: bool,
+    /// Who hears of namespaces that are less strict than they were.
+    pub lowered: Option<LoweredSink>,
 }
 
 /// The running watches. They end when this is dropped.
@@ -45,7 +48,6 @@ pub struct Cluster {
     world: Arc<RwLock<World>>,
     policies: Arc<Table>,
     health: Vec<Arc<Health>>,
-    versions_read: Arc<AtomicBool>,
     live: LiveReads,
     _tasks: JoinSet<()>,
 }
@@ -56,11 +58,13 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         let health: Vec<_> = Watch::ALL.into_iter().map(|watch| Arc::new(Health::new(watch))).collect();
         let table = Arc::new(Table::default());
+        write(&world).unread_policies = vec![PolicyKind::DrainPolicy, PolicyKind::ClusterDrainPolicy];
         for health in &health {
             let (client, world, health) = (client.clone(), world.clone(), health.clone());
             match health.watch() {
                 Watch::Namespaces => {
-                    tasks.spawn(reflect::run(kinds::Namespaces, kinds::namespaces(client), world, health))
+                    let kind = kinds::Namespaces { lowered: options.lowered.clone() };
+                    tasks.spawn(reflect::run(kind, kinds::namespaces(client), world, health))
                 }
                 Watch::Services => tasks.spawn(reflect::run(kinds::Services, kinds::services(client), world, health)),
                 Watch::DrainPolicies => tasks.spawn(reflect::run(
@@ -75,11 +79,10 @@ impl Cluster {
                     world,
                     health,
                 )),
+                Watch::Nodes => tasks.spawn(nodes::run(client, world, options.hook_fallback_exec, health)),
             };
         }
-        let versions_read = Arc::new(AtomicBool::new(false));
-        tasks.spawn(nodes::run(client.clone(), world.clone(), options.hook_fallback_exec, versions_read.clone()));
-        Cluster { world, policies: table, health, versions_read, live: LiveReads::new(client), _tasks: tasks }
+        Cluster { world, policies: table, health, live: LiveReads::new(client), _tasks: tasks }
     }
 
     /// What is known.
@@ -92,9 +95,9 @@ impl Cluster {
         Arc::clone(&self.policies)
     }
 
-    /// Whether everything has been read at least once. Never false again after it was true.
+    /// Whether everything has been read at least once, or is not waited for any more. Never false again after it was true.
     pub fn synced(&self) -> bool {
-        self.versions_read.load(Ordering::Acquire) && self.health.iter().all(|health| health.read().synced)
+        self.health.iter().all(|health| health.read().synced)
     }
 
     /// How each watch is doing.
@@ -102,7 +105,7 @@ impl Cluster {
         self.health.iter().map(|health| health.read()).collect()
     }
 
-    /// Whether the API server does not know one of the policy kinds, which counts as no policies.
+    /// Whether the API server does not know one of the policy kinds: those that were known hold, else there are none.
     pub fn policies_crd_missing(&self) -> bool {
         self.health.iter().any(|health| health.read().crd_missing)
     }

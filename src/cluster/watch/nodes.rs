@@ -1,69 +1,90 @@
-//! Asks the API server and lists the nodes for their versions, once a minute.
+//! Asks the API server for its version and for those of the kubelets, now and then.
+//!
+//! A kubelet's version is not metadata, so the nodes are asked for as the table that `kubectl get nodes` prints: of a node
+//! of 10 kB that is some 250 bytes, compressed far fewer. It comes from the API server's watch cache, never from etcd.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Node;
-use kube::api::{ApiResource, ListParams};
-use kube::core::{NotUsed, Object};
-use kube::{Api, Client};
+use axum::http::{Request, header};
+use kube::Client;
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
+use super::health::Health;
 use crate::locks::write;
-use crate::stream::{ANSWER_LIMIT, Failure, Pages};
+use crate::stream::{ANSWER_LIMIT, Failure};
 use draingate_core::versions::{sleep_support, without_sleep};
 use draingate_core::world::{SleepSupport, World};
 
-const REFRESH: Duration = Duration::from_secs(60);
+/// Between two listings, so that even 20 replicas ask a cluster of 10,000 nodes for less than a megabyte a minute.
+const REFRESH: Duration = Duration::from_secs(300);
+/// After one that failed.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long a reading outlives an API server that does not answer.
-const TRUSTED: Duration = Duration::from_secs(300);
+/// How long to wait for the first one before saying that nothing is known.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeStatus {
-    #[serde(default)]
-    node_info: NodeInfo,
-}
+/// Nodes behind which there is a kubelet, as far as labels say it; docs/install.md says whose the others are.
+const KUBELETS: &str = "type%20notin%20(virtual-kubelet,kwok),kwok.x-k8s.io/node!=fake";
+const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeInfo {
-    #[serde(default)]
-    kubelet_version: String,
-}
-
-/// Keeps the world's answer current. `read` becomes true when there is a first one.
-pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback_exec: bool, read: Arc<AtomicBool>) {
-    let mut last_read: Option<Instant> = None;
-    let mut told: Option<SleepSupport> = None;
+/// Keeps the world's answer current.
+pub(super) async fn run(client: Client, world: Arc<RwLock<World>>, hook_fallback_exec: bool, health: Arc<Health>) {
+    let mut reading = Reading { world, health, hook_fallback_exec, begun: Instant::now(), told: None };
+    reading.know(without_sleep("the versions of the nodes have not been read yet".to_owned(), hook_fallback_exec));
     loop {
         let asked = ask(&client, hook_fallback_exec).await;
-        let wait = if asked.is_ok() { REFRESH } else { RETRY };
-        let support = match asked {
+        let wait = reading.took(asked, Instant::now());
+        tokio::time::sleep(wait).await;
+    }
+}
+
+struct Reading {
+    world: Arc<RwLock<World>>,
+    health: Arc<Health>,
+    hook_fallback_exec: bool,
+    begun: Instant,
+    told: Option<SleepSupport>,
+}
+
+impl Reading {
+    /// Takes an answer, and says when to ask again. The last good one holds while no other comes.
+    fn took(&mut self, asked: Result<SleepSupport, Failure>, now: Instant) -> Duration {
+        match asked {
             Ok(support) => {
-                last_read = Some(Instant::now());
-                support
-            }
-            Err(failure) if !is_forbidden(&failure) && last_read.is_some_and(|at| at.elapsed() < TRUSTED) => {
-                tracing::debug!(problem = %failure, "the versions could not be read, the last ones are kept");
-                tokio::time::sleep(wait).await;
-                continue;
+                self.health.listed();
+                self.learn(support);
+                REFRESH
             }
             Err(failure) => {
-                let because = format!("the versions of the nodes cannot be read: {failure}");
-                without_sleep(because, hook_fallback_exec)
+                self.health.failed(&failure.to_string());
+                if self.health.never() {
+                    let because = format!("the versions of the nodes cannot be read: {failure}");
+                    self.learn(without_sleep(because, self.hook_fallback_exec));
+                }
+                if now.duration_since(self.begun) >= PATIENCE {
+                    self.health.stop_waiting();
+                }
+                RETRY
             }
-        };
-        if told.as_ref() != Some(&support) {
-            log(&support);
-            write(&world).sleep = support.clone();
-            told = Some(support);
         }
-        read.store(true, Ordering::Release);
-        tokio::time::sleep(wait).await;
+    }
+
+    fn learn(&mut self, support: SleepSupport) {
+        if self.told.as_ref() != Some(&support) {
+            log(&support);
+            self.know(support.clone());
+            self.told = Some(support);
+        }
+    }
+
+    fn know(&self, support: SleepSupport) {
+        write(&self.world).sleep = support;
     }
 }
 
@@ -77,31 +98,148 @@ fn log(support: &SleepSupport) {
     }
 }
 
-/// We lack the right, which no waiting mends; a token that is not taken (401) is soon another.
-fn is_forbidden(failure: &Failure) -> bool {
-    failure.code() == Some(403)
-}
-
 pub(super) async fn ask(client: &Client, hook_fallback_exec: bool) -> Result<SleepSupport, Failure> {
     let server = timeout(ANSWER_LIMIT, client.apiserver_version()).await??.git_version;
-    let api: Api<Object<NotUsed, NodeStatus>> = Api::all_with(client.clone(), &ApiResource::erase::<Node>(&()));
-    let mut pages = Pages::new(api, ListParams::default());
-    let mut kubelets = Vec::new();
-    while let Some(nodes) = pages.next().await? {
-        kubelets.extend(nodes.into_iter().map(|node| node.status.unwrap_or_default().node_info.kubelet_version));
-        kubelets.sort_unstable();
-        kubelets.dedup();
-    }
+    let path = format!("/api/v1/nodes?resourceVersion=0&includeObject=None&labelSelector={KUBELETS}");
+    let request = Request::get(path).header(header::ACCEPT, TABLE).body(Vec::new());
+    let request = request.map_err(|problem| Failure::Unreadable(problem.to_string()))?;
+    let table = timeout(ANSWER_LIMIT, client.request_text(request)).await??;
+    let kubelets = versions(&table).map_err(|problem| Failure::Unreadable(problem.to_string()))?;
     Ok(sleep_support(&server, &kubelets, hook_fallback_exec))
+}
+
+/// The kubelets' versions in a table of nodes, each once.
+fn versions(table: &str) -> serde_json::Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Table<'a> {
+        #[serde(borrow)]
+        column_definitions: Vec<Column<'a>>,
+        #[serde(borrow)]
+        rows: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Column<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+    }
+    let table: Table = serde_json::from_str(table)?;
+    let column = table.column_definitions.iter().position(|column| column.name == "Version");
+    let column = column.ok_or_else(|| serde_json::Error::custom("the table of nodes has no column Version"))?;
+    match table.rows {
+        Some(rows) => Rows { column }.deserialize(&mut serde_json::Deserializer::from_str(rows.get())),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// Reads row after row, and keeps what stands in one column.
+struct Rows {
+    column: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Rows {
+    type Value = BTreeSet<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, rows: D) -> Result<Self::Value, D::Error> {
+        rows.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rows {
+    type Value = BTreeSet<String>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rows")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(BTreeSet::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
+        #[derive(Deserialize)]
+        struct Row {
+            cells: Vec<Value>,
+        }
+        let mut found = BTreeSet::new();
+        while let Some(row) = rows.next_element::<Row>()? {
+            let cell = row.cells.get(self.column).and_then(Value::as_str);
+            let version = cell.ok_or_else(|| A::Error::custom("a node without a version"))?;
+            if !found.contains(version) {
+                found.insert(version.to_owned());
+            }
+        }
+        Ok(found)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, is_forbidden};
+    use super::*;
+    use crate::cluster::watch::Watch;
+    use crate::locks;
+
+    fn reading() -> Reading {
+        let health = Arc::new(Health::new(Watch::Nodes));
+        Reading { world: Arc::default(), health, hook_fallback_exec: false, begun: Instant::now(), told: None }
+    }
+
+    fn refused() -> Result<SleepSupport, Failure> {
+        Err(Failure::Refused { code: 503, message: "made 503 on purpose".into() })
+    }
 
     #[test]
-    fn only_a_missing_right_ends_the_trust_in_the_last_reading() {
-        let forbidden = |code| is_forbidden(&Failure::Refused { code, message: "no".into() });
-        assert_eq!([401, 403, 429, 500].map(forbidden), [false, true, false, false]);
+    fn the_last_good_listing_holds_for_an_hour_of_failures() {
+        let mut reading = reading();
+        let sleep = |reading: &Reading| locks::read(&reading.world).sleep.clone();
+        let begun = reading.begun;
+        assert_eq!(reading.took(Ok(SleepSupport::Native), begun), REFRESH);
+        for seconds in (0..3_600).step_by(5) {
+            assert_eq!(reading.took(refused(), begun + Duration::from_secs(seconds)), RETRY);
+            assert_eq!(sleep(&reading), SleepSupport::Native);
+        }
+        assert!(reading.health.read().failing);
+        let old = without_sleep("a node has version v1.29.0".into(), false);
+        reading.took(Ok(old.clone()), begun);
+        assert_eq!(sleep(&reading), old);
+        assert!(!reading.health.read().failing);
+    }
+
+    #[test]
+    fn without_any_listing_nothing_is_injected_and_after_a_while_that_is_said() {
+        let mut reading = reading();
+        let begun = reading.begun;
+        for seconds in [0, 10, 29] {
+            reading.took(refused(), begun + Duration::from_secs(seconds));
+            assert!(!reading.health.read().synced, "{seconds}");
+        }
+        let SleepSupport::Unsupported { because } = locks::read(&reading.world).sleep.clone() else { panic!() };
+        assert_eq!(because, "the versions of the nodes cannot be read: made 503 on purpose");
+        reading.took(refused(), begun + PATIENCE);
+        assert!(reading.health.read().synced);
+        reading.took(Ok(SleepSupport::Native), begun + PATIENCE);
+        assert_eq!(locks::read(&reading.world).sleep, SleepSupport::Native);
+    }
+
+    fn read(table: &str) -> Result<Vec<String>, String> {
+        versions(table).map(|found| found.into_iter().collect()).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn versions_are_read_from_the_column_of_that_name() {
+        let rows = r#"[{"cells":["a","Ready","v1.30.1",5],"object":null},{"cells":["b","NotReady","v1.29.0+k3s1",5]},
+            {"cells":["c","Ready","v1.30.1",6]}]"#;
+        let columns = r#"[{"name":"Name","type":"string"},{"name":"Status"},{"name":"Version"},{"name":"Age"}]"#;
+        let table = format!(r#"{{"kind":"Table","columnDefinitions":{columns},"rows":{rows}}}"#);
+        assert_eq!(read(&table).unwrap(), ["v1.29.0+k3s1", "v1.30.1"]);
+        // Whatever the order.
+        assert_eq!(read(&format!(r#"{{"rows":{rows},"columnDefinitions":{columns}}}"#)).unwrap().len(), 2);
+        for rows in ["[]", "null"] {
+            assert_eq!(read(&format!(r#"{{"columnDefinitions":{columns},"rows":{rows}}}"#)).unwrap(), [""; 0]);
+        }
+        let without = table.replace("Version", "Kernel");
+        assert!(read(&without).unwrap_err().contains("no column Version"));
+        assert!(read(&table.replace(r#""v1.29.0+k3s1""#, "null")).unwrap_err().contains("without a version"));
+        assert!(read(r#"{"kind":"NodeList","items":[]}"#).is_err());
     }
 }

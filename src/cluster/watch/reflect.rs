@@ -12,9 +12,8 @@ use crate::locks::write;
 use crate::stream::{Change, ChangeStream, Failure, MISSING_RETRY, Object, Selection};
 use draingate_core::world::World;
 
-/// How long a kind has to be unknown before what was known of it is forgotten: an API server that has just started
-/// does not know its CRDs yet.
-const MISSING_BELIEVED: Duration = Duration::from_secs(10);
+/// How long to wait for the first list of a kind that others can do without.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How objects of one kind enter the world.
 pub(super) trait Kind: Send + 'static {
@@ -22,13 +21,15 @@ pub(super) trait Kind: Send + 'static {
     /// What of an object is kept.
     type Item: Send;
 
-    /// Whether the API server may not know the kind.
+    /// Whether the API server may not know the kind, and may be without an answer about it for long.
     const OPTIONAL: bool = false;
 
     /// Reads an object, before the world is locked.
     fn read(&self, key: &Key, object: Self::Object) -> Self::Item;
     fn set(&self, world: &mut World, key: &Key, item: Self::Item);
     fn remove(&self, world: &mut World, key: &Key);
+    /// Called after all of them were listed, or where there is no such kind.
+    fn listed(&self, _: &mut World) {}
     /// Called after each batch of the above.
     fn changed(&self) {}
 }
@@ -37,7 +38,7 @@ pub(super) trait Kind: Send + 'static {
 pub(super) async fn run<K: Kind>(kind: K, api: Api<K::Object>, world: Arc<RwLock<World>>, health: Arc<Health>) {
     let mut changes = ChangeStream::new(api, Selection::default());
     let mut reflector =
-        Reflector { kind, world, health, known: HashSet::new(), listed: HashMap::new(), missing_since: None };
+        Reflector { kind, world, health, known: HashSet::new(), listed: HashMap::new(), begun: Instant::now() };
     loop {
         match changes.next().await {
             Change::Listed(object) => {
@@ -64,8 +65,7 @@ struct Reflector<K: Kind> {
     known: HashSet<Key>,
     /// Of a list that is being read.
     listed: HashMap<Key, K::Item>,
-    /// Since when the API server says that it does not know the kind.
-    missing_since: Option<Instant>,
+    begun: Instant,
 }
 
 /// Whether the API server is believed to know the kind.
@@ -84,7 +84,6 @@ impl<K: Kind> Reflector<K> {
 
     /// Puts those that were listed in the place of those that were known.
     fn complete(&mut self) {
-        self.missing_since = None;
         self.replace();
         self.health.listed();
     }
@@ -105,19 +104,21 @@ impl<K: Kind> Reflector<K> {
         self.health.contact();
     }
 
+    /// What was known is kept, also where the kind is not known any more: if somebody deleted its CRD, its objects were
+    /// deleted first, and an API server that has just started does not know its CRDs yet.
     fn interrupted(&mut self, failure: &Failure) -> Known {
         self.listed.clear();
         if K::OPTIONAL && failure.is_missing() {
-            let since = *self.missing_since.get_or_insert_with(Instant::now);
-            if self.known.is_empty() || since.elapsed() >= MISSING_BELIEVED {
-                self.replace();
-                self.health.missing();
-                return Known::Missing;
-            }
+            self.kind.listed(&mut write(&self.world));
+            self.health.missing();
+            return Known::Missing;
         }
         // A watch that brought nothing is begun again; how old the known is says the rest.
         if *failure != Failure::Silence {
             self.health.failed(&failure.to_string());
+            if K::OPTIONAL && self.begun.elapsed() >= PATIENCE {
+                self.health.stop_waiting();
+            }
         }
         Known::Yes
     }
@@ -133,6 +134,7 @@ impl<K: Kind> Reflector<K> {
         for (key, item) in items {
             self.kind.set(&mut world, &key, item);
         }
+        self.kind.listed(&mut world);
         drop(world);
         self.kind.changed();
     }

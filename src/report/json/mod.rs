@@ -7,18 +7,27 @@ pub(super) mod v1;
 
 use super::{Format, json_line};
 use crate::judged::{Judged, Summary};
+use draingate_core::judge::View;
 
 /// The writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Json {
+    view: View,
     started: bool,
     problems: Vec<String>,
     unjudged: Vec<String>,
 }
 
+impl Json {
+    /// For pods that were judged in one view.
+    pub fn new(view: View) -> Json {
+        Json { view, started: false, problems: Vec::new(), unjudged: Vec::new() }
+    }
+}
+
 impl Format for Json {
     fn head(&mut self) -> String {
-        format!("{{\"version\":{},\"results\":[", v1::VERSION)
+        format!("{{\"version\":{},\"judged\":\"{}\",\"results\":[", v1::VERSION, super::judged(self.view))
     }
 
     fn text(&self, judged: Judged) -> String {

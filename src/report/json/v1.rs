@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use json_patch::Patch;
 use serde::Serialize;
 
-use crate::judged::{self, ContainerResult, FindingResult, ObjectResult, Origin};
+use crate::judged::{self, ContainerResult, FindingResult, ObjectResult, Origin, Suppression};
 use crate::report::place;
 use draingate_core::judge::Skip;
 
@@ -46,7 +46,7 @@ impl<'a> From<&'a ObjectResult> for Object<'a> {
             verdict: result.verdict.as_str(),
             pods: match result.origin {
                 Origin::File(_) => None,
-                Origin::Cluster { pods } => Some(pods),
+                Origin::Cluster { pods } => pods,
             },
             skipped: result.skipped.as_ref().map(Skip::reason),
             grace_period_seconds: result.grace,
@@ -164,6 +164,25 @@ pub(crate) struct Finding<'a> {
     fix: Option<&'a str>,
     #[serde(skip_serializing_if = "is_empty")]
     alternatives: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Suppressed<'a>>,
+}
+
+/// Why a finding counts for nothing.
+#[derive(Serialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+enum Suppressed<'a> {
+    Comment { reason: &'a str },
+    Baseline,
+}
+
+impl<'a> From<&'a Suppression> for Suppressed<'a> {
+    fn from(suppression: &'a Suppression) -> Suppressed<'a> {
+        match suppression {
+            Suppression::Ignored { reason } => Suppressed::Comment { reason },
+            Suppression::Baseline => Suppressed::Baseline,
+        }
+    }
 }
 
 impl<'a> From<&'a FindingResult> for Finding<'a> {
@@ -179,6 +198,7 @@ impl<'a> From<&'a FindingResult> for Finding<'a> {
             detail: &finding.detail,
             fix: result.fix(),
             alternatives: result.alternatives(),
+            suppressed: result.suppressed.as_ref().map(Suppressed::from),
         }
     }
 }
@@ -233,15 +253,20 @@ pub(crate) struct Summary {
     objects: usize,
     judged: usize,
     not_judged: usize,
+    lose: usize,
+    cut: usize,
     errors: usize,
     warnings: usize,
+    ignored: usize,
+    baselined: usize,
     problems: usize,
 }
 
 impl Summary {
     /// The counts of judged objects, and of what was not read.
     pub(crate) fn new(summary: &judged::Summary, problems: usize) -> Summary {
-        let judged::Summary { objects, judged, unjudged, errors, warnings } = *summary;
-        Summary { objects, judged, not_judged: unjudged, errors, warnings, problems }
+        let judged::Summary { objects, judged, unjudged, lose, cut, errors, warnings, ignored, baselined, .. } =
+            *summary;
+        Summary { objects, judged, not_judged: unjudged, lose, cut, errors, warnings, ignored, baselined, problems }
     }
 }

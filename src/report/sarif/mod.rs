@@ -13,12 +13,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::model::{
     ArtifactLocation, Driver, Fingerprints, Location, LogicalLocation, Message, Notification, PhysicalLocation,
-    RegionObject, ResultObject, Tool,
+    RegionObject, ResultObject, Suppression, Tool,
 };
 use super::place::{Region, relative};
 use super::{Format, json_line};
-use crate::judged::{FindingResult, Judged, ObjectResult, Summary};
+use crate::judged::{self, FindingResult, Judged, ObjectResult, Summary};
 use draingate_core::finding::{Code, Finding, Severity};
+use draingate_core::judge::View;
 
 /// The identifier of the schema that the output follows.
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -27,10 +28,18 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sarif {
+    view: View,
     started: bool,
     notifications: Vec<String>,
+}
+
+impl Sarif {
+    /// For pods that were judged in one view.
+    pub fn new(view: View) -> Sarif {
+        Sarif { view, started: false, notifications: Vec::new() }
+    }
 }
 
 impl Format for Sarif {
@@ -42,8 +51,10 @@ impl Format for Sarif {
             rules: Code::ALL.into_iter().map(rules::rule).collect(),
         };
         let tool = json_line(&Tool { driver });
+        let judged = super::judged(self.view);
         format!(
-            "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{tool},\n\"columnKind\":\"unicodeCodePoints\",\"results\":["
+            "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{tool},\n\
+             \"properties\":{{\"judged\":\"{judged}\"}},\"columnKind\":\"unicodeCodePoints\",\"results\":["
         )
     }
 
@@ -107,6 +118,14 @@ fn result<'a>(
         message: words::message(object, result),
         locations: [location(file, region, Some(logical))],
         partial_fingerprints: Fingerprints { own: format!("{print:016x}:{count}") },
+        suppressions: result.suppressed.iter().map(suppression).collect(),
+    }
+}
+
+fn suppression(suppressed: &judged::Suppression) -> Suppression {
+    match suppressed {
+        judged::Suppression::Ignored { reason } => Suppression::InSource { justification: reason.clone() },
+        judged::Suppression::Baseline => Suppression::External,
     }
 }
 

@@ -49,6 +49,16 @@ pub(super) struct ResultObject<'a> {
     pub(super) message: Message,
     pub(super) locations: [Location<'a>; 1],
     pub(super) partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) suppressions: Vec<Suppression>,
+}
+
+/// Why a result counts for nothing.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub(super) enum Suppression {
+    InSource { justification: String },
+    External,
 }
 
 #[derive(Serialize)]

@@ -56,8 +56,9 @@ fn object(out: &mut String, explanation: &Explanation, index: usize) {
     let verdict = result.verdict.as_str();
     let _ = writeln!(
         out,
-        "<section>\n<h2>{}<span class=\"verdict {verdict}\">{verdict}</span></h2>\n<p class=\"muted\">{}</p>",
+        "<section>\n<h2>{}<span class=\"verdict {verdict}\">{}</span></h2>\n<p class=\"muted\">{}</p>",
         escaped(&words::title(explanation)),
+        words::verdict(explanation),
         escaped(&words::place(explanation))
     );
     if let Some(skip) = &result.skipped {
@@ -91,7 +92,9 @@ fn findings(out: &mut String, view: &View) {
         let finding = &result.finding;
         let (severity, code) = (finding.severity.as_str(), finding.code);
         let message = escaped(&words::plain(&finding.message));
-        let _ = write!(out, "<li><span class=\"{severity}\">{severity}</span> <code>{code}</code> {message}");
+        let suppressed = escaped(&words::suppression(result));
+        let _ =
+            write!(out, "<li><span class=\"{severity}\">{severity}</span> <code>{code}</code>{suppressed} {message}");
         let remedy = words::remedy(view, result);
         if !remedy.is_empty() {
             let _ = write!(out, "<pre>{}</pre>", escaped(&remedy.join("\n")));

@@ -1,5 +1,6 @@
 //! The timelines as data: version 1. Fields are only ever added.
 
+use json_patch::Patch;
 use serde::Serialize;
 
 use super::{Explanation, Timeline, View, Which};
@@ -28,6 +29,7 @@ struct Picture<'e> {
     required_grace_period_seconds: Option<u64>,
     arithmetic: &'e str,
     findings: Vec<v1::Finding<'e>>,
+    patch: &'e Patch,
 }
 
 impl<'e> From<&'e Explanation> for Object<'e> {
@@ -46,6 +48,7 @@ impl<'e> From<&'e View> for Picture<'e> {
             required_grace_period_seconds: view.required_grace,
             arithmetic: &view.arithmetic,
             findings: v1::findings(&view.findings),
+            patch: &view.patch,
         }
     }
 }

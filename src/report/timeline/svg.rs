@@ -45,7 +45,7 @@ pub fn render(explanation: &Explanation) -> String {
         y = paragraph(&mut canvas, y, &arithmetic(view));
         y = words::stories(view).iter().fold(y, |y, story| paragraph(&mut canvas, y, story));
         for result in &view.findings {
-            y = paragraph(&mut canvas, y, &words::finding(&result.finding));
+            y = paragraph(&mut canvas, y, &words::finding(result));
         }
         y += 10;
     }

@@ -7,7 +7,7 @@ use clap::builder::styling::{AnsiColor, Effects, Style};
 
 use super::axis::Axis;
 use super::words::{self, CUT, INJECTED, arithmetic, balance, heading, labels, meaning, plain, shortened, wrapped};
-use super::{Explanation, Lane, LaneKind, Segment, View, What, Which};
+use super::{Explanation, Lane, LaneKind, Segment, View, What};
 use draingate_core::judge::Verdict;
 
 /// The widest line, in columns.
@@ -28,7 +28,8 @@ pub fn render(explanations: &[Explanation], colour: bool) -> String {
 fn object(explanation: &Explanation, paint: &Paint) -> String {
     let mut out = String::new();
     let result = &explanation.result;
-    let title = format!("{} ({}): {}", words::title(explanation), words::place(explanation), result.verdict.as_str());
+    let title =
+        format!("{} ({}): {}", words::title(explanation), words::place(explanation), words::verdict(explanation));
     for line in lines(&title, 0) {
         let _ = writeln!(out, "{}", paint.bold(&line));
     }
@@ -86,10 +87,8 @@ fn picture(out: &mut String, view: &View, axis: &Axis, column: usize, plot: usiz
     paragraph(out, &arithmetic(view), INDENT);
     words::stories(view).iter().for_each(|story| paragraph(out, story, INDENT));
     for result in &view.findings {
-        paragraph(out, &words::finding(&result.finding), INDENT);
-        if view.view != Which::AsWritten {
-            words::remedy(view, result).iter().for_each(|line| paragraph(out, line, 4));
-        }
+        paragraph(out, &words::finding(result), INDENT);
+        words::remedy(view, result).iter().for_each(|line| paragraph(out, line, 4));
     }
 }
 
@@ -352,7 +351,9 @@ fn paragraph(out: &mut String, text: &str, indent: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Timeline;
+    use json_patch::Patch;
+
+    use super::super::{Timeline, Which};
     use super::*;
 
     #[test]
@@ -379,6 +380,7 @@ mod tests {
                 required_grace: needed,
                 arithmetic,
                 findings: Vec::new(),
+                patch: Patch::default(),
             };
             let axis = Axis::of([&view.timeline], 8);
             let mut out = String::new();

@@ -1,8 +1,7 @@
 //! The words of a picture, the same in every format, and how foreign text gets into them.
 
 use super::{Explanation, Lane, LaneKind, Segment, Timeline, View, What, Which};
-use crate::judged::{FindingResult, Origin};
-use draingate_core::finding::Finding;
+use crate::judged::{FindingResult, Origin, Suppression};
 use draingate_core::pod::HookSource;
 
 /// An object's title: `Deployment shop/checkout`.
@@ -20,6 +19,19 @@ pub fn place(explanation: &Explanation) -> String {
         Origin::Cluster { .. } => explanation.result.path().into_owned(),
     };
     plain(&place)
+}
+
+/// What came of it: `pass`, or `fail as written, fixed as admitted`.
+pub fn verdict(explanation: &Explanation) -> String {
+    let verdict = |view: &View| match view.view {
+        Which::AsWritten => format!("{} as written", view.verdict.as_str()),
+        Which::AsAdmitted => format!("{} as admitted", view.verdict.as_str()),
+        Which::Unchanged => view.verdict.as_str().to_owned(),
+    };
+    match explanation.views.as_slice() {
+        [] => explanation.result.verdict.as_str().to_owned(),
+        views => views.iter().map(verdict).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// A picture's heading.
@@ -61,8 +73,18 @@ pub fn arithmetic(view: &View) -> String {
 }
 
 /// A finding in one line: `error [grace-budget]: …`.
-pub fn finding(finding: &Finding) -> String {
-    plain(&format!("{} [{}]: {}", finding.severity.as_str(), finding.code, finding.message))
+pub fn finding(result: &FindingResult) -> String {
+    let finding = &result.finding;
+    plain(&format!("{} [{}]{}: {}", finding.severity.as_str(), finding.code, suppression(result), finding.message))
+}
+
+/// Why a finding counts for nothing: `, ignored (its clients try again)`.
+pub fn suppression(result: &FindingResult) -> String {
+    match &result.suppressed {
+        None => String::new(),
+        Some(Suppression::Ignored { reason }) => plain(&format!(", ignored ({reason})")),
+        Some(Suppression::Baseline) => ", known from the baseline".to_owned(),
+    }
 }
 
 /// Why new work is sent, what the hooks do, part by part, where the arithmetic does not say it, and who is still to come.

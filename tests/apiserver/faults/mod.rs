@@ -6,3 +6,4 @@
 mod api_server;
 mod flood;
 mod rotation;
+mod trouble;

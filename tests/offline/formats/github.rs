@@ -42,7 +42,7 @@ fn plain(text: &str) -> String {
 #[test]
 fn every_case_is_annotated_at_its_lines_errors_first() {
     for (case, path, text) in cases() {
-        let out = written(&mut Github::default(), &case.world, View::AsAdmitted, &[(&path, &text)]);
+        let out = written(&mut Github::new(View::AsAdmitted), &case.world, View::AsAdmitted, &[(&path, &text)]);
         let mut commands = commands(&out);
         commands.retain(|command| command.properties["title"] != "cannot be read");
         let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
@@ -61,7 +61,7 @@ fn every_case_is_annotated_at_its_lines_errors_first() {
 #[test]
 fn a_broken_document_is_an_error_and_standard_input_has_no_file() {
     let out = written(
-        &mut Github::default(),
+        &mut Github::new(View::AsAdmitted),
         &World::default(),
         View::AsAdmitted,
         &[("./a,b:c%.yaml", BROKEN), ("-", BROKEN)],

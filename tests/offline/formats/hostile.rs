@@ -1,6 +1,6 @@
 //! Whatever an author writes, every format stays what it is.
 
-use draingate::judged::{Cause, Judged, JudgedFile, Origin};
+use draingate::judged::{Cause, Judged, JudgedFile, Origin, Suppression};
 use draingate::report::Format;
 use draingate::report::github::Github;
 use draingate::report::json::Json;
@@ -93,6 +93,9 @@ fn overwrite(file: &mut JudgedFile, text: &str) {
             result.finding.detail = vec![text.to_owned()];
             result.finding.fixes = vec![text.to_owned(), text.to_owned()];
         }
+        if let Some(last) = object.findings.last_mut() {
+            last.suppressed = Some(Suppression::Ignored { reason: text.to_owned() });
+        }
     }
     for problem in &mut file.problems {
         problem.cause = Cause::Document(text.to_owned());
@@ -113,18 +116,18 @@ struct Schemas {
 }
 
 fn hold(schemas: &Schemas, file: &JudgedFile, verbatim: Option<&str>) -> Result<(), TestCaseError> {
-    let json = written(Json::default(), file);
+    let json = written(Json::new(View::AsWritten), file);
     prop_assert_eq!(json.lines().filter(|line| line.starts_with("{\"source\"")).count(), file.objects.len());
     let json: Value = parsed(&json);
     prop_assert_eq!(against(&schemas.json, &json), Vec::<String>::new());
-    let sarif = parsed(&written(Sarif::default(), file));
+    let sarif = parsed(&written(Sarif::new(View::AsWritten), file));
     prop_assert_eq!(against(&schemas.sarif, &sarif), Vec::<String>::new());
     let junit = written(Junit::default(), file);
     let xml = roxmltree::Document::parse(&junit).map_err(|e| TestCaseError::fail(format!("{e}: {junit:?}")))?;
     let cases = xml.descendants().filter(|node| node.has_tag_name("testcase")).count();
     prop_assert_eq!(cases, file.objects.len() + file.problems.len());
-    let github = super::github::commands(&written(Github::default(), file));
-    let findings: usize = file.objects.iter().map(|object| object.findings.len()).sum();
+    let github = super::github::commands(&written(Github::new(View::AsWritten), file));
+    let findings: usize = file.objects.iter().map(|object| object.counted().count()).sum();
     prop_assert_eq!(github.len(), findings + file.problems.len());
     for command in &github {
         prop_assert!(

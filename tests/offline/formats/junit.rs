@@ -8,7 +8,7 @@ use draingate_core::judge::View;
 use draingate_core::world::World;
 use roxmltree::{Document, Node};
 
-use super::support::{BROKEN, cases, written};
+use super::support::{BROKEN, IGNORED, cases, written};
 
 fn elements<'a>(document: &'a Document, name: &'a str) -> Vec<Node<'a, 'a>> {
     document.descendants().filter(|node| node.has_tag_name(name)).collect()
@@ -56,7 +56,20 @@ fn an_input_that_cannot_be_read_at_all_is_an_error_too() {
     let mut junit = Junit::default();
     let out = junit.head() + &junit.tail(&Summary::default(), 1);
     assert_eq!(Document::parse(&out).unwrap().root_element().attribute("errors"), Some("1"), "{out}");
-    let mut github = Github::default();
+    let mut github = Github::new(View::AsWritten);
     let out = github.head() + &github.tail(&Summary::default(), 1);
     assert!(out.starts_with("::error title="), "{out}");
+}
+
+#[test]
+fn what_is_ignored_is_told_and_annotates_nothing() {
+    let files = [("ignored.yaml", IGNORED)];
+    let out = written(&mut Junit::default(), &World::default(), View::AsWritten, &files);
+    let document = Document::parse(&out).unwrap();
+    assert!(elements(&document, "failure").is_empty(), "{out}");
+    let told = elements(&document, "system-out")[0].text().unwrap();
+    assert!(told.contains("[short-hold], ignored: its clients <try> again & again"), "{told}");
+    let out = written(&mut Github::new(View::AsWritten), &World::default(), View::AsWritten, &files);
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(out.contains(", 1 ignored, "), "{out}");
 }

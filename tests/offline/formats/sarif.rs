@@ -11,7 +11,7 @@ use draingate_testing::Validator;
 use draingate_testing::schema::{self, against};
 use serde_json::Value;
 
-use super::support::{BROKEN, cases, parsed, written};
+use super::support::{BROKEN, IGNORED, cases, parsed, written};
 
 /// The published schema, with formats such as URIs.
 pub(crate) fn validator() -> Validator {
@@ -36,9 +36,9 @@ fn every_case_is_accepted_and_every_region_is_what_the_finding_is_about() {
     for (case, path, text) in cases() {
         for view in [View::AsAdmitted, View::AsWritten] {
             let files = [(path.as_str(), text.as_str())];
-            let out = parsed(&written(&mut Sarif::default(), &case.world, view, &files));
+            let out = parsed(&written(&mut Sarif::new(view), &case.world, view, &files));
             assert_eq!(against(&validator, &out), [""; 0], "{path}");
-            let json = parsed(&written(&mut draingate::report::json::Json::default(), &case.world, view, &files));
+            let json = parsed(&written(&mut draingate::report::json::Json::new(view), &case.world, view, &files));
             let complete = &out["runs"][0]["invocations"][0]["executionSuccessful"];
             assert_eq!(*complete, json["summary"]["problems"] == 0, "{path}");
             let findings = json["results"][0]["findings"].as_array().unwrap();
@@ -100,7 +100,7 @@ fn key_of(object: &Value, pointer: &str) -> String {
 
 #[test]
 fn the_rules_are_the_codes_and_each_has_its_page() {
-    let out = parsed(&written(&mut Sarif::default(), &World::default(), View::AsAdmitted, &[]));
+    let out = parsed(&written(&mut Sarif::new(View::AsAdmitted), &World::default(), View::AsAdmitted, &[]));
     assert_eq!(against(&validator(), &out), [""; 0]);
     let rules = out["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), Code::ALL.len());
@@ -117,7 +117,7 @@ fn the_rules_are_the_codes_and_each_has_its_page() {
 
 #[test]
 fn a_broken_document_is_a_notification_and_the_run_is_not_complete() {
-    let out = written(&mut Sarif::default(), &World::default(), View::AsAdmitted, &[("a b.yaml", BROKEN)]);
+    let out = written(&mut Sarif::new(View::AsAdmitted), &World::default(), View::AsAdmitted, &[("a b.yaml", BROKEN)]);
     let out = parsed(&out);
     assert_eq!(against(&validator(), &out), [""; 0]);
     let invocation = &out["runs"][0]["invocations"][0];
@@ -138,7 +138,8 @@ spec:
 ";
 
 fn prints(text: &str) -> Vec<String> {
-    let out = parsed(&written(&mut Sarif::default(), &World::default(), View::AsWritten, &[("a.yaml", text)]));
+    let out =
+        parsed(&written(&mut Sarif::new(View::AsWritten), &World::default(), View::AsWritten, &[("a.yaml", text)]));
     let print = |result: &Value| result["partialFingerprints"]["draingate/v1"].as_str().unwrap().to_owned();
     results(&out).iter().map(print).collect()
 }
@@ -161,9 +162,25 @@ fn a_fingerprint_outlives_moved_lines_and_other_numbers() {
 #[test]
 fn columns_are_code_points() {
     for text in [TWO.to_owned(), TWO.replace('\n', "\r\n"), format!("\u{feff}{TWO}")] {
-        let out = parsed(&written(&mut Sarif::default(), &World::default(), View::AsWritten, &[("a.yaml", &text)]));
+        let out = parsed(&written(
+            &mut Sarif::new(View::AsWritten),
+            &World::default(),
+            View::AsWritten,
+            &[("a.yaml", &text)],
+        ));
         let hook = results(&out).iter().find(|result| result["ruleId"] == "shell-hook").unwrap();
         let region = &hook["locations"][0]["physicalLocation"]["region"];
         assert_eq!((&region["startLine"], cut(&text, region).as_str()), (&Value::from(6), "exec"), "{text:?}");
     }
+}
+
+#[test]
+fn what_a_comment_ignores_is_suppressed_in_its_source() {
+    let files = [("ignored.yaml", IGNORED)];
+    let out = parsed(&written(&mut Sarif::new(View::AsWritten), &World::default(), View::AsWritten, &files));
+    assert_eq!(against(&validator(), &out), [""; 0]);
+    let [result] = results(&out).as_slice() else { panic!("{out}") };
+    let reason = "its clients <try> again & again";
+    assert_eq!(result["suppressions"], serde_json::json!([{"kind": "inSource", "justification": reason}]));
+    assert_eq!(out["runs"][0]["properties"]["judged"], "as-written");
 }

@@ -225,6 +225,17 @@ impl Node {
         entries.iter().map(|(key, _)| key.span.start)
     }
 
+    /// Whether a byte of the document's text is part of a scalar: what looks like a comment there is none.
+    pub fn is_in_scalar(&self, at: usize) -> bool {
+        match &self.children {
+            Children::None => self.span.contains(&at),
+            Children::Items(items) => items.iter().any(|item| item.is_in_scalar(at)),
+            Children::Entries(entries) => {
+                entries.iter().any(|(key, value)| key.span.contains(&at) || value.is_in_scalar(at))
+            }
+        }
+    }
+
     fn first_key(&self) -> Range<usize> {
         match &self.children {
             Children::Entries(entries) => entries.first().map_or(self.span.clone(), |(key, _)| key.span.clone()),
@@ -345,6 +356,17 @@ mod tests {
         assert_eq!(at(""), ("a".into(), 1, true));
         let flow = parse_with_places(&documents[1]).unwrap();
         assert_eq!(&documents[1].text[flow.find("/e/f/1").span], "\"x\"");
+    }
+
+    #[test]
+    fn a_comment_is_in_no_scalar() {
+        let text = "# one\na: |\n  # text\nb: \"# text\" # two\nc: >-\n  # text\n  more\n# three\nd: # four\n  - 'x # text' # five\n";
+        let node = parse_with_places(&documents(text)[0]).unwrap();
+        let marks: Vec<_> = text.match_indices('#').map(|(at, _)| at).collect();
+        assert_eq!(marks.len(), 9);
+        for at in marks {
+            assert_eq!(node.is_in_scalar(at), text[at..].starts_with("# text"), "{}", &text[at..]);
+        }
     }
 
     #[test]

@@ -16,11 +16,11 @@ pub(super) const RULE: Rule = Rule {
 
 pub(super) fn check(report: &mut Report) {
     let Facts { pod, required, .. } = *report.facts;
-    for app in pod.of(Role::App) {
-        let Some((limit, finish)) = app.shutdown.finishes.as_ref().zip(app.finish()) else { continue };
-        let (name, says, request) = (app.name(), limit.said_by(), app.request);
-        let by_somebody =
-            matches!(request.source, Source::Policy(..) | Source::Annotation(_)) && request.source != limit.source;
+    // One that cuts lets nothing finish.
+    for app in pod.of(Role::App).filter(|app| !app.cuts()) {
+        let Some((finish, says)) = app.finish().zip(app.finish_said_by()) else { continue };
+        let (name, request) = (app.name(), app.request);
+        let by_somebody = matches!(request.source, Source::Policy(..) | Source::Annotation(_));
         if by_somebody && finish < request.value {
             let message = format!(
                 "{name:?} lets requests finish for {finish} s ({says}), and they may take {} s ({})",

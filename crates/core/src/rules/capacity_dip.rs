@@ -1,19 +1,24 @@
-//! A rollout that stops old pods before new ones are ready leaves fewer to take the load.
+//! A rollout that stops old pods before new ones are ready leaves fewer to take the load, or none.
 
 use super::{Report, Rule};
 use crate::finding::Severity;
+use crate::pod::HoldReason;
 use crate::subject::{IntOrString, Kind, Subject};
+use crate::text;
 
 pub(super) const RULE: Rule = Rule {
     code: "capacity-dip",
     default_severity: Severity::Off,
     short_description: "A rollout may run below its replicas",
-    full_description: "A rollout that stops old pods before new ones are ready leaves fewer to take the load.",
-    help: "Use a rolling update with maxUnavailable: 0 and maxSurge: 1.",
+    full_description: "A rollout that stops old pods before new ones are ready leaves fewer to take the load. Where there is one pod, and the next comes when it is gone, each restart is an outage that no hook changes.",
+    help: "Use a rolling update with maxUnavailable: 0 and maxSurge: 1, and more than one replica.",
     page: include_str!("../../docs/codes/capacity-dip.md"),
 };
 
 pub(super) fn check(report: &mut Report) {
+    if report.pod().hold_reason == HoldReason::NobodyStandsIn {
+        return outage(report);
+    }
     let subject = report.facts.subject;
     let strategy = subject.rollout.strategy.as_ref();
     let kind = strategy.and_then(|s| s.kind.as_deref()).unwrap_or("RollingUpdate");
@@ -42,6 +47,36 @@ pub(super) fn check(report: &mut Report) {
     };
     if let Some(finding) = report.say(None, "", message, fixes) {
         finding.pointer = format!("/spec/{field}");
+    }
+}
+
+/// Nobody stands in: an outage where it is certain that somebody sends work.
+fn outage(report: &mut Report) {
+    let subject = report.facts.subject;
+    let (kind, name, place) = match (subject.kind, &subject.controller) {
+        (Kind::Pod, Some(owner)) => match subject.deployment() {
+            Some(name) => (Kind::Deployment, name, "in its Deployment, "),
+            None => (Kind::StatefulSet, owner.name.as_str(), "in its StatefulSet, "),
+        },
+        (kind, _) => (kind, &*subject.name, ""),
+    };
+    let (pointer, fix) = match kind {
+        Kind::Deployment => {
+            ("/spec/strategy", "spec.strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}")
+        }
+        _ => ("/spec/replicas", "spec.replicas: 2"),
+    };
+    let message = format!(
+        "each restart of {kind} {} is an outage that no hook changes: nobody stands in until its next pod is ready",
+        text::quote(name)
+    );
+    let fixes = vec![
+        format!("if two of it can run side by side: {place}{fix}"),
+        "or, where one is meant: rules: {capacity-dip: \"Off\"} in its DrainPolicy".to_owned(),
+    ];
+    let default = if report.pod().sender.is_some() { Severity::Warning } else { report.code.default_severity() };
+    if let Some(finding) = report.say_by_default(default, None, "", message, fixes) {
+        finding.pointer = if subject.kind == Kind::Pod { String::new() } else { pointer.to_owned() };
     }
 }
 

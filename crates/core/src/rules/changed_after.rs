@@ -1,6 +1,6 @@
 //! The final pod is not as the plan left it: what was promised at mutation no longer holds.
 
-use super::{Report, Rule};
+use super::{Report, Rule, Undone};
 use crate::finding::Severity;
 
 pub(super) const RULE: Rule = Rule {
@@ -13,8 +13,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 pub(super) fn check(report: &mut Report) {
-    let Some(undone) = &report.facts.undone else { return };
-    let message = format!("the pod is not as Draingate leaves it: {undone}");
-    let fix = "another webhook changed it later: give its configuration a name that sorts first; or Draingate's mutating call failed: see apiserver_admission_webhook_fail_open_count".to_owned();
-    report.say(None, "", message, vec![fix]);
+    let Some(Undone { what, because }) = &report.facts.undone else { return };
+    let (message, fix) = match because {
+        None => (
+            format!("the pod is not as Draingate leaves it: {what}"),
+            "another webhook changed it later: give its configuration a name that sorts first; or Draingate's mutating call failed: see apiserver_admission_webhook_fail_open_count",
+        ),
+        Some(because) => (
+            format!("Draingate does not give the pod what it lacks, {what}: {because}"),
+            "have every kubelet at 1.30 or later and readable by Draingate, or opt in to an exec sleep: serve --hook-fallback exec",
+        ),
+    };
+    report.say(None, "", message, vec![fix.to_owned()]);
 }

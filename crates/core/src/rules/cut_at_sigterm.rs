@@ -18,10 +18,12 @@ pub(super) const RULE: Rule = Rule {
 pub(super) fn check(report: &mut Report) {
     let pod = report.pod();
     for app in pod.of(Role::App).filter(|_| pod.hold > 0) {
-        let Some(need) = need(app, pod.hold).filter(|need| app.hook.is_some_and(|hook| hook < *need)) else { continue };
+        let Some(need) = need(app, pod.hold).filter(|need| app.told_at().is_some_and(|told| told < *need)) else {
+            continue;
+        };
         let name = app.name();
         let request = app.request.value;
-        let hook = match (app.hook_source, app.hook) {
+        let hook = match (app.hook_source, app.told_at()) {
             (HookSource::None, _) | (_, None) => "has no preStop hook".to_owned(),
             (_, Some(hook)) => format!("is told to stop at {hook} s"),
         };

@@ -150,7 +150,15 @@ pub struct Facts<'j, 'a> {
     /// How waits can be written here.
     pub sleep: &'j SleepSupport,
     /// What the plan would still change in a pod that is past mutation.
-    pub undone: Option<String>,
+    pub undone: Option<Undone>,
+}
+
+/// A plan that a pod past mutation does not show.
+pub struct Undone {
+    /// What it would change, in words.
+    pub what: String,
+    /// Why it could not be carried out here; `None` where somebody undid it or the mutating call is missing.
+    pub because: Option<String>,
 }
 
 /// Everything to say about a pod.
@@ -177,6 +185,19 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
         fixes: Vec<String>,
     ) -> Option<&mut Finding> {
         self.say_at_most(Severity::Error, container, field, message, fixes)
+    }
+
+    /// The same where what was found is weighed otherwise than its code, unless a layer says how.
+    fn say_by_default(
+        &mut self,
+        default: Severity,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        fixes: Vec<String>,
+    ) -> Option<&mut Finding> {
+        let severity = self.facts.settings.severity(self.code, default);
+        self.push(severity, container, field, message, fixes)
     }
 
     /// The same, no heavier than this.

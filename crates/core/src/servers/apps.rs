@@ -3,7 +3,7 @@
 use super::row::{Bare, Mark, Place, Server, Sigterm, Stop, Switch, Work, server};
 
 use Bare::{Millis, Refused, Seconds};
-use Mark::{Image, Program, ProgramWord};
+use Mark::{Image, ImageWord, Program, ProgramWord};
 use Place::{Flag, Variable};
 
 const UNLEASH: Switch =
@@ -80,4 +80,32 @@ pub(super) const ROWS: &[Server] = &[
         Seconds,
         Some(60),
     ),
+    server(
+        "KEDA's HTTP interceptor",
+        &[Image("http-add-on-interceptor")],
+        "kedacore/http-add-on interceptor/config/serving.go: KEDA_HTTP_SHUTDOWN_DELAY 5s, KEDA_HTTP_DRAIN_TIMEOUT 30s",
+    )
+    .accepts(&[Variable("KEDA_HTTP_SHUTDOWN_DELAY")], Refused, Some(5))
+    .finishes(&[Variable("KEDA_HTTP_DRAIN_TIMEOUT")], Refused, Some(30)),
+    server("Langfuse", &[Image("langfuse")], "langfuse/langfuse web/src/utils/shutdown.ts: waits for 110 seconds")
+        .accepts(&[], Seconds, Some(110)),
+    server("Reloader", &[Image("reloader")], "stakater/Reloader README.md: watches ConfigMaps and Secrets")
+        .work(Work::Fetched),
+    server(
+        "Linkerd's service mirror",
+        &[ImageWord("controller", "service-mirror")],
+        "linkerd/linkerd2 multicluster/cmd/service-mirror/main.go: watches the Services of another cluster",
+    )
+    .work(Work::Fetched),
+    server(
+        "Prometheus Operator, with its admission webhook",
+        &[ImageWord("prometheus-operator", "--web.enable-tls=true")],
+        "prometheus-operator/prometheus-operator cmd/operator/main.go: --web.enable-tls, /admission-prometheusrules",
+    ),
+    server(
+        "Prometheus Operator",
+        &[Image("prometheus-operator")],
+        "prometheus-operator/prometheus-operator cmd/operator/main.go: its Service is for /metrics",
+    )
+    .work(Work::Fetched),
 ];

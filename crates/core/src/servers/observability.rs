@@ -172,19 +172,17 @@ pub(super) const ROWS: &[Server] = &[
         .finishes(VICTORIA_FINISH, Refused, Some(7))
         .work(Peer),
     server(
-        "VictoriaMetrics, single, insert, select, agent, auth, alert",
+        "VictoriaMetrics, single, insert, select, auth, alert",
         &[
             Image("victoria-metrics"),
             Image("victoria-logs"),
             Image("vminsert"),
             Image("vmselect"),
-            Image("vmagent"),
             Image("vmauth"),
             Image("vmalert"),
             Program("victoria-metrics-prod"),
             Program("vminsert-prod"),
             Program("vmselect-prod"),
-            Program("vmagent-prod"),
             Program("vmauth-prod"),
             Program("vmalert-prod"),
         ],
@@ -197,4 +195,14 @@ pub(super) const ROWS: &[Server] = &[
         &[Image("opentelemetry-collector*"), Image("otelcol*"), Program("otelcol*")],
         "open-telemetry/opentelemetry-collector docs/coding-guidelines.md@934999fbab27: receivers stop first",
     ),
+    server("vmagent", &[Image("vmagent"), Program("vmagent-prod")], VICTORIA)
+        .accepts(VICTORIA_DELAY, Refused, None)
+        .finishes(VICTORIA_FINISH, Refused, Some(7))
+        .work(Peer),
+    server(
+        "Falco",
+        &[Image("falco"), Image("falco-no-driver"), Program("falco")],
+        "falcosecurity/falco README.md: watches its node",
+    )
+    .work(Peer),
 ];

@@ -4,7 +4,7 @@ use super::files::{Config, Format};
 use super::row::{Bare, Mark, Place, Server, Stop, Work, server};
 
 use Bare::{Millis, Refused, Seconds};
-use Mark::{Image, Program, ProgramWord};
+use Mark::{Image, ImageWord, Program, ProgramWord};
 use Place::{EntryPoint, Flag, GoFlag, Key, MapKey, Variable};
 
 const TRAEFIK: Config = Config { format: Format::Tree, names: &["traefik.toml", "traefik.yaml", "traefik.yml"] };
@@ -152,6 +152,11 @@ pub(super) const ROWS: &[Server] = &[
         "kube-rbac-proxy",
         &[Image("kube-rbac-proxy"), Program("kube-rbac-proxy")],
         "brancz/kube-rbac-proxy cmd/kube-rbac-proxy/app/kube-rbac-proxy.go@898a9f44efb9: Shutdown",
+    ),
+    server(
+        "cloudflared, for DNS",
+        &[ImageWord("cloudflared", "proxy-dns"), ProgramWord("cloudflared", "proxy-dns")],
+        "cloudflare/cloudflared cmd/cloudflared/proxydns/cmd.go: proxy-dns answers on --port",
     ),
     server(
         "cloudflared",

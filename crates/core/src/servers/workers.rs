@@ -130,4 +130,21 @@ pub(super) const ROWS: &[Server] = &[
     .work(Work::Fetched)
     .cuts()
     .assumed(),
+    server(
+        "Snuba's consumers",
+        &[
+            ImageWord("snuba", "consumer"),
+            ImageWord("snuba", "rust-consumer"),
+            ImageWord("snuba", "replacer"),
+            ImageWord("snuba", "subscriptions-scheduler-executor"),
+        ],
+        "getsentry/snuba snuba/cli/consumer.py, replacer.py: they read from Kafka",
+    )
+    .work(Work::Fetched),
+    server(
+        "PostHog's plugin server",
+        &[Program("plugin-server")],
+        "PostHog/posthog plugin-server/README.md: reads from Kafka",
+    )
+    .work(Work::Fetched),
 ];

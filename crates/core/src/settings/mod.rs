@@ -69,6 +69,9 @@ pub struct Settings<'a> {
     pub sigterm: Option<Sourced<'a, Sigterm>>,
     rules: [Option<Severity>; Code::ALL.len()],
     helpers: Vec<HelperEntry<'a>>,
+    /// What an annotation says of a container, by its name: a role, which says nothing of its S.
+    roles: Vec<(&'a str, HelperRole)>,
+    /// In the order of the layers.
     servers: Vec<ServerEntry<'a>>,
     locks: Option<Locks<'a>>,
 }
@@ -99,6 +102,7 @@ impl<'a> Settings<'a> {
             sigterm: None,
             rules: [None; Code::ALL.len()],
             helpers: Vec::new(),
+            roles: Vec::new(),
             servers: Vec::new(),
             locks: None,
         }
@@ -157,7 +161,8 @@ impl<'a> Settings<'a> {
 
     /// The role that a policy or an annotation gives a container, unless the built-in table knows it better.
     pub fn stated_role(&self, container: &Container) -> Option<HelperRole> {
-        self.helper(container).map(|entry| entry.role)
+        let stated = self.roles.iter().find(|(name, _)| *name == container.name.as_str());
+        stated.map(|(_, role)| *role).or_else(|| self.helper(container).map(|entry| entry.role))
     }
 
     /// S of a helper, an auxiliary or a native sidecar, in seconds; `told` is what the pod tells the container's injector.
@@ -181,22 +186,27 @@ impl<'a> Settings<'a> {
         (known.is_none_or(|known| Some(fit) >= known)).then_some(entry)
     }
 
-    /// The entry of `servers` that fits a container best.
-    pub fn server(&self, container: &Container) -> Option<&ServerEntry<'a>> {
+    /// The entry of `servers` that fits a container best, of the same ones the later layer's; of the ClusterDrainPolicy's
+    /// alone where it locks what is asked.
+    pub fn server(&self, container: &Container, asked: Option<Lock>) -> Option<&ServerEntry<'a>> {
+        let locked = asked.is_some_and(|lock| self.locked(lock).is_some());
         let fit = |entry: &ServerEntry| match (&entry.spec.name, &entry.spec.image) {
             (Some(name), _) => helpers::fit(name, &container.name),
             (None, Some(image)) if image.contains('/') => helpers::fit(image, container.image_path()),
             (None, Some(image)) => helpers::fit(image, container.image_name()),
             (None, None) => None,
         };
-        let fits = self.servers.iter().filter_map(|entry| Some((fit(entry)?, entry)));
+        let entries = self.servers.iter().filter(|entry| !locked || entry.source.layer() <= Source::CLUSTER);
+        let fits = entries.filter_map(|entry| Some((fit(entry)?, entry)));
         fits.max_by_key(|(fit, _)| *fit).map(|(_, entry)| entry)
     }
 
     /// What SIGTERM does to a container, where somebody says so: an annotation, else the later layer, of one the entry of
     /// its own.
-    pub fn sigterm_of(&self, server: Option<&ServerEntry<'a>>) -> Option<Sourced<'a, Sigterm>> {
-        let of_entry = server.and_then(|entry| Some(Sourced { value: entry.spec.sigterm?, source: entry.source }));
+    pub fn sigterm_of(&self, container: &Container) -> Option<Sourced<'a, Sigterm>> {
+        let of_entry = self
+            .server(container, Some(Lock::Sigterm))
+            .and_then(|entry| Some(Sourced { value: entry.spec.sigterm?, source: entry.source }));
         match (self.sigterm, of_entry) {
             (Some(of_pod), Some(of_entry)) if of_pod.source.layer() <= of_entry.source.layer() => Some(of_entry),
             (of_pod, of_entry) => of_pod.or(of_entry),
@@ -236,19 +246,28 @@ impl<'a> Settings<'a> {
         if spec.sigterm.is_some() && !self.may(Some(Lock::Sigterm), &said("sigterm"), source, problems) {
             spec.sigterm = None;
         }
-        self.servers.retain(|entry| (&entry.spec.name, &entry.spec.image) != (&server.name, &server.image));
         self.servers.push(ServerEntry { spec, source });
     }
 
     fn set_sigterm(&mut self, new: Sourced<'a, Sigterm>, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
-        let drains = || Sourced { value: Sigterm::Drains, source: Source::BuiltIn };
-        let locked_at = base.sigterm.unwrap_or_else(drains).value;
-        self.sigterm = self.fixed(Lock::Sigterm, &locked_at, new, problems).or(self.sigterm);
+        // Where it is locked, what the entries of its holder say of single containers holds as well.
+        match (self.locked(Lock::Sigterm), base.sigterm) {
+            (None, _) => self.sigterm = Some(new),
+            (Some(_), Some(locked_at)) => drop(self.fixed(Lock::Sigterm, &locked_at.value, new, problems)),
+            (Some(_), None) => {
+                self.may(Some(Lock::Sigterm), &format!("{:?}", new.value), new.source, problems);
+            }
+        }
     }
 
     fn set_helper(&mut self, entry: HelperEntry<'a>) {
         self.helpers.retain(|e| e.pattern != entry.pattern);
         self.helpers.push(entry);
+    }
+
+    /// Who locks the skip annotation, where it is locked.
+    pub fn skip_locked_by(&self) -> Option<&'a str> {
+        self.locked(Lock::Skip)
     }
 
     /// The lock's holder, where `lock` is locked.
@@ -457,7 +476,6 @@ impl<'a> Settings<'a> {
 
     fn annotations(&mut self, subject: &'a Subject<'a>, base: &Settings<'a>, problems: &mut Vec<SettingProblem<'a>>) {
         let Some(annotations) = &subject.pod.metadata.annotations else { return };
-        let mut roles = Vec::new();
         for (key, value) in annotations.ours.iter() {
             if let Some(setting) = TIMES.iter().find(|setting| setting.annotation == key) {
                 match seconds(value) {
@@ -496,7 +514,7 @@ impl<'a> Settings<'a> {
                     None => self.skip = Some(value),
                 },
                 keys::INJECTED => {}
-                _ if key.starts_with(keys::ROLE_PREFIX) => roles.push((key, value)),
+                _ if key.starts_with(keys::ROLE_PREFIX) => self.role_annotation(key, value, problems),
                 _ if keys::CONTAINER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {}
                 _ if key.starts_with(keys::DOMAIN)
                     || key.split('/').next().is_some_and(|p| p.ends_with(".draingate.dev")) =>
@@ -508,10 +526,6 @@ impl<'a> Settings<'a> {
                 _ => {}
             }
         }
-        // After the list of helpers, whose S they keep.
-        for (key, value) in roles {
-            self.role_annotation(key, value, problems);
-        }
     }
 
     fn role_annotation(&mut self, key: &'a str, value: &str, problems: &mut Vec<SettingProblem<'a>>) {
@@ -522,8 +536,7 @@ impl<'a> Settings<'a> {
             "auxiliary" => HelperRole::Auxiliary,
             _ => return problems.push(SettingProblem::bad_annotation(key, value, "app, helper or auxiliary").of(name)),
         };
-        let stop_seconds = self.helpers.iter().find(|entry| entry.pattern == name).and_then(|e| e.stop_seconds);
-        self.set_helper(HelperEntry { pattern: name, role, stop_seconds });
+        self.roles.push((name, role));
     }
 
     /// `"a,b=10"`: names, with S after `=`. All of it holds or none; each costs a look at every container.

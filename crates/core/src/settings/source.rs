@@ -46,6 +46,9 @@ impl fmt::Display for Source<'_> {
 }
 
 impl Source<'_> {
+    /// The layer of a ClusterDrainPolicy.
+    pub(super) const CLUSTER: u8 = 1;
+
     /// Whether it is a setting of the container's server.
     pub fn is_server(&self) -> bool {
         matches!(self, Source::Server(_) | Source::ConfigMap(_))
@@ -56,7 +59,7 @@ impl Source<'_> {
         match self {
             Source::Annotation(_) => 3,
             Source::Policy(title, _) if title.starts_with("DrainPolicy") => 2,
-            Source::Policy(..) => 1,
+            Source::Policy(..) => Self::CLUSTER,
             _ => 0,
         }
     }

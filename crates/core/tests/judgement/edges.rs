@@ -4,6 +4,7 @@ use draingate_core::finding::Code;
 use draingate_core::judge::{Judgement, Skip, View, judge, patch_for, rejects};
 use draingate_core::keys::is_name;
 use draingate_core::mode::Mode;
+use draingate_core::owner::Owner;
 use draingate_core::plan::Refusal;
 use draingate_core::policy::{Lock, Policy, PolicyKind, PolicySpec};
 use draingate_core::subject::{Kind, Subject};
@@ -351,8 +352,8 @@ fn a_rollout_dips_by_what_its_controller_rounds_to() {
     assert_eq!((daemons(json!(1)), daemons(json!("10%"))), (None, None));
     assert_eq!((daemons(json!(0)), daemons(json!("0%")), daemons(Value::Null)), (Some(1), Some(1), Some(1)));
     for kind in [Kind::DaemonSet, Kind::StatefulSet] {
-        assert_eq!(dip(kind, json!({"updateStrategy": {"type": "OnDelete"}})), None);
-        assert_eq!(dip(kind, json!({})), Some(1));
+        assert_eq!(dip(kind, json!({"replicas": 2, "updateStrategy": {"type": "OnDelete"}})), None);
+        assert_eq!(dip(kind, json!({"replicas": 2})), Some(1));
     }
     assert_eq!(dip(Kind::ReplicaSet, json!({"replicas": 3})), None);
 }
@@ -624,18 +625,94 @@ fn namespaces_are_known_by_their_mode_and_copied_with_all_that_concerns_them() {
     world.set_policy(PolicyKind::ClusterDrainPolicy, "", read(PolicyKind::ClusterDrainPolicy, ""));
     let selector = [("app".to_owned(), "web".to_owned())].into();
     world.set_service("a", "s", Service { selector, ..Service::default() });
+    world.set_owner("a", Kind::StatefulSet, "db", Owner { recreates: true, ..Owner::default() });
     world.sleep = SleepSupport::Unsupported { because: "old".into() };
     let copy = world.excerpt(&["a".into(), "gone".into()]);
     assert_eq!((copy.namespace_count(), copy.policy_counts()), (1, (2, 0)));
-    assert_eq!(copy.namespace("a").unwrap().mode(Mode::Off), Ok(Mode::Enforce));
+    assert_eq!(copy.mode_of(&copy.namespace("a").unwrap().labels).mode, Mode::Enforce);
     assert_eq!(
         (&copy.sleep, copy.own_namespace.as_deref(), copy.default_mode),
         (&world.sleep, Some("draingate"), Mode::Audit)
     );
     let labels: Pairs = [("app".into(), "web".into())].into_iter().collect();
     assert_eq!(copy.context("a").services(&labels).next().map(|(name, _)| name), Some("s"));
+    let owned = json!({"metadata": {"ownerReferences": [owner_reference("StatefulSet", "db")]}}).to_string();
+    let owned = Subject::parse(Kind::Pod, &owned).unwrap();
+    assert!(copy.context("a").owner(&owned).is_some() && copy.context("b").owner(&owned).is_none());
     world.remove_namespace("a");
     assert!(world.namespace("a").is_none() && world.namespace_count() == 5);
+}
+
+// ---- Owners
+
+fn owner_reference(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "1", "controller": true})
+}
+
+/// What is said of a pod's owner by manifests: whether nobody stands in for the pod; `None` where it is not known.
+fn stands_alone(objects: &[Value], reference: Value) -> Option<bool> {
+    let mut world = World::default();
+    for object in objects {
+        assert_eq!(draingate_core::objects::add(&mut world, object, Some(SHOP)), Ok(true), "{object}");
+    }
+    let labels = json!({"pod-template-hash": "7d9f8"});
+    let pod = json!({"metadata": {"labels": labels, "ownerReferences": [reference]}}).to_string();
+    let pod = Subject::parse(Kind::Pod, &pod).unwrap();
+    world.context(SHOP).owner(&pod).map(|owner| owner.nobody_stands_in())
+}
+
+#[test]
+fn an_owner_is_known_by_its_manifest_or_not_at_all() {
+    let workload = |kind: &str, spec: Value| json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "db"}, "spec": spec});
+    let set = |spec: Value| stands_alone(&[workload("StatefulSet", spec)], owner_reference("StatefulSet", "db"));
+    for (replicas, alone) in [(json!(1), true), (json!(0), true), (Value::Null, true), (json!(2), false)] {
+        assert_eq!(set(json!({"replicas": replicas})), Some(alone), "{replicas}");
+    }
+    assert_eq!(set(json!({})), Some(true));
+    // One that cannot be read is absent.
+    for replicas in [json!("1"), json!(1.5), json!([])] {
+        assert_eq!(set(json!({"replicas": replicas})), None, "{replicas}");
+    }
+    let deployment =
+        |spec: Value| stands_alone(&[workload("Deployment", spec)], owner_reference("ReplicaSet", "db-7d9f8"));
+    assert_eq!(deployment(json!({"strategy": {"type": "Recreate"}})), Some(true));
+    assert_eq!(deployment(json!({"strategy": {"type": "Recreate"}, "replicas": 2})), Some(false));
+    assert_eq!(deployment(json!({"strategy": {"type": "RollingUpdate"}})), Some(false));
+    assert_eq!(deployment(json!({"strategy": 7})), Some(false));
+    assert_eq!(deployment(json!({})), Some(false));
+    // Another kind, another name, a ReplicaSet of nobody's.
+    let alone = || workload("StatefulSet", json!({}));
+    for (kind, name) in
+        [("StatefulSet", "other"), ("Deployment", "db"), ("ReplicaSet", "db-7d9f8"), ("Cassandra", "db")]
+    {
+        assert_eq!(stands_alone(&[alone()], owner_reference(kind, name)), None, "{kind} {name}");
+    }
+}
+
+#[test]
+fn an_autoscaler_makes_more_of_what_it_targets() {
+    let alone = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}});
+    let with = |version: &str, namespace: &str, spec: Value| {
+        let scaler = json!({"apiVersion": version, "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "any", "namespace": namespace}, "spec": spec});
+        // In either order.
+        let ways = [[alone.clone(), scaler.clone()], [scaler, alone.clone()]];
+        let [one, other] = ways.map(|objects| stands_alone(&objects, owner_reference("StatefulSet", "db")));
+        assert_eq!(one, other);
+        one.unwrap()
+    };
+    let target = |kind: &str, name: &str| json!({"scaleTargetRef": {"kind": kind, "name": name}, "maxReplicas": 3});
+    for version in ["autoscaling/v1", "autoscaling/v2", "autoscaling/v2beta2"] {
+        assert!(!with(version, SHOP, target("StatefulSet", "db")), "{version}");
+    }
+    assert!(with("autoscaling/v2", "elsewhere", target("StatefulSet", "db")));
+    assert!(with("autoscaling/v2", SHOP, target("StatefulSet", "other")));
+    assert!(with("autoscaling/v2", SHOP, target("Deployment", "db")));
+    for spec in
+        [json!(null), json!({}), json!({"scaleTargetRef": "db"}), json!({"scaleTargetRef": {"kind": "StatefulSet"}})]
+    {
+        assert!(with("autoscaling/v2", SHOP, spec.clone()), "{spec}");
+    }
 }
 
 // ---- What is read from JSON
@@ -666,6 +743,11 @@ fn a_wrong_type_is_said_with_what_was_expected() {
     let text = r#"{"metadata": {"labels": {"a": null}, "annotations": null}, "spec": {"containers": null}}"#;
     let subject = Subject::parse(Kind::Pod, text).unwrap();
     assert_eq!((subject.pod.metadata.labels.get("a"), subject.pod.spec.containers.len()), (Some(""), 0));
+    // In a list it is an empty entry.
+    let text = r#"{"spec": {"containers": [{"name": "app", "args": ["-v", null]}]}}"#;
+    let subject = Subject::parse(Kind::Pod, text).unwrap();
+    let args: Vec<_> = subject.pod.spec.containers[0].args.iter().map(|word| word.as_str()).collect();
+    assert_eq!(args, ["-v", ""]);
 }
 
 /// The Deployment above a pod is asked for by the name that the pod gives its owner.

@@ -48,7 +48,11 @@ impl Admission {
     fn played(&self, json: &Value, need: impl Fn(usize) -> u64) -> Option<kubelet::Pod> {
         let mut pod = self.pod.as_patched(json)?;
         (pod.hold, pod.propagation) = (0, 0);
-        pod.apps.iter_mut().enumerate().for_each(|(index, app)| app.request = need(index));
+        for (index, app) in pod.apps.iter_mut().enumerate() {
+            // One with a limit of its own takes no longer than that.
+            let request = need(index).min(app.limit.unwrap_or(u64::MAX));
+            *app = kubelet::App { request, accepts: 0, limit: None, cuts: false, ..app.clone() };
+        }
         Some(pod)
     }
 
@@ -64,8 +68,18 @@ impl Admission {
         apps.map(|(container, _)| container.name.as_str()).collect()
     }
 
+    /// Whether that an app has less time is told, or its own limit and all that stops after it is known to fit.
     fn is_told(&self, app: usize) -> bool {
-        self.apps().get(app).is_some_and(|name| self.told.iter().any(|told| told == name))
+        let told = self.apps().get(app).is_some_and(|name| self.told.iter().any(|told| told == name));
+        told || self.fits(app) == Some(true)
+    }
+
+    fn fits(&self, app: usize) -> Option<bool> {
+        let mut pod = self.pod.as_patched(&self.admitted)?;
+        let limit = self.pod.finish(self.pod.apps().nth(app)?)?.seconds;
+        let app = pod.apps.get_mut(app)?;
+        app.request = app.request.max(limit);
+        Some(kubelet::smallest_grace(&pod) <= pod.grace)
     }
 }
 

@@ -16,9 +16,10 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::properties::{fixed, with_judgement};
+use crate::servers;
 
 /// Holds of every pod and its judgement as written.
-type Property = fn(&RandomPod, &Judgement) -> Result<(), TestCaseError>;
+pub(crate) type Property = fn(&RandomPod, &Judgement) -> Result<(), TestCaseError>;
 
 const PROPERTIES: [(&str, Property); 8] = [
     ("reading", what_is_read_is_what_was_made),
@@ -38,12 +39,12 @@ proptest! {
     fn hooks_are_what_they_were_made_to_be(pod in random_pod()) {
         let pod = pod.seen(true);
         with_judgement(&pod.world(), Kind::Pod, &pod.json(), View::AsWritten, |judgement| {
-            PROPERTIES.iter().try_for_each(|(_, holds)| holds(&pod, judgement))
+            PROPERTIES.iter().chain(&servers::PROPERTIES).try_for_each(|(_, holds)| holds(&pod, judgement))
         })?;
     }
 }
 
-fn role(judged: JudgedRole) -> Role {
+pub(crate) fn role(judged: JudgedRole) -> Role {
     match judged {
         JudgedRole::App => Role::App,
         JudgedRole::Helper => Role::Helper,
@@ -135,7 +136,7 @@ fn declarations_that_cannot_be_so_are_told(pod: &RandomPod, judgement: &Judgemen
 }
 
 /// The containers that a finding is about, in their order.
-fn said_of<'j>(judgement: &'j Judgement, code: &str) -> Vec<&'j str> {
+pub(crate) fn said_of<'j>(judgement: &'j Judgement, code: &str) -> Vec<&'j str> {
     let findings = judgement.findings.iter().filter(|finding| finding.code.as_str() == code);
     findings.filter_map(|finding| finding.container.as_deref()).collect()
 }

@@ -14,3 +14,7 @@ mod hooks;
 mod json_reader;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod trouble;

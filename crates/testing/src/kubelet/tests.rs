@@ -206,8 +206,8 @@ fn helpers_stay_for_the_slowest_app() {
 }
 
 #[test]
-fn helper_that_serves_on_leaves_later() {
-    let serving = |serves_on| pod(60, 10, &[app(10, 15)], &[Helper { serves_on, ..helper(4, 2) }], &[]);
+fn helper_that_accepts_leaves_later() {
+    let serving = |accepts| pod(60, 10, &[app(10, 15)], &[Helper { accepts, ..helper(4, 2) }], &[]);
     // Told at 4, needed until 25: 21 s more are enough. With 18 it leaves at 22, and is gone at 24.
     let end = stop(&serving(21));
     assert_eq!((end.helpers, end.early, end.orphaned), (vec![exited(4, 27)], vec![], vec![]));
@@ -248,6 +248,91 @@ fn used_up_grace_skips_the_order() {
 }
 
 #[test]
+fn app_that_accepts_on_closes_later() {
+    let with = |hook, accepts| pod(60, 10, &[App { accepts, ..app(hook, 15) }], &[], &[]);
+    // To the second until the hold is over, as a hook of 10 would.
+    let end = stop(&with(0, 10));
+    assert_eq!((end.apps, end.refused), (vec![exited(0, 25)], vec![]));
+    assert_eq!(stop(&with(6, 4)).apps, [exited(6, 25)]);
+    // Closed at 9, it refuses, and owes the rest all the same; closed at 20, it was sent work until then.
+    let end = stop(&with(6, 3));
+    assert_eq!((end.apps, end.refused), (vec![exited(6, 25)], vec![0]));
+    assert_eq!((stop(&with(0, 20)).apps, smallest_grace(&with(0, 20))), (vec![exited(0, 35)], 35));
+    // A hook that stops it says nothing against that.
+    let stopped = pod(60, 10, &[App { accepts: 6, ..stopped_app(30, 4, 15) }], &[], &[]);
+    assert_eq!((stop(&stopped).apps, stop(&stopped).refused), (vec![exited(4, 25)], vec![]));
+}
+
+#[test]
+fn limit_ends_what_runs_longer() {
+    let with = |limit| pod(60, 10, &[App { limit, ..app(10, 15) }], &[], &[]);
+    for enough in [None, Some(15), Some(40)] {
+        assert_eq!(
+            (stop(&with(enough)).timed_out, play(&with(enough), Early::Leaves).apps),
+            (vec![], vec![exited(10, 25)])
+        );
+    }
+    // In the best case nothing takes so long; the grace is for what may.
+    let end = stop(&with(Some(5)));
+    assert_eq!((end.timed_out, end.apps, end.cut), (vec![0], vec![exited(10, 25)], vec![]));
+    assert_eq!(play(&with(Some(5)), Early::Leaves).apps, [exited(10, 15)]);
+    assert_eq!(smallest_grace(&with(Some(5))), 25);
+}
+
+#[test]
+fn app_that_cuts_ends_with_its_hook() {
+    let cutting = |app: App| App { cuts: true, ..app };
+    let with = |hold, app: App| pod(60, hold, &[cutting(app)], &[], &[]);
+    let lost = |pod: &Pod| (stop(pod).lost_late, stop(pod).lost_in_flight);
+    // The request of second 10 is through at 25: the hook is the wait for it, and nothing comes later.
+    let just = with(10, app(25, 15));
+    assert_eq!((lost(&just), play(&just, Early::Leaves).apps), ((vec![], vec![]), vec![exited(25, 25)]));
+    assert_eq!((stop(&with(10, app(40, 15))).apps, smallest_grace(&with(10, app(40, 15)))), (vec![exited(40, 40)], 40));
+    // A second less, and it is lost; what came at the deletion is through at 15.
+    let short = with(10, app(24, 15));
+    assert_eq!((lost(&short), play(&short, Early::Leaves).apps), ((vec![0], vec![]), vec![exited(24, 24)]));
+    // The grace for it is owed all the same.
+    assert_eq!((stop(&short).apps, smallest_grace(&short)), (vec![exited(24, 25)], 25));
+    assert_eq!(lost(&with(10, app(14, 15))), (vec![0], vec![0]));
+    assert_eq!(lost(&with(10, app(15, 15))), (vec![0], vec![]));
+    // Nobody is there for the last moment, though no request takes any time.
+    assert_eq!((lost(&with(10, app(9, 0))), lost(&with(10, app(10, 0)))), ((vec![0], vec![]), (vec![], vec![])));
+    // Nobody sends anything.
+    assert_eq!((lost(&with(0, app(3, 15))), smallest_grace(&with(0, app(3, 15)))), ((vec![], vec![0]), 15));
+    // What it accepts on is no wait.
+    let end = stop(&with(10, App { accepts: 30, ..app(5, 15) }));
+    assert_eq!((end.refused, end.lost_late, end.apps), (vec![], vec![0], vec![exited(5, 25)]));
+}
+
+#[test]
+fn hook_may_stop_gracefully_what_cuts() {
+    let with = |stops_gracefully, grace| {
+        let app = App { cuts: true, stops_gracefully, ..stopped_app(60, 10, 15) };
+        pod(grace, 10, &[app], &[], &[])
+    };
+    let end = stop(&with(true, 60));
+    assert_eq!((end.apps, end.lost_late, end.lost_in_flight), (vec![exited(10, 25)], vec![], vec![]));
+    let end = play(&with(false, 60), Early::Leaves);
+    assert_eq!((end.apps, end.lost_late, end.lost_in_flight), (vec![exited(10, 10)], vec![0], vec![0]));
+    assert_eq!((smallest_grace(&with(true, 0)), smallest_grace(&with(false, 0))), (25, 25));
+    // The grace is over before the stop: SIGTERM cuts.
+    assert_eq!(stop(&with(true, 9)).lost_late, [0]);
+}
+
+#[test]
+fn helper_that_accepts_is_not_early() {
+    let with = |hook, accepts| pod(60, 10, &[app(10, 10)], &[Helper { accepts, ..helper(hook, 3) }], &[]);
+    for (hook, accepts, early) in [(0, 20, false), (0, 19, true), (12, 8, false), (12, 7, true), (20, 0, false)] {
+        let end = stop(&with(hook, accepts));
+        assert_eq!(!end.early.is_empty(), early, "{hook} {accepts}");
+        assert_eq!(end.orphaned.is_empty(), hook + accepts + 3 >= 20, "{hook} {accepts}");
+        // Nobody needs what is left of it.
+        assert_eq!((end.helpers, smallest_grace(&with(hook, accepts))), (vec![exited(hook, 23)], 23));
+    }
+    assert_eq!(play(&with(5, 30), Early::Leaves).helpers, [exited(5, 38)]);
+}
+
+#[test]
 fn nothing_to_do_needs_no_grace() {
     let pod = pod(0, 0, &[app(0, 0)], &[], &[helper(0, 0)]);
     assert_eq!(stop(&pod).apps, [exited(0, 0)]);
@@ -267,18 +352,18 @@ fn jumping_is_ticking_and_more_grace_never_cuts_more() {
             let count = below(most);
             let one = |_| {
                 let stops_at = Some(below(20)).filter(|at| *at < 12);
-                let (outlasts_hook, serves_on) = (below(4) == 0, below(3) * below(9));
-                Helper { stops_at, outlasts_hook, serves_on, ..helper(below(12), below(5)) }
+                let accepts = below(9).saturating_sub(4);
+                Helper { stops_at, outlasts_hook: below(4) == 0, accepts, ..helper(below(12), below(5)) }
             };
             (0..count).map(one).collect()
         };
+        let (given, helpers, sidecars) = (some(3), some(3), some(4));
         let mut apps = vec![app(3, 8)];
-        apps.extend(some(3).into_iter().map(|Helper { hook, stops_at, outlasts_hook, stop, .. }| App {
-            stops_at,
-            outlasts_hook,
-            ..app(hook, stop)
+        apps.extend(given.into_iter().map(|Helper { hook, stops_at, outlasts_hook, stop, accepts }| {
+            let (cuts, stops_gracefully) = (below(3) == 0, below(2) == 0);
+            let limit = Some(below(8)).filter(|limit| *limit < 4);
+            App { stops_at, outlasts_hook, accepts, cuts, stops_gracefully, limit, ..app(hook, stop) }
         }));
-        let (helpers, sidecars) = (some(3), some(4));
         let pod = pod(0, below(12), &apps, &helpers, &sidecars);
         let enough = smallest_grace(&pod);
         for grace in 0..enough + 5 {

@@ -56,6 +56,8 @@ pub struct Stop {
     pub rest: u64,
     /// What they give the container to finish.
     pub finish: Option<u64>,
+    /// It lets running requests finish, whatever SIGTERM does to them.
+    pub graceful: bool,
 }
 
 /// A preStop hook that somebody wrote, and what a person reads in it.
@@ -72,6 +74,11 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// Whether it stops its container by anything gentler than TERM, INT or KILL.
+    pub fn stops_gracefully(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.graceful)
+    }
+
     /// Whether an annotation may say that it takes `seconds`.
     pub fn may_be(&self, seconds: u64) -> bool {
         let native = self.handler.get("sleep").is_some();

@@ -3,9 +3,12 @@
 //!
 //! [`random_pod`] is the strategy; [`RandomPod::json`] and [`RandomPod::world`] render it; the other methods say what
 //! a reader of the two must find, in the simulator's terms. `hooks` has what a preStop hook says, `spelling` how people
-//! write that, `strategy` the rest of what is made up, and `written` how it all looks.
+//! write that, `servers` what a container says of its end, `services` who sends to the pod, `strategy` the rest of what is
+//! made up, and `written` how it all looks.
 
 mod hooks;
+mod servers;
+mod services;
 mod spelling;
 mod strategy;
 mod written;
@@ -13,10 +16,14 @@ mod written;
 use std::fmt;
 
 use draingate_core::MAX_SECONDS;
+use draingate_core::servers::{Sigterm, Work};
 use draingate_core::world::SleepSupport;
 use serde_json::{Value, json};
 
 pub use self::hooks::{Hook, Length};
+use self::servers::Comes;
+pub use self::servers::{Limit, Program, Said, Server, ServerEntry, Word};
+pub use self::services::{Around, Target};
 pub use self::strategy::random_pod;
 use crate::kubelet;
 
@@ -115,7 +122,8 @@ impl PolicyHook {
 /// An entry of `helpers`.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    pub is_app: bool,
+    /// Of an annotation always a helper.
+    pub role: Role,
     pub stop: Option<u64>,
 }
 
@@ -132,6 +140,8 @@ pub struct PolicyLayer {
     pub never_raise: Option<bool>,
     pub ceiling: Option<u64>,
     pub applies_to: Option<&'static str>,
+    /// What its apps do at SIGTERM.
+    pub sigterm: Option<Sigterm>,
     /// A selector that covers the pod, instead of none.
     pub selects: bool,
 }
@@ -142,6 +152,7 @@ pub struct Annotations {
     /// E, D, R, M
     pub times: [Written; 4],
     pub waits_by_itself: bool,
+    pub sigterm: Word<Sigterm>,
 }
 
 /// What is in `lifecycle` beside the hook.
@@ -183,9 +194,20 @@ pub struct Container {
     pub request: Written,
     pub entries: Entries,
     pub lifecycle: Lifecycle,
+    /// 8080, on which it takes its work.
     pub port: bool,
+    /// It calls that `http`.
+    pub port_is_named: bool,
+    /// A port of the node leads to it.
+    pub host_port: bool,
+    /// 9090, called `metrics`.
+    pub metrics: bool,
     pub readiness: bool,
     pub liveness: bool,
+    pub server: Option<Server>,
+    pub said: Said,
+    /// Where it stands in the pod.
+    pub place: usize,
 }
 
 /// The whole model.
@@ -201,7 +223,14 @@ pub struct RandomPod {
     /// `aux-*`, `au*` and `*`.
     pub patterns: [Entries; 3],
     pub locked: Vec<&'static str>,
+    /// A plain Service sends to its port 8080.
     pub service: bool,
+    /// The others that select it.
+    pub around: Vec<Around>,
+    /// Its StatefulSet names a headless Service, the address book of its pods.
+    pub has_book: bool,
+    /// The only one of its StatefulSet, which is known.
+    pub alone: bool,
     pub annotations_map: bool,
     /// Policies and Services that do not concern the pod.
     pub decoys: bool,
@@ -229,8 +258,11 @@ impl fmt::Debug for RandomPod {
         writeln!(f, "{:#}", self.json())?;
         writeln!(f, "ClusterDrainPolicy {}", self.cluster_spec())?;
         writeln!(f, "DrainPolicy {}", self.own_spec())?;
-        let Self { profile_label, service, decoys, sleep, .. } = self;
-        write!(f, "profile {profile_label:?}, Service {service}, decoys {decoys}, sleep {sleep:?}")
+        for (name, spec) in self.services() {
+            writeln!(f, "Service {name} {spec}")?;
+        }
+        let Self { profile_label, alone, decoys, sleep, .. } = self;
+        write!(f, "profile {profile_label:?}, alone {alone}, decoys {decoys}, sleep {sleep:?}")
     }
 }
 
@@ -300,25 +332,30 @@ impl RandomPod {
         RandomPod { seen_as_written: as_written, ..self.clone() }
     }
 
-    /// What a policy or an annotation says of a name: an exact entry, then the longer pattern; a known name is worth more
-    /// than `*`.
+    /// What a policy or an annotation says of a name: an exact entry, then the longer pattern; a known name or image is
+    /// worth more than any pattern.
     fn entry(&self, container: &Container) -> Option<Entry> {
         let last = |entries: &Entries| entries.iter().flatten().last().cloned();
         let [longer, shorter, any] = &self.patterns;
         let aux = container.naming == Naming::Aux;
-        let unknown = container.naming != Naming::Known;
+        let unknown = known(container).is_none();
+        let aux = aux && unknown;
         let by_pattern = || last(longer).filter(|_| aux).or_else(|| last(shorter).filter(|_| aux));
         last(&container.entries).or_else(by_pattern).or_else(|| last(any).filter(|_| unknown))
     }
 
-    /// The first that speaks: somebody, a Service that sends to its port, its name.
+    /// The first that speaks: somebody, a Service that leads to its port, its name or image; beside one that a Service
+    /// leads to, the ports of one that is only looked at.
     fn first_role(&self, container: &Container) -> Role {
-        let known = KNOWN.iter().find(|(name, ..)| container.naming == Naming::Known && *name == container.name);
-        match (self.entry(container), known) {
-            (Some(Entry { is_app: true, .. }), _) => Role::App,
-            (Some(_), _) => Role::Helper,
-            (None, Some((.., role))) if !(self.service && container.port) => *role,
-            _ => Role::App,
+        let others = || self.containers.iter().filter(|other| other.place != container.place);
+        let is_looked_at = || container.metrics && !container.port && others().any(|other| self.is_targeted(other));
+        match (container.said.role.get(), self.entry(container), known(container)) {
+            (Some(role), ..) => role,
+            (None, Some(Entry { role, .. }), _) => role,
+            (None, None, _) if self.is_targeted(container) => Role::App,
+            (None, None, Some((_, role))) => role,
+            (None, None, None) if is_looked_at() => Role::Auxiliary,
+            (None, None, None) => Role::App,
         }
     }
 
@@ -338,15 +375,57 @@ impl RandomPod {
         regular.chain(self.inits.iter().filter(|c| c.native).map(|c| (c, Role::Sidecar)))
     }
 
+    /// In their order, which is the simulator's.
+    pub fn apps(&self) -> impl Iterator<Item = &Container> {
+        self.stopping().filter(|(_, role)| *role == Role::App).map(|(container, _)| container)
+    }
+
     /// Whether the pod owes a hold at all.
-    pub fn serves(&self) -> bool {
-        let mut apps = self.stopping().filter(|(_, role)| *role == Role::App);
-        let others_are_known = self.seen_as_written && self.decoys;
+    pub fn holds(&self) -> bool {
+        matches!(self.hold_reason(), "all" | "sender" | "stated" | "host-port" | "port" | "readiness-probe")
+    }
+
+    /// Why it owes a hold, or does not: who sends to it, then how work comes to its apps.
+    pub fn hold_reason(&self) -> &'static str {
+        let reason = self.sends();
+        let sender = self.has_sender();
+        // None where it is sent.
+        let comes = |container: &Container| match self.comes(container) {
+            Comes::Stated(work) | Comes::Known(work) => Some(work).filter(|work| *work != Work::Sent),
+            Comes::UnlessSent(work) => Some(work).filter(|_| !sender),
+            Comes::Nothing => None,
+        };
+        let idle = matches!(reason, "no-sender" | "no-work" | "never-withdrawn");
+        match self.apps().map(comes).collect::<Option<Vec<_>>>().and_then(|works| works.first().copied()) {
+            _ if reason == "all" => reason,
+            _ if reason == "never-withdrawn" && self.alone => "nobody-stands-in",
+            _ if idle => reason,
+            Some(Work::Fetched) => "fetched",
+            Some(Work::Peer) => "peer",
+            Some(Work::OneWriter) => "one-writer",
+            Some(Work::Sent) | None if self.alone => "nobody-stands-in",
+            Some(Work::Sent) | None => reason,
+        }
+    }
+
+    /// Who sends work to it, by its ports and the Services.
+    pub(super) fn sends(&self) -> &'static str {
+        let selected = self.services().next().is_some();
+        let knows = selected || (self.seen_as_written && self.decoys);
         let lonely = self.containers.iter().all(|c| self.first_role(c) == Role::Auxiliary);
+        let nobody = if self.goes_on_being_sent_to() { "never-withdrawn" } else { "no-sender" };
+        let stated = self.apps().any(|app| self.comes(app) == Comes::Stated(Work::Sent));
         match self.choice("appliesTo", |layer| layer.applies_to).unwrap_or("Serving") {
-            "All" => true,
-            "ServiceBacked" => self.service,
-            _ => self.service || (!others_are_known && !lonely && apps.any(|(c, _)| c.port || c.readiness)),
+            "All" => "all",
+            _ if self.has_sender() => "sender",
+            "ServiceBacked" => nobody,
+            _ if stated => "stated",
+            _ if self.containers.iter().any(|c| c.port && c.host_port) => "host-port",
+            _ if knows => nobody,
+            _ if lonely => "no-work",
+            _ if self.apps().any(|app| app.port) => "port",
+            _ if self.apps().any(|app| app.readiness && !app.probes_metrics()) => "readiness-probe",
+            _ => "no-work",
         }
     }
 
@@ -357,7 +436,7 @@ impl RandomPod {
             Role::Sidecar => self.stop_seconds(c) > 0,
             Role::App | Role::Auxiliary => false,
         };
-        !self.serves() && !self.stopping().any(waits)
+        matches!(self.hold_reason(), "no-sender" | "no-work") && !self.stopping().any(waits)
     }
 
     /// Whether somebody stated R (2) or M (3).
@@ -379,13 +458,13 @@ impl RandomPod {
     /// H.
     pub fn hold(&self) -> u64 {
         let [e, d, ..] = self.times();
-        if self.serves() { e + d } else { 0 }
+        if self.holds() { e + d } else { 0 }
     }
 
-    /// E, as far as the pod serves.
+    /// E, as far as the pod holds: where nobody stands in, what an early stop refuses, any stop does.
     pub fn propagation(&self) -> u64 {
         let [e, ..] = self.times();
-        if self.serves() { e } else { 0 }
+        if self.holds() { e } else { 0 }
     }
 
     /// h as written; none for one without a believable end.
@@ -396,16 +475,10 @@ impl RandomPod {
         }
     }
 
-    /// When the container takes nothing new: told so by its hook, or after it.
+    /// When the container takes no more work: told to stop by its hook, or after it, it goes on for its A.
     pub fn stops_at(&self, container: &Container, role: Role) -> Option<u64> {
-        let serves_on = Self::serves_on(container, role);
-        self.plays(container)?.stops_at.or_else(|| self.plays(container)?.runs.checked_add(serves_on))
-    }
-
-    /// How long a helper serves on after SIGTERM: Istio's proxy, 5 s where nobody tells it otherwise.
-    fn serves_on(container: &Container, role: Role) -> u64 {
-        let told = container.hook.as_ref().is_some_and(|hook| hook.stop.is_some());
-        if role == Role::Helper && container.name == "istio-proxy" && !told { 5 } else { 0 }
+        let told_at = self.plays(container).map(|plays| plays.stops_at.unwrap_or(plays.runs))?;
+        told_at.checked_add(self.accept_seconds(container, role))
     }
 
     /// Whether the hook's length is a guess that somebody should replace.
@@ -427,16 +500,23 @@ impl RandomPod {
         Some(Plays { runs, stops_at, declared })
     }
 
-    /// R of an app: what it was given to finish replaces the built-in guess.
+    /// R of an app: a T that somebody set replaces the built-in guess.
     pub fn request_seconds(&self, container: &Container) -> u64 {
         let [.., all, _] = self.times();
-        let stated = |seconds: Option<u64>| seconds.filter(|seconds| *seconds >= self.least_request());
-        let layers = [self.cluster.others[1], self.own.others[1], self.annotations.times[2].seconds()];
-        let nobody_says = layers.into_iter().all(|layer| stated(layer).is_none());
-        let stop = container.hook.as_ref().and_then(|hook| hook.stop.as_ref());
-        let finish = stop.and_then(|stop| stated(stop.finish)).filter(|_| nobody_says);
+        let finish = self.finish(container).filter(|finish| finish.stated).map(|finish| finish.seconds);
+        let finish = finish.filter(|seconds| *seconds >= self.least_request() && !self.states(2));
         let guess = if self.owes_no_guess() && !self.states(2) { 0 } else { all };
-        stated(container.request.seconds()).or(finish).unwrap_or(guess)
+        self.own_request(container).or(finish).unwrap_or(guess)
+    }
+
+    /// R that the container's own annotation states.
+    fn own_request(&self, container: &Container) -> Option<u64> {
+        container.request.seconds().filter(|seconds| *seconds >= self.least_request())
+    }
+
+    /// Whether somebody stated its R; a T is no such word.
+    pub fn request_is_stated(&self, container: &Container) -> bool {
+        self.own_request(container).is_some() || self.states(2)
     }
 
     fn least_request(&self) -> u64 {
@@ -446,10 +526,9 @@ impl RandomPod {
 
     /// S of a helper or native sidecar.
     pub fn stop_seconds(&self, container: &Container) -> u64 {
-        let known = KNOWN.iter().find(|(name, ..)| container.naming == Naming::Known && *name == container.name);
         match self.entry(container) {
             Some(entry) => entry.stop.unwrap_or(2),
-            None => known.map_or(2, |(_, stop, _)| *stop),
+            None => known(container).map_or(2, |(stop, _)| stop),
         }
     }
 
@@ -459,18 +538,44 @@ impl RandomPod {
         let (hold, propagation) = (self.hold(), self.propagation());
         let mut pod = kubelet::Pod { grace, hold, propagation, margin, ..kubelet::Pod::default() };
         for (container, role) in self.stopping() {
-            let Plays { runs: hook, stops_at, declared: outlasts_hook } = hook(container, role)?;
-            let (request, stop) = (self.request_seconds(container), self.stop_seconds(container));
-            let serves_on = Self::serves_on(container, role);
-            let helper = kubelet::Helper { hook, stops_at, outlasts_hook, serves_on, stop };
+            let plays = hook(container, role)?;
+            if role == Role::App {
+                pod.apps.push(self.play_app(container, plays, waits_by_itself));
+                continue;
+            }
+            let Plays { runs: hook, stops_at, declared: outlasts_hook } = plays;
+            let accepts = self.accept_seconds(container, role);
+            let helper = kubelet::Helper { hook, stops_at, outlasts_hook, stop: self.stop_seconds(container), accepts };
             match role {
-                Role::App => pod.apps.push(kubelet::App { hook, stops_at, outlasts_hook, request, waits_by_itself }),
                 Role::Helper => pod.helpers.push(helper),
                 Role::Auxiliary => pod.auxiliaries.push(helper),
-                Role::Sidecar => pod.sidecars.push(helper),
+                Role::Sidecar | Role::App => pod.sidecars.push(helper),
             }
         }
         Some(pod)
+    }
+
+    fn play_app(&self, container: &Container, plays: Plays, waits_by_itself: bool) -> kubelet::App {
+        kubelet::App {
+            hook: plays.runs,
+            stops_at: plays.stops_at,
+            outlasts_hook: plays.declared,
+            request: self.request_seconds(container),
+            waits_by_itself,
+            accepts: self.accept_seconds(container, Role::App),
+            limit: self.finish(container).map(|finish| finish.seconds),
+            cuts: self.sigterm_cuts(container),
+            stops_gracefully: container.hook.as_ref().is_some_and(Hook::stops_gracefully),
+        }
+    }
+
+    /// Whether a wait can be written into it.
+    pub fn can_wait(&self) -> bool {
+        match self.sleep {
+            SleepSupport::Native => true,
+            SleepSupport::Exec { .. } => !self.windows,
+            SleepSupport::Unsupported { .. } => false,
+        }
     }
 
     /// Whether its apps take work after SIGTERM until the hold is over.
@@ -487,18 +592,53 @@ impl RandomPod {
         self.play(self.grace_seconds(), |container, _| self.plays(container))
     }
 
-    /// The apps that refuse what is certain to come, by the names of their containers, however long the grace.
+    /// The apps as written, each alone, by the names of their containers; none in place of one whose hook has no believable
+    /// end. The grace is long enough for anything.
+    fn each_alone(&self) -> impl Iterator<Item = (&Container, Option<kubelet::Pod>)> {
+        let (hold, propagation, waits_by_itself) = (self.hold(), self.propagation(), self.waits_by_itself());
+        self.apps().map(move |container| {
+            let pod = self.plays(container).map(|plays| {
+                let apps = vec![self.play_app(container, plays, waits_by_itself)];
+                kubelet::Pod { grace: u64::MAX, hold, propagation, apps, ..kubelet::Pod::default() }
+            });
+            (container, pod)
+        })
+    }
+
+    /// The apps that refuse what is certain to come.
     pub fn refusing(&self) -> Vec<&str> {
-        let apps = self.stopping().filter(|(_, role)| *role == Role::App);
-        let refuses = |container: &Container| {
-            let Some(Plays { runs: hook, stops_at, .. }) = self.plays(container) else { return false };
-            let waits_by_itself = self.waits_by_itself();
-            let app = kubelet::App { hook, stops_at, waits_by_itself, ..kubelet::App::default() };
-            let (hold, propagation) = (self.hold(), self.propagation());
-            let alone = kubelet::Pod { grace: u64::MAX, hold, propagation, apps: vec![app], ..kubelet::Pod::default() };
-            !kubelet::stop(&alone).refused.is_empty()
-        };
-        apps.filter(|(container, _)| refuses(container)).map(|(container, _)| container.name.as_str()).collect()
+        self.those(|_, pod| pod.is_some_and(|pod| !kubelet::stop(&pod).refused.is_empty()))
+    }
+
+    /// The apps that end a request of the hold at once when they are told to stop.
+    pub fn cutting(&self) -> Vec<&str> {
+        self.those(|_, pod| pod.is_some_and(|pod| !kubelet::stop(&pod).lost_late.is_empty()))
+    }
+
+    /// The apps that end, at their own limit, a request as long as somebody said that they may be; whenever they are told.
+    pub fn limited(&self) -> Vec<&str> {
+        self.those(|container, _| {
+            let stop = container.hook.as_ref().and_then(|hook| hook.stop.as_ref());
+            let app = self.play_app(container, Plays { stops_at: stop.map(|_| 0), ..Plays::default() }, false);
+            let alone = kubelet::Pod { grace: u64::MAX, apps: vec![app], ..kubelet::Pod::default() };
+            self.request_is_stated(container) && !kubelet::stop(&alone).timed_out.is_empty()
+        })
+    }
+
+    /// The apps that are killed, with the grace as written, before their A and all of their T are over.
+    pub fn killed_early(&self) -> Vec<&str> {
+        self.those(|container, pod| {
+            let (Some(mut pod), Some(limit)) = (pod, self.finish(container)) else { return false };
+            pod.grace = self.grace_seconds();
+            // Its own clock runs from when it is told, whoever is still sent work.
+            (pod.hold, pod.propagation) = (0, 0);
+            pod.apps.iter_mut().for_each(|app| (app.request, app.limit) = (limit.seconds, None));
+            !self.cuts(container) && !kubelet::stop(&pod).cut.is_empty()
+        })
+    }
+
+    fn those(&self, are: impl Fn(&Container, Option<kubelet::Pod>) -> bool) -> Vec<&str> {
+        self.each_alone().filter_map(|(c, pod)| are(c, pod).then_some(c.name.as_str())).collect()
     }
 
     /// The helpers and native sidecars that are told to stop while apps are at work, by the names of their containers,
@@ -554,54 +694,58 @@ impl RandomPod {
     /// A policy's hook of 0 s is a hook all the same.
     fn gives_empty_hook(&self) -> bool {
         let zero = matches!(self.policy_hook(), PolicyHook::HttpGet(0) | PolicyHook::Exec(0));
-        zero && self.serves() && self.stopping().any(|(c, role)| role == Role::App && c.has_no_hook())
+        zero && self.apps().any(|app| app.has_no_hook() && self.hook_for(app).is_some())
+    }
+
+    /// The hook that the plan gives an app that has none, in seconds: until the hold is over, or the last request where
+    /// SIGTERM would end that. No wait for one that takes work for as long by itself.
+    fn hook_for(&self, app: &Container) -> Option<u64> {
+        let (hold, accepts) = (self.hold(), self.accept_seconds(app, Role::App));
+        match self.policy_hook() {
+            _ if !self.holds() => None,
+            PolicyHook::Sleep if hold > 0 && self.cuts(app) => hold.checked_add(self.request_seconds(app)),
+            PolicyHook::Sleep => Some(hold - accepts.min(hold)).filter(|seconds| *seconds > 0),
+            PolicyHook::HttpGet(seconds) | PolicyHook::Exec(seconds) => Some(seconds),
+            PolicyHook::None => None,
+        }
     }
 
     /// The pod with the hooks it should get. None where it should get a wait that cannot be written; none within
     /// where a hook has no believable end.
     fn with_hooks(&self) -> Option<Option<kubelet::Pod>> {
-        let can_wait = match self.sleep {
-            SleepSupport::Native => true,
-            SleepSupport::Exec { .. } => !self.windows,
-            SleepSupport::Unsupported { .. } => false,
-        };
+        let can_wait = self.can_wait();
         let lasts = |runs| Plays { runs, ..Plays::default() };
-        let (for_apps, app_waits) = match self.policy_hook() {
-            _ if !self.serves() => (0, false),
-            PolicyHook::Sleep => (self.hold(), self.hold() > 0),
-            PolicyHook::HttpGet(seconds) | PolicyHook::Exec(seconds) => (seconds, false),
-            PolicyHook::None => (0, false),
-        };
-        let lacks = |role| self.stopping().any(|(c, r)| r == role && c.has_no_hook());
-        if app_waits && lacks(Role::App) && !can_wait {
+        let given = |app: &&Container| app.has_no_hook();
+        let for_apps: Vec<u64> = self.apps().filter(given).filter_map(|app| self.hook_for(app)).collect();
+        if self.policy_hook() == PolicyHook::Sleep && !for_apps.is_empty() && !can_wait {
             return None;
         }
-        if lacks(Role::App) && for_apps > MAX_SECONDS {
+        if for_apps.iter().any(|seconds| *seconds > MAX_SECONDS) {
             return Some(None);
         }
-        let hook = |container: &Container, role, for_helpers| match role {
-            Role::App if container.has_no_hook() => Some(lasts(for_apps)),
-            Role::Helper if container.has_no_hook() && Self::serves_on(container, role) < for_helpers => {
-                Some(lasts(for_helpers))
-            }
+        let hook = |container: &Container, role, for_helpers: &dyn Fn(&Container) -> u64| match role {
+            Role::App if container.has_no_hook() => Some(lasts(self.hook_for(container).unwrap_or(0))),
+            Role::Helper if container.has_no_hook() => Some(lasts(for_helpers(container))),
             _ => self.plays(container),
         };
         // Helpers wait for the apps, so those are played first, without any; an app without an end keeps none waiting.
-        let only_app =
-            |container: &Container, role| if role == Role::App { hook(container, role, 0) } else { Some(lasts(0)) };
+        let only_app = |container: &Container, role| {
+            if role == Role::App { hook(container, role, &|_| 0) } else { Some(lasts(0)) }
+        };
         let Some(apps) = self.play(u64::MAX, only_app) else { return Some(None) };
         let apps_done = kubelet::stop(&apps).apps.iter().filter_map(|app| app.exited_at).max().unwrap_or(0);
-        let for_helpers = if apps_done > 0 { apps_done + 1 } else { 0 };
-        let waits = |(c, role): (&Container, Role)| {
-            role == Role::Helper && c.has_no_hook() && Self::serves_on(c, role) < for_helpers
+        let for_helpers = |helper: &Container| {
+            if apps_done == 0 || self.accept_seconds(helper, Role::Helper) > apps_done { 0 } else { apps_done + 1 }
         };
-        if self.stopping().any(waits) && !can_wait {
+        let helpers = self.stopping().filter(|(c, role)| *role == Role::Helper && c.has_no_hook());
+        let longest = helpers.map(|(helper, _)| for_helpers(helper)).max().unwrap_or(0);
+        if longest > 0 && !can_wait {
             return None;
         }
-        if lacks(Role::Helper) && for_helpers > MAX_SECONDS {
+        if longest > MAX_SECONDS {
             return Some(None);
         }
-        Some(self.play(0, |container, role| hook(container, role, for_helpers)))
+        Some(self.play(0, |container, role| hook(container, role, &for_helpers)))
     }
 
     /// The pod for the simulator with grace and hooks as they stand in `json`, whoever wrote them; none where a hook
@@ -639,7 +783,26 @@ impl RandomPod {
     }
 }
 
+/// S and the role of a known name, or of a known server's image.
+fn known(container: &Container) -> Option<(u64, Role)> {
+    let is_it = |(name, ..): &&(&str, u64, Role)| container.naming == Naming::Known && *name == container.name;
+    let by_image = || container.server.as_ref().filter(|server| server.program == Program::Envoy);
+    let by_name = KNOWN.iter().find(is_it).map(|(_, stop, role)| (*stop, *role));
+    by_name.or_else(|| by_image().map(|_| (0, Role::Helper)))
+}
+
 impl Container {
+    /// Its image, which no other container of the pod has.
+    pub fn image(&self) -> String {
+        let name = self.server.as_ref().map_or("x:1", Server::image);
+        format!("registry.example/c{}/{name}", self.place)
+    }
+
+    /// Its probes ask the port for metrics, where it has no other.
+    fn probes_metrics(&self) -> bool {
+        self.metrics && !self.port
+    }
+
     pub fn has_no_hook(&self) -> bool {
         self.hook.is_none()
     }

@@ -24,8 +24,8 @@ enum Does {
     /// The same, for so long at most.
     AtMost(u64),
     NeverEnds,
-    /// Tells the container to stop after a wait of its own, and gives it so long.
-    Stops(u64, Option<u64>),
+    /// Tells the container to stop after a wait of its own, and gives it so long; gracefully or not.
+    Stops(u64, Option<u64>, bool),
 }
 
 impl Part {
@@ -53,10 +53,10 @@ fn hook_of(command: &[&str], parts: &[Part]) -> Hook {
             (Does::AtMost(seconds), None) => most = most.map(|most| most + seconds),
             (Does::NeverEnds, None) => never_ends = true,
             (_, Some(stop)) => stop.rest = u64::MAX,
-            (Does::Stops(wait, finish), None) => {
+            (Does::Stops(wait, finish, graceful), None) => {
                 least += wait;
                 most = most.map(|most| most + wait);
-                stop = Some(Stop { rest: finish.unwrap_or(0), finish });
+                stop = Some(Stop { rest: finish.unwrap_or(0), finish, graceful });
             }
         }
     }
@@ -94,7 +94,7 @@ pub(super) fn hook() -> impl Strategy<Value = Hook> {
         3 => unknown(),
         1 => failing(),
     ];
-    prop_oneof![60 => some, 1 => endless()]
+    prop_oneof![50 => some, 1 => endless()]
 }
 
 /// What parts are joined with.
@@ -110,7 +110,7 @@ fn line() -> impl Strategy<Value = Hook> {
         let stops = stop.is_some();
         if let Some((stop, after)) = stop {
             // The limit of a command and a wait behind it would be two words for one thing.
-            let after = after.filter(|_| !matches!(stop.does, Does::Stops(_, Some(_))));
+            let after = after.filter(|_| !matches!(stop.does, Does::Stops(_, Some(_), _)));
             parts.push(stop);
             parts.extend(after);
         }
@@ -220,14 +220,10 @@ fn wait() -> impl Strategy<Value = Part> {
 }
 
 fn stop() -> impl Strategy<Value = Part> {
-    let commands = vec![
+    let graceful = vec![
         "nginx -s quit",
-        "/usr/sbin/nginx -s stop",
-        "kill 1",
-        "kill -TERM 1",
-        "kill -15 1",
         "kill -s QUIT 1",
-        "kill -SIGINT 1",
+        "kill -3 1",
         "apachectl graceful-stop",
         "/wait-shutdown",
         "catalina.sh stop",
@@ -236,12 +232,17 @@ fn stop() -> impl Strategy<Value = Part> {
         "consul leave",
         "kong quit",
     ];
+    let at_once = vec!["/usr/sbin/nginx -s stop", "kill 1", "kill -TERM 1", "kill -15 1", "kill -SIGINT 1"];
+    let command = |commands, graceful| {
+        prop::sample::select(commands).prop_map(move |text| Part::new(text, Does::Stops(0, None, graceful)))
+    };
     prop_oneof![
-        3 => prop::sample::select(commands).prop_map(|text| Part::new(text, Does::Stops(0, None))),
+        3 => command(graceful, true),
+        2 => command(at_once, false),
         1 => (0..=20_u64, 1..=60_u64, 0..3_usize).prop_map(|(wait, limit, spelling)| match spelling {
-            0 => Part::new(format!("kong quit --wait={wait}"), Does::Stops(wait, None)),
-            1 => Part::new(format!("kong quit --timeout={limit}"), Does::Stops(0, Some(limit))),
-            _ => Part::new(format!("kong quit --wait={wait} --timeout={limit}"), Does::Stops(wait, Some(limit))),
+            0 => Part::new(format!("kong quit --wait={wait}"), Does::Stops(wait, None, true)),
+            1 => Part::new(format!("kong quit --timeout={limit}"), Does::Stops(0, Some(limit), true)),
+            _ => Part::new(format!("kong quit --wait={wait} --timeout={limit}"), Does::Stops(wait, Some(limit), true)),
         }),
     ]
 }
@@ -262,9 +263,12 @@ fn after() -> impl Strategy<Value = Option<Part>> {
 
 fn direct_stop() -> impl Strategy<Value = Hook> {
     let request = json!({"httpGet": {"path": "/quitquitquit", "port": 15_020}});
-    let stop_of_its_own = Some(Stop { rest: 0, finish: None });
+    let stop_of_its_own = Some(Stop { rest: 0, finish: None, graceful: true });
     let request = Hook { stop: stop_of_its_own, ..with_length(request, Length::Exact(0)) };
-    let command = (stop(), any::<bool>()).prop_map(|(stop, by_shell)| {
+    // Nothing finishes behind it.
+    let kill = || Part::new("kill -9 1", Does::Stops(0, None, false));
+    let stop = prop_oneof![12 => stop(), 1 => Just(()).prop_map(move |()| kill())];
+    let command = (stop, any::<bool>()).prop_map(|(stop, by_shell)| {
         let words: Vec<&str> = if by_shell { vec!["sh", "-c", &stop.text] } else { stop.text.split(' ').collect() };
         hook_of(&words, std::slice::from_ref(&stop))
     });

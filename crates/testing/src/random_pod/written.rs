@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use draingate_core::policy::{Policy, PolicyKind};
-use draingate_core::world::{Service, Target, World};
+use draingate_core::objects;
+use draingate_core::world::World;
 use serde_json::{Map, Value, json};
 
-use super::{Container, Entry, Lifecycle, NAMESPACE, PolicyHook, PolicyLayer, RandomPod};
+use super::servers::{role_text, sigterm_text, work_text};
+use super::services::{BOOK, plain};
+use super::{Container, Entry, Lifecycle, NAMESPACE, PolicyHook, PolicyLayer, RandomPod, Role, Server};
 
 impl RandomPod {
     /// The pod's JSON.
     pub fn json(&self) -> Value {
         let mut metadata = json!({"name": "web-0", "labels": {"app": "web", "tier": "front"}});
+        if self.alone {
+            metadata["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web",
+                "uid": "1", "controller": true}]);
+        }
         let annotations = self.annotation_pairs();
         if self.annotations_map || !annotations.is_empty() {
             metadata["annotations"] = json!(annotations);
@@ -22,6 +28,9 @@ impl RandomPod {
         }
         if let Some(grace) = self.grace {
             spec["terminationGracePeriodSeconds"] = json!(grace);
+        }
+        if self.has_book {
+            spec["subdomain"] = json!(BOOK);
         }
         if self.windows {
             spec["os"] = json!({"name": "windows"});
@@ -40,13 +49,34 @@ impl RandomPod {
     }
 
     fn container(&self, container: &Container) -> Value {
-        let mut raw = json!({"name": container.name, "image": "registry.example/x:1"});
-        let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5});
+        let mut raw = json!({"name": container.name, "image": container.image()});
+        let own = container.server.as_ref().map(Server::written).unwrap_or_default();
+        for (key, words) in [("command", &own.command), ("args", &own.args)] {
+            if !words.is_empty() {
+                raw[key] = json!(words);
+            }
+        }
+        let port = if container.probes_metrics() { json!("metrics") } else { json!(8080) };
+        let probe = json!({"httpGet": {"path": "/ready", "port": port}, "periodSeconds": 5});
         if container.native {
             raw["restartPolicy"] = json!("Always");
         }
+        let mut ports = Vec::new();
         if container.port {
-            raw["ports"] = json!([{"containerPort": 8080}]);
+            let mut port = json!({"containerPort": 8080});
+            if container.port_is_named {
+                port["name"] = json!("http");
+            }
+            if container.host_port {
+                port["hostPort"] = json!(80);
+            }
+            ports.push(port);
+        }
+        if container.metrics {
+            ports.push(json!({"containerPort": 9090, "name": "metrics"}));
+        }
+        if !ports.is_empty() {
+            raw["ports"] = json!(ports);
         }
         if container.readiness {
             raw["readinessProbe"] = probe.clone();
@@ -54,8 +84,10 @@ impl RandomPod {
         if container.liveness {
             raw["livenessProbe"] = probe;
         }
-        if let Some(hook) = container.hook.as_ref().filter(|hook| !hook.env.is_empty()) {
-            raw["env"] = hook.env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let env = container.hook.iter().flat_map(|hook| &hook.env).chain(&own.env);
+        let env: Vec<_> = env.map(|(name, value)| json!({"name": name, "value": value})).collect();
+        if !env.is_empty() {
+            raw["env"] = json!(env);
         }
         let mut lifecycle = match container.lifecycle {
             Lifecycle::Absent => None,
@@ -84,11 +116,20 @@ impl RandomPod {
         let hook = self.annotations.waits_by_itself.then(|| "none".to_owned());
         let helpers: Vec<_> = self.helper_entries(2).map(|(name, entry)| helper_text(&name, entry)).collect();
         let helpers = (!helpers.is_empty()).then(|| helpers.join(","));
-        let pod = [("draingate.dev/hook".to_owned(), hook), ("draingate.dev/helpers".to_owned(), helpers)];
+        let sigterm = self.annotations.sigterm.text(sigterm_text);
+        let pod = [("hook", hook), ("helpers", helpers), ("sigterm", sigterm)];
+        let pod = pod.map(|(key, value)| (format!("draingate.dev/{key}"), value));
         let all = || self.containers.iter().chain(&self.inits);
         let named = all().flat_map(|c| {
-            let key = |prefix: &str| format!("{prefix}-seconds.draingate.dev/{}", c.name);
-            [(key("prestop"), c.declared.text()), (key("worst-case-request"), c.request.text())]
+            let key = |prefix: &str| format!("{prefix}.draingate.dev/{}", c.name);
+            [
+                (key("prestop-seconds"), c.declared.text()),
+                (key("worst-case-request-seconds"), c.request.text()),
+                (key("accept-seconds"), c.said.accepts.text()),
+                (key("finish-seconds"), c.said.finishes.text()),
+                (key("work"), c.said.work.text(work_text)),
+                (key("role"), c.said.role.text(role_text)),
+            ]
         });
         let pairs = times.chain(pod).chain(named);
         pairs.filter_map(|(key, value)| Some((key, value?))).collect()
@@ -102,54 +143,60 @@ impl RandomPod {
         exact.chain(patterns).filter_map(move |(name, entries)| Some((name, entries[layer].as_ref()?)))
     }
 
-    /// The namespace, its policies and its Services.
-    pub fn world(&self) -> World {
-        let mut world = World::default();
-        world.sleep = self.sleep.clone();
-        let label = self.profile_label.map(|(name, _)| ("draingate.dev/profile".to_owned(), name.to_owned()));
-        world.set_namespace(NAMESPACE, label.into_iter().collect());
-        let (cluster, own) = (self.cluster_spec(), self.own_spec());
-        let weird = json!({"budget": {"endpointPropagationSeconds": 7777}, "helpers": [{"name": "app*"}]});
-        let mut decoy = |kind, namespace, name, selector: Option<&str>, created| {
-            let mut spec = weird.clone();
-            if let Some(tier) = selector {
-                spec["selector"] = json!({"matchLabels": {"tier": tier}});
-            }
-            add_policy(&mut world, kind, namespace, name, created, &spec);
+    /// The namespace, its policies, its Services and the pod's owner, as they stand in files.
+    pub fn documents(&self) -> Vec<Value> {
+        let labels = self.profile_label.map(|(name, _)| json!({"draingate.dev/profile": name}));
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}});
+        let mut documents = vec![namespace];
+        let policy = |kind: &str, namespace: &str, name: &str, created: &str, spec: &Value| {
+            json!({"apiVersion": "draingate.dev/v1alpha1", "kind": kind, "spec": spec,
+                "metadata": {"name": name, "namespace": namespace, "creationTimestamp": created}})
         };
         if self.decoys {
-            let others = [
-                (PolicyKind::ClusterDrainPolicy, "", self.cluster.selects),
-                (PolicyKind::DrainPolicy, NAMESPACE, self.own.selects),
-            ];
-            for (kind, namespace, selects) in others {
-                decoy(kind, namespace, "a-other-pods", Some("back"), "2019-01-01T00:00:00Z");
+            let weird = json!({"budget": {"endpointPropagationSeconds": 7777}, "helpers": [{"name": "app*"}]});
+            let mut others = weird.clone();
+            others["selector"] = json!({"matchLabels": {"tier": "back"}});
+            for (kind, selects) in [("ClusterDrainPolicy", self.cluster.selects), ("DrainPolicy", self.own.selects)] {
+                documents.push(policy(kind, NAMESPACE, "a-other-pods", "2019-01-01T00:00:00Z", &others));
                 let created = if selects { "2019-01-01T00:00:00Z" } else { "2024-01-01T00:00:00Z" };
-                decoy(kind, namespace, "a-weaker", None, created);
+                documents.push(policy(kind, NAMESPACE, "a-weaker", created, &weird));
             }
-            decoy(PolicyKind::DrainPolicy, "elsewhere", "a", None, "2019-01-01T00:00:00Z");
+            documents.push(policy("DrainPolicy", "elsewhere", "a", "2019-01-01T00:00:00Z", &weird));
         }
         let created = "2020-01-01T00:00:00Z";
-        add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &cluster);
-        add_policy(&mut world, PolicyKind::DrainPolicy, NAMESPACE, "default", created, &own);
-        if self.service {
-            world.set_service(NAMESPACE, "web", service("app", "web"));
-        }
+        documents.push(policy("ClusterDrainPolicy", "", "base", created, &self.cluster_spec()));
+        documents.push(policy("DrainPolicy", NAMESPACE, "default", created, &self.own_spec()));
+        let object = |api_version: &str, kind: &str, namespace: &str, name: &str, spec: Value| json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec});
+        documents.extend(self.services().map(|(name, spec)| object("v1", "Service", NAMESPACE, name, spec)));
         if self.decoys {
-            world.set_service(NAMESPACE, "back", service("tier", "back"));
-            world.set_service("elsewhere", "web", service("app", "web"));
+            documents.push(object("v1", "Service", NAMESPACE, "back", plain("tier", "back")));
+            documents.push(object("v1", "Service", "elsewhere", "web", plain("app", "web")));
         }
-        world
+        if self.alone {
+            documents.push(object("apps/v1", "StatefulSet", NAMESPACE, "web", json!({"replicas": 1})));
+        }
+        documents
     }
 
-    /// The world with nothing in it but the ClusterDrainPolicy and the Services.
+    /// What is known of these.
+    pub fn world(&self) -> World {
+        self.knowing(&self.documents())
+    }
+
+    /// The world with nothing in it but the ClusterDrainPolicy, the Services and the owner.
     pub fn world_of_the_cluster_policy(&self) -> World {
+        let lone = RandomPod { decoys: false, ..self.clone() };
+        let mut documents = lone.documents();
+        documents.retain(|document| document["kind"] != "DrainPolicy" && document["kind"] != "Namespace");
+        self.knowing(&documents)
+    }
+
+    fn knowing(&self, documents: &[Value]) -> World {
         let mut world = World::default();
         world.sleep = self.sleep.clone();
-        let created = "2020-01-01T00:00:00Z";
-        add_policy(&mut world, PolicyKind::ClusterDrainPolicy, "", "base", created, &self.cluster_spec());
-        if self.service {
-            world.set_service(NAMESPACE, "web", service("app", "web"));
+        for document in documents {
+            assert_eq!(objects::add(&mut world, document, None), Ok(true), "{document}");
         }
         world
     }
@@ -185,6 +232,7 @@ impl RandomPod {
         set("profile", layer.propagation.profile.map(|(name, _)| json!(name)));
         set("hook", layer.hook.as_ref().map(PolicyHook::spec));
         set("appliesTo", layer.applies_to.map(|value| json!(value)));
+        set("sigterm", layer.sigterm.map(|sigterm| format!("{sigterm:?}").into()));
         set("selector", layer.selects.then(|| json!({"matchLabels": {"tier": "front"}})));
         let mut grace = Map::new();
         if let Some(never) = layer.never_raise {
@@ -196,6 +244,9 @@ impl RandomPod {
         set("gracePeriod", (!grace.is_empty()).then(|| grace.into()));
         let helpers: Vec<_> = self.helper_entries(index).map(|(name, entry)| helper_spec(&name, entry)).collect();
         set("helpers", (!helpers.is_empty()).then(|| helpers.into()));
+        let all = self.containers.iter().chain(&self.inits);
+        let servers: Vec<_> = all.filter_map(|c| Some(c.said.entries.get(index)?.as_ref()?.spec(c))).collect();
+        set("servers", (!servers.is_empty()).then(|| servers.into()));
         spec.into()
     }
 }
@@ -205,24 +256,12 @@ fn helper_spec(name: &str, entry: &Entry) -> Value {
     if let Some(stop) = entry.stop {
         spec["stopSeconds"] = json!(stop);
     }
-    if entry.is_app {
-        spec["role"] = json!("App");
+    if entry.role != Role::Helper {
+        spec["role"] = json!(format!("{:?}", entry.role));
     }
     spec
 }
 
 fn helper_text(name: &str, entry: &Entry) -> String {
     entry.stop.map_or_else(|| format!(" {name}"), |stop| format!("{name}={stop}"))
-}
-
-/// A Service that sends to port 8080 of the pods with this label.
-fn service(key: &str, value: &str) -> Service {
-    let selector = [(key.to_owned(), value.to_owned())].into();
-    Service { selector, targets: vec![Target::Number(8080)], ..Service::default() }
-}
-
-fn add_policy(world: &mut World, kind: PolicyKind, namespace: &str, name: &str, created: &str, spec: &Value) {
-    let policy = Policy::read(kind, namespace, name, Some(created.to_owned()), spec);
-    assert!(policy.is_ok(), "{policy:?}");
-    world.set_policy(kind, namespace, policy);
 }

@@ -136,7 +136,8 @@ fn good_policies_are_accepted_as_they_are() {
             "gracePeriod": {"adjust": "Raise", "maxSeconds": 300, "nodeLimitSeconds": 120},
             "helpers": [
                 {"name": "pgbouncer", "stopSeconds": 2}, {"name": "envoy", "role": "App"}, {"name": "log-*"},
-                {"name": "*"}, {"name": "istio*"},
+                {"name": "*"}, {"name": "istio*"}, {"name": "*-proxy"}, {"name": "*log*"},
+                {"image": "*/prom-exporter", "role": "Auxiliary"}, {"image": "lumber*"},
             ],
             "appliesTo": "Serving",
             "controllers": "BuiltIn",

@@ -89,7 +89,10 @@ fn cluster() -> (ApiServer, PathBuf) {
 /// Both configurations, calling `port`, without a caBundle. Fail, so that nothing is let through unasked.
 fn install(server: &ApiServer, port: u16) {
     let url = format!("https://127.0.0.1:{port}");
-    server.apply(&draingate(&["webhooks", "--url", &url, "--enforce-failure-policy", "fail"]));
+    let webhooks = draingate(&["webhooks", "--url", &url, "--enforce-failure-policy", "fail"]);
+    // A busy machine is no part of this: a call may take its time.
+    assert!(webhooks.contains("timeoutSeconds: 2\n"));
+    server.apply(&webhooks.replace("timeoutSeconds: 2\n", "timeoutSeconds: 10\n"));
 }
 
 /// Whether a pod of an enforce namespace gets in, and why not.

@@ -213,7 +213,7 @@ fn bad_policies_are_refused_with_the_reason() {
         (json!({"budget": {"drainDelaySeconds": -1}}), "should be greater than or equal to 0"),
         (json!({"budget": {"drainDelaySeconds": "5"}}), "must be of type integer"),
         (json!({"budget": {"drainDelay": 5}}), r#"unknown field "spec.budget.drainDelay""#),
-        (json!({"profile": "elb"}), r#"supported values: "cluster-ip", "ingress", "alb", "gclb", "nlb""#),
+        (json!({"profile": "elb"}), r#"supported values: "cluster-ip", "ingress", "headless", "alb", "gclb", "nlb""#),
         (json!({"locked": ["hook"]}), r#"unknown field "spec.locked""#),
         (json!({"namespaceSelector": {}}), r#"unknown field "spec.namespaceSelector""#),
     ];

@@ -51,7 +51,7 @@ fn a_workload_is_told_once_what_happened_to_its_pods() {
     }
     eventually("both are told", || (events(&space).len() >= 2).then_some(()));
     let told = events(&space);
-    let injected = "its pods get a preStop hook of 10 s in \"app\"";
+    let injected = "its pods get a preStop hook of 10 s in \"app\", terminationGracePeriodSeconds 40 instead of 30";
     assert_eq!(told[0], ("DrainInjected".into(), "Deployment/web".into(), injected.into()));
     assert_eq!((told[1].0.as_str(), told[1].1.as_str()), ("DrainRejected", "Deployment/bad"));
     assert!(told[1].2.contains("grace budget has no end"), "{}", told[1].2);

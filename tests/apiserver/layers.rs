@@ -22,17 +22,17 @@ fn each_layer_goes_above_the_one_before() {
     let lab = Lab::shared();
     let space = lab.namespace("inject");
     // E 5, D 5, R 15, M 5
-    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 30));
+    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 40));
     let platform = space.cluster_policy("{profile: gclb, budget: {worstCaseRequestSeconds: 20}}");
     lab.policy(&platform);
     // E 40, D 5, R 20, M 5
-    assert_eq!(space.stop_of(SERVER), stop([("app", 45)], 70));
+    assert_eq!(space.stop_of(SERVER), stop([("app", 45)], 75));
     space.label("draingate.dev/profile", "ingress".into());
     // E 10, D 5, R 20, M 5
-    settles("the profile label", stop([("app", 15)], 40), || space.stop_of(SERVER));
+    settles("the profile label", stop([("app", 15)], 45), || space.stop_of(SERVER));
     space.policy("default", "{budget: {endpointPropagationSeconds: 12, drainDelaySeconds: 0}}");
     // E 12, D 0, R 20, M 5
-    assert_eq!(space.stop_of(SERVER), stop([("app", 12)], 37));
+    assert_eq!(space.stop_of(SERVER), stop([("app", 12)], 42));
     // E 12, D 0, R 30, M 1
     let annotations =
         json!({"draingate.dev/worst-case-request-seconds": "30", "draingate.dev/safety-margin-seconds": "1"});
@@ -43,11 +43,11 @@ fn each_layer_goes_above_the_one_before() {
 #[test]
 fn a_selector_beats_a_catch_all() {
     let space = Lab::shared().namespace("inject");
-    space.policy("a-catch-all", "{budget: {worstCaseRequestSeconds: 20}}");
+    space.policy("a-catch-all", "{budget: {worstCaseRequestSeconds: 30}}");
     space.policy("web", "{selector: {matchLabels: {tier: web}}, budget: {worstCaseRequestSeconds: 40}}");
     assert_eq!(labelled(&space, json!({"tier": "web"})), stop([("app", 10)], 55));
-    assert_eq!(labelled(&space, json!({"tier": "batch"})), stop([("app", 10)], 35));
-    assert_eq!(labelled(&space, json!({})), stop([("app", 10)], 35));
+    assert_eq!(labelled(&space, json!({"tier": "batch"})), stop([("app", 10)], 45));
+    assert_eq!(labelled(&space, json!({})), stop([("app", 10)], 45));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn service_backed_pods_owe_a_hold() {
         "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80}]}}",
     );
     lab.create(&service).accepted();
-    settles("the Service counts", stop([("app", 10)], 30), hooks);
+    settles("the Service counts", stop([("app", 10)], 40), hooks);
     let warnings = space.try_out(&pod).warnings;
     assert!(warnings.join(" ").contains("Service \"web\" sends to the pod"), "{warnings:?}");
     // It looks elsewhere now.
@@ -111,11 +111,11 @@ fn applies_to_decides_who_owes_a_hold() {
     let space = Lab::shared().namespace("inject");
     assert_eq!(space.stop_of(quiet), stop([], 30));
     space.policy("default", "{appliesTo: All}");
-    assert_eq!(space.stop_of(quiet), stop([("app", 10)], 30));
+    assert_eq!(space.stop_of(quiet), stop([("app", 10)], 40));
     space.policy("default", "{appliesTo: Serving}");
     assert_eq!(space.stop_of(quiet), stop([], 30));
     let probed = quiet.replace("image: app", "image: app, readinessProbe: {tcpSocket: {port: 8080}}");
-    assert_eq!(space.stop_of(&probed), stop([("app", 10)], 30));
+    assert_eq!(space.stop_of(&probed), stop([("app", 10)], 40));
 }
 
 #[test]
@@ -124,15 +124,15 @@ fn helpers_wait_for_their_apps() {
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: two}, spec: {containers: [\
         {name: app, image: app, ports: [{containerPort: 8080}]}, {name: NAME, image: helper}]}}";
     // apps_done 10 + 15 = 25; the helper's hook 26, its stop 0, the margin 5
-    assert_eq!(space.stop_of(&pod.replace("NAME", "pgbouncer")), stop([("app", 10), ("pgbouncer", 26)], 31));
-    assert_eq!(space.stop_of(&pod.replace("NAME", "shipper")), stop([("app", 10), ("shipper", 10)], 30));
+    assert_eq!(space.stop_of(&pod.replace("NAME", "pgbouncer")), stop([("app", 10), ("pgbouncer", 26)], 40));
+    assert_eq!(space.stop_of(&pod.replace("NAME", "shipper")), stop([("app", 10), ("shipper", 10)], 40));
     let said = pod
         .replace("NAME", "shipper")
         .replace("name: two", "name: two, annotations: {draingate.dev/helpers: 'shipper=4'}");
-    assert_eq!(space.stop_of(&said), stop([("app", 10), ("shipper", 26)], 35));
+    assert_eq!(space.stop_of(&said), stop([("app", 10), ("shipper", 26)], 40));
     space.policy("default", "{helpers: [{name: 'ship*', stopSeconds: 9}, {name: pgbouncer, role: App}]}");
     assert_eq!(space.stop_of(&pod.replace("NAME", "shipper")), stop([("app", 10), ("shipper", 26)], 40));
-    assert_eq!(space.stop_of(&pod.replace("NAME", "pgbouncer")), stop([("app", 10), ("pgbouncer", 10)], 30));
+    assert_eq!(space.stop_of(&pod.replace("NAME", "pgbouncer")), stop([("app", 10), ("pgbouncer", 10)], 40));
 }
 
 #[test]
@@ -142,9 +142,9 @@ fn native_sidecars_get_no_hook_but_their_time_counts() {
         initContainers: [{name: setup, image: s}, {name: istio-proxy, image: p, restartPolicy: Always}], \
         containers: [{name: app, image: app, ports: [{containerPort: 8080}]}]}}";
     // 10 + 15 + the sidecar's 0 + 5
-    assert_eq!(space.stop_of(pod), stop([("app", 10)], 30));
+    assert_eq!(space.stop_of(pod), stop([("app", 10)], 40));
     // 10 + 15 + the sidecar's 5 + 5
-    assert_eq!(space.stop_of(&pod.replace("istio-proxy", "fluent-bit")), stop([("app", 10)], 35));
+    assert_eq!(space.stop_of(&pod.replace("istio-proxy", "fluent-bit")), stop([("app", 10)], 40));
 }
 
 #[test]
@@ -154,12 +154,12 @@ fn hooks_by_policy() {
     let pod = space.dry_run(SERVER).accepted();
     let hook = &pod["spec"]["containers"][0]["lifecycle"]["preStop"];
     assert_eq!(*hook, json!({"httpGet": {"path": "/drain", "port": 8081, "scheme": "HTTP"}}));
-    assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 32);
+    assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 42);
     space.policy("default", "{hook: {type: Exec, exec: {command: [/drain, now]}, seconds: 20}}");
     let pod = space.dry_run(SERVER).accepted();
     let hook = &pod["spec"]["containers"][0]["lifecycle"]["preStop"];
     assert_eq!(*hook, json!({"exec": {"command": ["/drain", "now"]}}));
-    assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 40);
+    assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 50);
     space.policy("default", "{hook: {type: None}}");
     assert_eq!(space.stop_of(SERVER), stop([], 30));
 }

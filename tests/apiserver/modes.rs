@@ -52,7 +52,7 @@ fn audit_records_and_tells_nobody() {
     let answer = space.create(SERVER);
     assert_eq!(answer.warnings, Vec::<String>::new());
     assert_eq!(answer.accepted()["spec"]["containers"][0].get("lifecycle"), None);
-    let expected = json!({"mode": "audit", "verdict": "fixed", "would-inject": "a preStop hook of 10 s in \"app\""});
+    let expected = json!({"mode": "audit", "verdict": "fixed", "would-inject": "a preStop hook of 10 s in \"app\", terminationGracePeriodSeconds 40 instead of 30"});
     assert_eq!(recorded(&space, "server", "pods"), expected);
 
     assert_eq!(space.warnings(HOPELESS), Vec::<String>::new());
@@ -98,7 +98,7 @@ fn inject_patches_and_never_rejects() {
     let answer = space.create(SHORT);
     assert_eq!(answer.warnings, Vec::<String>::new());
     let pod = answer.accepted();
-    assert_eq!(draingate_testing::lab::Stop::of(&pod), stop([("app", 10)], 30));
+    assert_eq!(draingate_testing::lab::Stop::of(&pod), stop([("app", 10)], 40));
     let record: Value =
         serde_json::from_str(pod["metadata"]["annotations"]["draingate.dev/injected"].as_str().unwrap()).unwrap();
     assert_eq!(record, json!({"hooks": {"app": 10}, "grace": {"from": 20, "to": 30}}));
@@ -130,7 +130,7 @@ fn a_dry_run_is_answered_like_the_real_thing() {
     let lab = Lab::shared();
     let (warn, inject, enforce) = (lab.namespace("warn"), lab.namespace("inject"), lab.namespace("enforce"));
     assert!(warn.dry_run(HOPELESS).warnings[0].starts_with("would be rejected: "));
-    assert_eq!(inject.stop_of(SERVER), stop([("app", 10)], 30));
+    assert_eq!(inject.stop_of(SERVER), stop([("app", 10)], 40));
     assert_eq!(enforce.dry_run(HOPELESS).code, 403);
     assert_eq!(recorded(&enforce, "hopeless", "enforce")["verdict"], "fail");
     // Nothing was stored.

@@ -114,7 +114,7 @@ fn a_helper_that_comes_later_gets_its_hook() {
     let answer = space.create(SERVER);
     assert_eq!(answer.warnings, Vec::<String>::new());
     let pod = answer.accepted();
-    assert_eq!(Stop::of(&pod), stop([("app", 10), ("pgbouncer", 26)], 31));
+    assert_eq!(Stop::of(&pod), stop([("app", 10), ("pgbouncer", 26)], 40));
     assert_eq!(
         pod["metadata"]["annotations"]["draingate.dev/injected"],
         r#"{"hooks":{"app":10,"pgbouncer":26},"grace":{"from":30,"to":31}}"#
@@ -128,7 +128,7 @@ fn a_sidecar_that_comes_later_is_counted() {
     let neighbour = Neighbour::moves_in(&space, "Never", adds_sidecar);
     let answer = space.create(SERVER);
     assert_eq!(answer.warnings, Vec::<String>::new());
-    assert_eq!(Stop::of(&answer.accepted()), stop([("app", 10)], 35));
+    assert_eq!(Stop::of(&answer.accepted()), stop([("app", 10)], 40));
     neighbour.moves_out(&space);
 }
 
@@ -138,7 +138,7 @@ fn a_neighbour_that_changes_nothing_of_ours_changes_nothing() {
     let neighbour = Neighbour::moves_in(&space, "IfNeeded", does_nothing);
     let answer = space.create(SERVER);
     assert_eq!(answer.warnings, Vec::<String>::new());
-    assert_eq!(Stop::of(&answer.accepted()), stop([("app", 10)], 30));
+    assert_eq!(Stop::of(&answer.accepted()), stop([("app", 10)], 40));
     neighbour.moves_out(&space);
 }
 
@@ -205,6 +205,6 @@ fn a_hook_that_is_undone_is_told() {
     let answer = space.create(SERVER);
     let told = answer.warnings.join(" ");
     assert!(told.contains("a preStop hook of 10 s in \"app\" [changed-after]"), "{told}");
-    assert_eq!(Stop::of(&answer.accepted()), stop([], 30));
+    assert_eq!(Stop::of(&answer.accepted()), stop([], 40));
     neighbour.moves_out(&space);
 }

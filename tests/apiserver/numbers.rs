@@ -28,13 +28,13 @@ fn a_namespace_counts_from_its_first_pod() {
     for space in &spaces {
         let pod = lab
             .read(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": space.name}}));
-        assert_eq!(Stop::of(&pod), stop([("app", 10)], 30), "{}", space.name);
+        assert_eq!(Stop::of(&pod), stop([("app", 10)], 40), "{}", space.name);
     }
     // The same without kubectl's own pace, and one that is refused.
     for _ in 0..NAMESPACES {
         let space = lab.namespace("enforce");
         assert_eq!(space.dry_run(HOPELESS).code, 403, "{}", space.name);
-        assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 30), "{}", space.name);
+        assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 40), "{}", space.name);
     }
 }
 
@@ -44,7 +44,7 @@ fn a_namespace_counts_before_the_watch_has_told_of_it() {
     let lab = Lab::start(Setup { lag: Duration::from_millis(250), ..Setup::default() });
     for mode in ["inject", "enforce"].repeat(8) {
         let space = lab.namespace(mode);
-        assert_eq!(Stop::of(&space.accepts(SERVER)), stop([("app", 10)], 30), "{} {mode}", space.name);
+        assert_eq!(Stop::of(&space.accepts(SERVER)), stop([("app", 10)], 40), "{} {mode}", space.name);
     }
     for _ in 0..8 {
         let space = lab.namespace("enforce");

@@ -217,7 +217,7 @@ fn stops_are_measured_and_the_policy_that_they_ask_for_holds() {
     space.label("draingate.dev/mode", "inject".into());
     eventually("the next pod gets the longer grace", || {
         let pod = space.try_out(&next).object();
-        (pod["spec"]["terminationGracePeriodSeconds"] == 36).then_some(())
+        (pod["spec"]["terminationGracePeriodSeconds"] == 40).then_some(())
     });
 }
 

@@ -51,7 +51,7 @@ fn when_nobody_answers_pods_go_on_unless_told_otherwise() {
     // It comes back.
     lab.serve();
     let another = SERVER.replace("name: server", "name: another");
-    settles("it is asked again", stop([("app", 10)], 30), || {
+    settles("it is asked again", stop([("app", 10)], 40), || {
         let answer = enforce.dry_run(&another);
         if answer.is_accepted() { Stop::of(&answer.body) } else { stop([], 0) }
     });
@@ -69,8 +69,8 @@ fn webhook_url(lab: &Lab) -> String {
 fn an_api_server_that_comes_back_finds_its_policies_kept() {
     let lab = Lab::start(Setup::default());
     let space = lab.namespace("inject");
-    space.policy("default", "{budget: {worstCaseRequestSeconds: 20}}");
-    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 35));
+    space.policy("default", "{budget: {worstCaseRequestSeconds: 30}}");
+    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 45));
     for round in 0..2_u64 {
         lab.api().crash();
         assert_eq!(lab.admin("/readyz").0, 200, "{}", lab.admin("/readyz").1);
@@ -81,13 +81,13 @@ fn an_api_server_that_comes_back_finds_its_policies_kept() {
             let stop = answer.is_accepted().then(|| Stop::of(&answer.body))?;
             (!stop.hooks.is_empty()).then_some(stop)
         });
-        assert_eq!(seen, stop([("app", 10)], 35 + 10 * round));
+        assert_eq!(seen, stop([("app", 10)], 45 + 10 * round));
         assert_eq!(lab.admin("/readyz").0, 200);
         // What changes from now on counts, and new namespaces do at once.
-        let r = 30 + 10 * round;
+        let r = 40 + 10 * round;
         let policy = space.drain_policy("default", &format!("{{budget: {{worstCaseRequestSeconds: {r}}}}}"));
         settles("the CRD is served", true, || lab.apply(&policy).is_accepted());
         settles("the edit", stop([("app", 10)], 15 + r), || space.stop_of(SERVER));
-        assert_eq!(lab.namespace("inject").stop_of(SERVER), stop([("app", 10)], 30));
+        assert_eq!(lab.namespace("inject").stop_of(SERVER), stop([("app", 10)], 40));
     }
 }

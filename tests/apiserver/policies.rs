@@ -7,12 +7,12 @@ fn an_edited_policy_counts() {
     let lab = Lab::shared();
     let space = lab.namespace("inject");
     let policy = |r: u32| space.drain_policy("default", &format!("{{budget: {{worstCaseRequestSeconds: {r}}}}}"));
-    lab.policy(&policy(20));
-    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 35));
+    lab.policy(&policy(30));
+    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 45));
     lab.apply(&policy(50)).accepted();
     settles("the edit", stop([("app", 10)], 65), || space.stop_of(SERVER));
     lab.delete(&policy(50)).accepted();
-    settles("the deletion", stop([("app", 10)], 30), || space.stop_of(SERVER));
+    settles("the deletion", stop([("app", 10)], 40), || space.stop_of(SERVER));
 }
 
 #[test]
@@ -20,23 +20,23 @@ fn an_edited_cluster_policy_counts() {
     let lab = Lab::shared();
     let space = lab.namespace("inject");
     let policy = |r: u32| space.cluster_policy(&format!("{{budget: {{worstCaseRequestSeconds: {r}}}}}"));
-    lab.policy(&policy(20));
-    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 35));
+    lab.policy(&policy(30));
+    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 45));
     lab.apply(&policy(50)).accepted();
     settles("the edit", stop([("app", 10)], 65), || space.stop_of(SERVER));
     lab.delete(&policy(50)).accepted();
-    settles("the deletion", stop([("app", 10)], 30), || space.stop_of(SERVER));
+    settles("the deletion", stop([("app", 10)], 40), || space.stop_of(SERVER));
 }
 
 #[test]
 fn a_policy_that_comes_back_is_read_again() {
     let lab = Lab::shared();
     let space = lab.namespace("inject");
-    let policy = space.drain_policy("default", "{budget: {worstCaseRequestSeconds: 20}}");
+    let policy = space.drain_policy("default", "{budget: {worstCaseRequestSeconds: 30}}");
     for _ in 0..2 {
         // Waits for its status.
         lab.policy(&policy);
-        assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 35));
+        assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 45));
         lab.delete(&policy).accepted();
     }
 }
@@ -45,7 +45,7 @@ fn a_policy_that_comes_back_is_read_again() {
 fn a_namespace_that_comes_back_starts_afresh() {
     let lab = Lab::shared();
     let space = lab.namespace("inject");
-    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 30));
+    assert_eq!(space.stop_of(SERVER), stop([("app", 10)], 40));
     // There is no namespace controller: the finalizer is taken off by hand.
     let path = format!("/api/v1/namespaces/{}", space.name);
     let gone = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space.name}});
@@ -82,7 +82,7 @@ fn bad_policies_are_refused_with_a_reason() {
         ("{budget: {drainDelaySeconds: -1}}", "should be greater than or equal to 0"),
         ("{budget: {drainDelaySeconds: 5s}}", "spec.budget.drainDelaySeconds"),
         ("{budget: {drainDelay: 5}}", "unknown field \"spec.budget.drainDelay\""),
-        ("{profile: elb}", "supported values: \"cluster-ip\", \"ingress\", \"alb\", \"gclb\", \"nlb\""),
+        ("{profile: elb}", "supported values: \"cluster-ip\", \"ingress\", \"headless\", \"alb\", \"gclb\", \"nlb\""),
         (
             "{helpers: [{name: 'a*b'}]}",
             "a helper is a container's name (a-z, 0-9, -), with a * at either end or nowhere",

@@ -50,6 +50,8 @@ fn new_image(kind: &str, image: &str) -> Value {
         json!({"spec": {"containers": [{"name": "app", "image": image, "ports": [{"containerPort": 8080}]}]}});
     match kind {
         "PodTemplate" => json!({"template": template}),
+        // With one replica nobody would stand in.
+        "StatefulSet" => json!({"spec": {"replicas": 2, "template": template}}),
         "CronJob" => json!({"spec": {"jobTemplate": {"spec": {"template": template}}}}),
         _ => json!({"spec": {"template": template}}),
     }
@@ -160,7 +162,10 @@ fn what_a_controller_made_is_passed_over() {
 fn a_template_that_will_be_fixed_is_told_so_in_warn() {
     let space = Lab::shared().namespace("warn");
     let answer = space.lab.create(&workload(&space, "Deployment"));
-    assert_eq!(answer.warnings, ["draingate would inject a preStop hook of 10 s in \"app\""]);
+    assert_eq!(
+        answer.warnings,
+        ["draingate would inject a preStop hook of 10 s in \"app\", terminationGracePeriodSeconds 40 instead of 30"]
+    );
     let space = Lab::shared().namespace("inject");
     let answer = space.lab.create(&workload(&space, "Deployment"));
     assert_eq!(answer.warnings, Vec::<String>::new());

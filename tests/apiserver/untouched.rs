@@ -105,7 +105,7 @@ spec:
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 ";
     assert!(space.rejects(SERVER).contains("violates PodSecurity"));
-    assert_eq!(Stop::of(&space.accepts(pod)), stop([("app", 10), ("pgbouncer", 26)], 31));
+    assert_eq!(Stop::of(&space.accepts(pod)), stop([("app", 10), ("pgbouncer", 26)], 40));
     for hook in [
         "{type: HTTPGet, httpGet: {path: /drain, port: 8081}, seconds: 10}",
         "{type: Exec, exec: {command: [/drain]}, seconds: 10}",
@@ -126,7 +126,7 @@ fn what_was_written_stays() {
             postStart: {exec: {command: [hello]}}, preStop: {sleep: {seconds: 12}}}},\
           {name: more, image: app, lifecycle: {postStart: {exec: {command: [hello]}}}}]}}",
     );
-    assert_eq!(Stop::of(&pod), stop([("app", 12), ("more", 10)], 100));
+    assert_eq!(Stop::of(&pod), stop([("app", 12), ("more", 10)], 110));
     for index in [0, 1] {
         let hello = &pod["spec"]["containers"][index]["lifecycle"]["postStart"];
         assert_eq!(*hello, json!({"exec": {"command": ["hello"]}}));

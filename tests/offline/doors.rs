@@ -128,12 +128,12 @@ impl Question {
         Answer::of_json(&check_json(Path::new("."), &arguments, &self.list())["results"][0])
     }
 
-    /// As admitted, and as written where that is drawn apart.
+    /// As written, and as admitted.
     fn explain(&self) -> (Answer, Option<Answer>) {
         let file = explain::File { name: "list".into(), text: self.list() };
         let (mut explanations, ..) = explanations(&[file], World::default(), &self.namespace);
         let explanation = explanations.remove(0);
-        let written = explanation.views.iter().find(|view| view.view == Which::AsWritten).map(|view| {
+        let admitted = explanation.views.iter().find(|view| view.view != Which::AsWritten).map(|view| {
             let findings = view.findings.iter().map(|f| match &f.finding.container {
                 Some(container) => format!("{}:{container}", f.finding.code),
                 None => f.finding.code.to_string(),
@@ -145,7 +145,7 @@ impl Question {
                 ..Answer::default()
             }
         });
-        (Answer::of_result(&explanation.result), written)
+        (Answer::of_result(&explanation.result), admitted)
     }
 
     /// What it keeps of a pod that runs; nothing of a template.
@@ -196,15 +196,15 @@ impl Question {
     /// Where the doors differ.
     async fn differences(&self) -> Vec<String> {
         let mut differences = Vec::new();
-        let (admitted, written) = (self.check(&[]), self.check(&["--as-written"]));
+        let (admitted, written) = (self.check(&["--admitted"]), self.check(&[]));
         let mut compare = |door: &str, wanted: &Answer, actual: Option<Answer>| {
             if let Some(actual) = actual.filter(|actual| !actual.agrees(wanted)) {
                 differences.push(format!("{}: check says {wanted:?}\n  {door} says {actual:?}", self.name));
             }
         };
-        let (explained, as_written) = self.explain();
-        compare("explain", &admitted, Some(explained));
-        compare("explain, as written,", &written, as_written);
+        let (as_written, explained) = self.explain();
+        compare("explain", &admitted, explained);
+        compare("explain, as written,", &written, Some(as_written));
         compare("scan, for enforce,", &admitted, self.scan(Some(Mode::Enforce)));
         compare("scan", &written, self.scan(None));
         let webhook = self.webhook().await;

@@ -165,7 +165,8 @@ pub fn shutdown(bytes: &[u8]) {
     json_patch::patch(&mut patched, &judgement.patch).unwrap();
     let grace = grace_seconds(patched["spec"]["terminationGracePeriodSeconds"].as_i64());
     assert!(grace >= pod.grace_seconds(), "a lowered grace: {pod:?}");
-    if judgement.verdict() == Verdict::Fail {
+    // What our own inability lets in is told, and may lose.
+    if judgement.verdict() == Verdict::Fail || judgement.excuse.is_some() {
         return;
     }
     let standing = pod.as_patched(&patched).expect("what is let in has an end");

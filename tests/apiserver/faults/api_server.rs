@@ -58,8 +58,8 @@ impl Stage {
             .to_string(),
         );
         let stage = Stage { server, proxy, _replica: replica, client, namespace, _files: files };
-        stage.policy(20);
-        soon("the first policy", stage.counts(20)).await;
+        stage.policy(50);
+        soon("the first policy", stage.counts(50)).await;
         stage
     }
 
@@ -81,8 +81,8 @@ impl Stage {
         let patch: Value = serde_json::from_slice(&patch).unwrap();
         let operations = patch.as_array().unwrap();
         let grace = operations.iter().find(|o| o["path"] == "/spec/terminationGracePeriodSeconds");
-        // Hold 10, safety margin 5; without a policy, 30 fits.
-        grace.map_or(30, |grace| grace["value"].as_u64().unwrap()) - 15
+        // Hold 10, safety margin 5; less than 26 s is the grace that keeps the 30 s after the hook, 40.
+        grace.map_or(40, |grace| grace["value"].as_u64().unwrap()) - 15
     }
 
     /// Waits until this worst-case request time counts; how long that took.

@@ -13,7 +13,9 @@ use super::seen::WorkloadKey;
 use super::tally::Tallies;
 use draingate_core::judge::{View, judge};
 use draingate_core::pod::Role;
-use draingate_core::policy::{API_VERSION, HelperSpec, Hook, HookSpec, HookType, Policy, PolicyKind, PolicySpec};
+use draingate_core::policy::{
+    API_VERSION, HelperSpec, Hook, HookSpec, HookType, Pattern, Policy, PolicyKind, PolicySpec,
+};
 use draingate_core::selector::LabelSelector;
 use draingate_core::subject::{Kind, Subject};
 use draingate_core::world::World;
@@ -165,14 +167,16 @@ impl Draft {
 
     fn raise_stop(&mut self, container: &str, required: Requirement) {
         let entries = &mut self.spec.helpers;
-        let now = entries.iter().find(|entry| entry.name == container).and_then(|entry| entry.stop_seconds);
+        let named = Some(Pattern::Name(container));
+        let now = entries.iter().find(|entry| entry.means() == named).and_then(|entry| entry.stop_seconds);
         if now.is_some_and(|now| now >= required.seconds) {
             self.notes.push(required.because);
             return;
         }
-        let role = entries.iter().find(|entry| entry.name == container).and_then(|entry| entry.role);
-        entries.retain(|entry| entry.name != container);
-        entries.push(HelperSpec { name: container.to_owned(), stop_seconds: Some(required.seconds), role });
+        let role = entries.iter().find(|entry| entry.means() == named).and_then(|entry| entry.role);
+        entries.retain(|entry| entry.means() != named);
+        let (name, stop_seconds) = (Some(container.to_owned()), Some(required.seconds));
+        entries.push(HelperSpec { name, image: None, stop_seconds, role });
         self.because.insert(container.to_owned(), required.because);
     }
 
@@ -234,7 +238,8 @@ impl Draft {
             let taken = judgement.pod.containers.iter().all(|container| match container.role {
                 Role::App => self.spec.budget.worst_case_request_seconds.is_none_or(|r| container.request.value >= r),
                 Role::Helper | Role::Auxiliary | Role::NativeSidecar => {
-                    let asked = self.spec.helpers.iter().find(|entry| entry.name == container.name());
+                    let asked =
+                        self.spec.helpers.iter().find(|entry| entry.means() == Some(Pattern::Name(container.name())));
                     asked.and_then(|entry| entry.stop_seconds).is_none_or(|s| container.stop >= s)
                 }
             });

@@ -83,8 +83,11 @@ fn bad_policies_are_refused_with_a_reason() {
         ("{budget: {drainDelaySeconds: 5s}}", "spec.budget.drainDelaySeconds"),
         ("{budget: {drainDelay: 5}}", "unknown field \"spec.budget.drainDelay\""),
         ("{profile: elb}", "supported values: \"cluster-ip\", \"ingress\", \"headless\", \"alb\", \"gclb\", \"nlb\""),
-        ("{helpers: [{name: 'a*b'}]}", "a helper is a container's name (a-z, 0-9, -), and may end in one *"),
-        ("{helpers: [{name: a}, {name: a}]}", "Duplicate value"),
+        (
+            "{helpers: [{name: 'a*b'}]}",
+            "a helper is a container's name (a-z, 0-9, -), with a * at either end or nowhere",
+        ),
+        ("{helpers: [{name: a, image: a}]}", "an entry of helpers has a name or an image, one of them"),
         ("{selector: {matchExpressions: [{key: a, operator: In}]}}", "the operators In and NotIn need values"),
         (
             "{selector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}",

@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::policy::HelperRole;
+use super::policy::{HelperRole, Pattern};
+use super::subject::Container;
 
 /// S of a helper or native sidecar that nobody knows, in seconds.
 pub const DEFAULT_STOP_SECONDS: u64 = 2;
@@ -377,6 +378,15 @@ impl Patterns {
 /// Of the letters that every pattern has beside its `*`.
 fn hash(letters: impl Iterator<Item = u8>) -> usize {
     letters.take(4).fold(0, |hash: usize, letter| hash * 31 + usize::from(letter)) % 256
+}
+
+/// How well a policy's entry means a container, as in [`fit`].
+pub fn means(pattern: Pattern, container: &Container) -> Option<usize> {
+    match pattern {
+        Pattern::Name(name) => fit(name, &container.name),
+        Pattern::Image(image) if image.contains('/') => fit(image, container.image_path()),
+        Pattern::Image(image) => fit(image, container.image_name()),
+    }
 }
 
 /// How well `pattern` (a name with a `*` at either end, or none) fits `name`: `None` not at all; an exact name beats any

@@ -121,16 +121,20 @@ impl<'de> Reader<'de> {
             let escaped = if backslashes | escape == 0 { 0 } else { escaped(backslashes, &mut escape) };
             let strings = up_to_each(quotes & !escaped) ^ in_string;
             in_string = if strings >> 63 == 1 { u64::MAX } else { 0 };
-            let (opening, mut closing) = (opening & !strings, closing & !strings);
+            let (opening, closing) = (opening & !strings, closing & !strings);
             let (opened, closed) = (opening.count_ones(), closing.count_ones());
             // Only where enough is closed may this be the end.
-            while closed >= depth && closing != 0 {
-                let place = closing.trailing_zeros();
-                let before = (1 << place) - 1;
-                closing &= closing - 1;
-                if depth + (opening & before).count_ones() == closed - closing.count_ones() {
+            let (mut brackets, mut open) = (if closed >= depth { opening | closing } else { 0 }, depth);
+            while brackets != 0 {
+                let place = brackets.trailing_zeros();
+                brackets &= brackets - 1;
+                if opening >> place & 1 == 1 {
+                    open += 1;
+                } else if open == 1 {
                     self.at += place as usize + 1;
                     return Ok(());
+                } else {
+                    open -= 1;
                 }
             }
             depth = depth + opened - closed;

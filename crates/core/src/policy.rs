@@ -113,17 +113,20 @@ pub struct GracePeriodSpec {
 }
 
 /// A container that is, or is not, a helper.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HelperSpec {
-    /// Container name; may end in `*`.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?-?\*?$|^\*$"))]
-    pub name: String,
+    /// Container name; may hold a `*` at either end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Image, without tag and digest; may hold a `*` at either end. Without a slash, the last part of its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// S: seconds from SIGTERM to exit; 2 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_592_000))]
     pub stop_seconds: Option<u64>,
-    /// App takes a name out of the helpers.
+    /// App takes a container out of the helpers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<HelperRole>,
 }
@@ -153,6 +156,37 @@ pub struct ServerSpec {
     /// What it does to running requests at SIGTERM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sigterm: Option<Sigterm>,
+}
+
+/// Which containers an entry of a policy is about; either may hold a `*` at either end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern<'a> {
+    /// Those of this name.
+    Name(&'a str),
+    /// Those of this image, without tag and digest; without a slash, by the last part of its path.
+    Image(&'a str),
+}
+
+impl HelperSpec {
+    /// Which containers it is about; `None` unless it says so in one way.
+    pub fn means(&self) -> Option<Pattern<'_>> {
+        one_of(&self.name, &self.image)
+    }
+}
+
+impl ServerSpec {
+    /// Which containers it is about; `None` unless it says so in one way.
+    pub fn means(&self) -> Option<Pattern<'_>> {
+        one_of(&self.name, &self.image)
+    }
+}
+
+fn one_of<'a>(name: &'a Option<String>, image: &'a Option<String>) -> Option<Pattern<'a>> {
+    match (name, image) {
+        (Some(name), None) => Some(Pattern::Name(name)),
+        (None, Some(image)) => Some(Pattern::Image(image)),
+        _ => None,
+    }
 }
 
 /// The role that an entry of `helpers` gives a container.
@@ -559,20 +593,16 @@ fn check(kind: PolicyKind, spec: &PolicySpec) -> Result<(), String> {
             return Err(format!("spec.{field}: {seconds} is more than {MAX_SECONDS}"));
         }
     }
-    if spec
-        .helpers
-        .iter()
-        .any(|h| h.name.trim_end_matches('*').contains('*') || h.name.ends_with("**") || h.name.is_empty())
-    {
-        return Err("spec.helpers: a name may hold one * at its end".into());
-    }
-    for server in &spec.servers {
-        let pattern = match (&server.name, &server.image) {
-            (Some(pattern), None) | (None, Some(pattern)) => pattern,
-            _ => return Err("spec.servers: an entry has a name or an image, one of them".into()),
-        };
-        if !is_pattern(pattern) {
-            return Err(format!("spec.servers: {pattern:?} is no pattern: a * stands at either end or nowhere"));
+    let helpers = spec.helpers.iter().map(|helper| ("helpers", helper.means()));
+    let servers = spec.servers.iter().map(|server| ("servers", server.means()));
+    for (field, means) in helpers.chain(servers) {
+        match means {
+            None => return Err(format!("spec.{field}: an entry has a name or an image, one of them")),
+            Some(Pattern::Name("*")) if field == "helpers" => {}
+            Some(Pattern::Name(text) | Pattern::Image(text)) if is_pattern(text) => {}
+            Some(Pattern::Name(text) | Pattern::Image(text)) => {
+                return Err(format!("spec.{field}: {text:?} is no pattern: a * stands at either end or nowhere"));
+            }
         }
     }
     if spec.hook.as_ref().and_then(|h| h.exec.as_ref()).is_some_and(|exec| exec.command.is_empty()) {

@@ -439,12 +439,20 @@ fn is_exporter(container: &Container) -> bool {
 
 /// The ports that flags and variables of the container name as ones for metrics, health or profiles.
 fn named(container: &Container) -> Vec<i64> {
-    let words = || container.command.iter().chain(container.args.iter()).map(|word| word.as_str());
-    let joined = words().filter_map(|word| word.split_once('='));
-    let apart = words().zip(words().skip(1)).filter(|(name, _)| name.starts_with('-'));
-    let settings = joined.chain(apart).chain(container.literals());
-    let port = |(name, value)| port_in(value).filter(|_| is_side_flag(name));
-    settings.filter_map(port).collect()
+    let mut ports = Vec::new();
+    let mut setting = |name: &str, value: &str| ports.extend(port_in(value).filter(|_| is_side_flag(name)));
+    let mut before = "";
+    for word in container.command.iter().chain(container.args.iter()).map(|word| word.as_str()) {
+        if let Some((name, value)) = word.split_once('=') {
+            setting(name, value);
+        }
+        if before.starts_with('-') {
+            setting(before, word);
+        }
+        before = word;
+    }
+    container.literals().for_each(|(name, value)| setting(name, value));
+    ports
 }
 
 /// The port that an address or a number ends in.

@@ -18,13 +18,13 @@ pub(super) fn add(spec: &mut Value) {
     }
     at("/properties/hook", json!({"x-kubernetes-validations": hook_rules()}));
     at("/properties/hook/properties/exec/properties/command", json!({"x-kubernetes-list-type": "atomic"}));
-    at("/properties/helpers", json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}));
-    at("/properties/helpers/items/properties/name", helper_name());
-    at("/properties/servers", json!({"x-kubernetes-list-type": "atomic"}));
-    at("/properties/servers/items", json!({"x-kubernetes-validations": [one_of_name_and_image("servers")]}));
-    for (pattern, most) in [("name", 63), ("image", 255)] {
-        at(&format!("/properties/servers/items/properties/{pattern}"), any_pattern(most));
+    for list in ["helpers", "servers"] {
+        at(&format!("/properties/{list}"), json!({"x-kubernetes-list-type": "atomic"}));
+        at(&format!("/properties/{list}/items"), json!({"x-kubernetes-validations": [one_of_name_and_image(list)]}));
+        at(&format!("/properties/{list}/items/properties/image"), any_pattern(255));
     }
+    at("/properties/helpers/items/properties/name", helper_name());
+    at("/properties/servers/items/properties/name", any_pattern(63));
     at("/properties/rules", finding_codes());
     at("/properties/rules/additionalProperties", json!({"maxLength": 7}));
     let locks = Lock::names().count();
@@ -92,10 +92,11 @@ fn hook_rules() -> [Value; 3] {
 
 /// As a rule, because a `pattern` can only be refused with the pattern.
 fn helper_name() -> Value {
-    let message = "a helper is a container's name (a-z, 0-9, -), and may end in one *";
+    let message = "a helper is a container's name (a-z, 0-9, -), with a * at either end or nowhere";
     json!({
+        "minLength": 1,
         "maxLength": 63,
-        "x-kubernetes-validations": [rule("self.matches('^([a-z0-9][-a-z0-9]*)?[*]?$')", message)],
+        "x-kubernetes-validations": [rule("self.matches('^([a-z0-9][-a-z0-9]*[*]?|[*]([-a-z0-9]+[*]?)?)$')", message)],
     })
 }
 

@@ -15,7 +15,8 @@ use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
 use super::policy::{
-    Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Policy, PolicyKind, PolicySpec, Profile, ServerSpec,
+    Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Pattern, Policy, PolicyKind, PolicySpec, Profile,
+    ServerSpec,
 };
 use super::servers::Sigterm;
 use super::shutdown;
@@ -26,7 +27,7 @@ use super::world::Context;
 /// One entry of the merged list of helpers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct HelperEntry<'a> {
-    pattern: &'a str,
+    means: Pattern<'a>,
     role: HelperRole,
     stop_seconds: Option<u64>,
 }
@@ -174,28 +175,24 @@ impl<'a> Settings<'a> {
         .unwrap_or(helpers::DEFAULT_STOP_SECONDS)
     }
 
-    /// The entry that fits best, unless the built-in table knows the container better.
+    /// The entry that fits best, unless the built-in table knows the container better: not than an image that is written
+    /// to its end.
     fn helper(&self, container: &Container) -> Option<&HelperEntry<'a>> {
-        let name = container.name.as_str();
-        let fits = self.helpers.iter().filter_map(|entry| Some((helpers::fit(entry.pattern, name)?, entry)));
+        let fits = self.helpers.iter().filter_map(|entry| Some((helpers::means(entry.means, container)?, entry)));
         let (fit, entry) = fits.max_by_key(|(fit, _)| *fit)?;
         let known = known(container).map(|known| {
-            let names = known.names.iter().filter_map(|pattern| helpers::fit(pattern, name));
+            let names = known.names.iter().filter_map(|pattern| helpers::fit(pattern, &container.name));
             names.chain(known.images.iter().filter_map(|pattern| helpers::fit(pattern, container.image_name()))).max()
         });
-        (known.is_none_or(|known| Some(fit) >= known)).then_some(entry)
+        let to_its_end = matches!(entry.means, Pattern::Image(image) if image.contains('/') && !image.ends_with('*'));
+        (to_its_end || known.is_none_or(|known| Some(fit) >= known)).then_some(entry)
     }
 
     /// The entry of `servers` that fits a container best, of the same ones the later layer's; of the ClusterDrainPolicy's
     /// alone where it locks what is asked.
     pub fn server(&self, container: &Container, asked: Option<Lock>) -> Option<&ServerEntry<'a>> {
         let locked = asked.is_some_and(|lock| self.locked(lock).is_some());
-        let fit = |entry: &ServerEntry| match (&entry.spec.name, &entry.spec.image) {
-            (Some(name), _) => helpers::fit(name, &container.name),
-            (None, Some(image)) if image.contains('/') => helpers::fit(image, container.image_path()),
-            (None, Some(image)) => helpers::fit(image, container.image_name()),
-            (None, None) => None,
-        };
+        let fit = |entry: &ServerEntry| helpers::means(entry.spec.means()?, container);
         let entries = self.servers.iter().filter(|entry| !locked || entry.source.layer() <= Source::CLUSTER);
         let fits = entries.filter_map(|entry| Some((fit(entry)?, entry)));
         fits.max_by_key(|(fit, _)| *fit).map(|(_, entry)| entry)
@@ -261,7 +258,7 @@ impl<'a> Settings<'a> {
     }
 
     fn set_helper(&mut self, entry: HelperEntry<'a>) {
-        self.helpers.retain(|e| e.pattern != entry.pattern);
+        self.helpers.retain(|e| e.means != entry.means);
         self.helpers.push(entry);
     }
 
@@ -358,11 +355,9 @@ impl<'a> Settings<'a> {
             self.node_limit = new.or(self.node_limit);
         }
         for helper in &policy.spec.helpers {
-            self.set_helper(HelperEntry {
-                pattern: &helper.name,
-                role: helper.role.unwrap_or_default(),
-                stop_seconds: helper.stop_seconds,
-            });
+            let (role, stop_seconds) = (helper.role.unwrap_or_default(), helper.stop_seconds);
+            let entry = helper.means().map(|means| HelperEntry { means, role, stop_seconds });
+            entry.into_iter().for_each(|entry| self.set_helper(entry));
         }
         for server in &policy.spec.servers {
             self.set_server(server, source, problems);
@@ -549,7 +544,7 @@ impl<'a> Settings<'a> {
             let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             let stem = name.strip_suffix('*').unwrap_or(name);
             (!name.is_empty() && stem.bytes().all(legal)).then_some(HelperEntry {
-                pattern: name,
+                means: Pattern::Name(name),
                 role: HelperRole::Helper,
                 stop_seconds: stop,
             })

@@ -253,16 +253,22 @@ fn what_a_policy_may_not_say_is_said() {
     ] {
         assert_eq!(own(spec), "spec: namespaceSelector and locked belong to a ClusterDrainPolicy");
     }
-    for name in ["", "a*b", "a**", "**", "*a*"] {
-        assert_eq!(
-            own(json!({"helpers": [{"name": name}]})),
-            "spec.helpers: a name may hold one * at its end",
-            "{name}"
-        );
+    let reads = |spec: Value| Policy::read(PolicyKind::DrainPolicy, SHOP, "p", None, &spec).is_ok();
+    for (list, bad) in [("helpers", &["", "a*b", "a**", "**"][..]), ("servers", &["", "a*b", "a**", "**", "*"])] {
+        for text in bad {
+            let expected = format!("spec.{list}: {text:?} is no pattern: a * stands at either end or nowhere");
+            assert_eq!(own(json!({list: [{"name": text}]})), expected);
+            assert_eq!(own(json!({list: [{"image": text}]})), expected);
+        }
+        for text in ["a", "a*", "*a", "*a*"] {
+            assert!(reads(json!({list: [{"name": text}, {"image": text}]})), "{text}");
+        }
+        for entry in [json!({}), json!({"name": "a", "image": "a"})] {
+            let expected = format!("spec.{list}: an entry has a name or an image, one of them");
+            assert_eq!(own(json!({list: [entry]})), expected);
+        }
     }
-    for name in ["*", "a*"] {
-        assert!(Policy::read(PolicyKind::DrainPolicy, SHOP, "p", None, &json!({"helpers": [{"name": name}]})).is_ok());
-    }
+    assert!(reads(json!({"helpers": [{"name": "*"}]})) && !reads(json!({"helpers": [{"image": "*"}]})));
     let empty = json!({"type": "Exec", "exec": {"command": []}, "seconds": 1});
     assert_eq!(own(json!({"hook": empty})), "spec.hook.exec.command: is empty");
     assert_eq!(

@@ -7,6 +7,8 @@ use draingate::rehearse::picture;
 use draingate::rehearse::recording::{Count, Run, quantile};
 use serde::{Deserialize, Serialize};
 
+use crate::scenarios::Saved;
+
 /// Which run of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -53,10 +55,15 @@ impl Outcome {
         quantile(&stops, 1.0)
     }
 
-    /// Whether it came out as it should: nothing is lost but without Draingate, where something is.
-    pub(crate) fn as_expected(&self) -> bool {
+    /// Whether it came out as it should: nothing is lost but without Draingate, or where nobody stands in.
+    pub(crate) fn as_expected(&self, saved: Saved) -> bool {
         let count = self.count();
-        count.sent > 0 && (count.failed > 0) == (self.variant == Variant::Before)
+        let is_lossy = match self.variant {
+            Variant::Control => false,
+            Variant::Before => true,
+            Variant::After => saved == Saved::Outage,
+        };
+        count.sent > 0 && (count.failed > 0) == is_lossy
     }
 
     /// One line for people.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use draingate::rehearse::pods::{Lives, follow, now};
 use draingate::rehearse::recording::{PodLife, Run, Sample, settled};
 use futures::StreamExt;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
@@ -57,13 +57,18 @@ pub(crate) async fn all(scenarios: Vec<Scenario>, folder: &Path, results: &Path,
             .buffered(parallel.max(1))
             .collect()
             .await;
+    let wrong: Vec<String> = scenarios
+        .iter()
+        .zip(&outcomes)
+        .flat_map(|(scenario, runs)| runs.iter().filter(|one| !one.as_expected(scenario.after)))
+        .map(Outcome::line)
+        .collect();
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     let text = table(&outcomes);
     std::fs::write(lab.results.join("table.md"), &text).unwrap();
     println!("\n{text}");
-    let wrong: Vec<&Outcome> = outcomes.iter().filter(|one| !one.as_expected()).collect();
-    for outcome in &wrong {
-        println!("not as expected: {}", outcome.line());
+    for line in &wrong {
+        println!("not as expected: {line}");
     }
     println!("samples and pictures: {}", lab.results.display());
     wrong.is_empty()
@@ -117,7 +122,7 @@ impl Lab {
         };
         self.create(&objects).await;
         self.ready(&namespace).await;
-        if variant == Variant::After && scenario.after == Saved::Untouched {
+        if variant == Variant::After && scenario.after != Saved::All {
             self.untouched(&namespace).await;
         }
         // kube-proxy learns of endpoints a moment after they are ready.
@@ -219,12 +224,14 @@ impl Lab {
         }
     }
 
-    /// Waits until all Deployments of a namespace are as they should be.
+    /// Waits until all Deployments and StatefulSets of a namespace are as they should be.
     async fn ready(&self, namespace: &str) {
         let deployments: Api<Deployment> = self.api(namespace);
+        let sets: Api<StatefulSet> = self.api(namespace);
         let all = || async {
-            let list = deployments.list(&ListParams::default()).await.ok()?;
-            list.items.iter().all(complete).then_some(())
+            let deployments = deployments.list(&ListParams::default()).await.ok()?;
+            let sets = sets.list(&ListParams::default()).await.ok()?;
+            (deployments.items.iter().all(complete) && sets.items.iter().all(available)).then_some(())
         };
         eventually(&format!("the pods of {namespace} are ready"), all).await;
     }
@@ -308,6 +315,13 @@ fn complete(deployment: &Deployment) -> bool {
     let is = |count: Option<i32>| count.unwrap_or(0) == wanted.unwrap_or(1);
     observed == deployment.metadata.generation
         && status.is_some_and(|s| is(s.replicas) && is(s.updated_replicas) && is(s.available_replicas))
+}
+
+fn available(set: &StatefulSet) -> bool {
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let observed = set.status.as_ref().and_then(|status| status.observed_generation);
+    observed == set.metadata.generation
+        && set.status.as_ref().is_some_and(|status| status.available_replicas.unwrap_or(0) == wanted)
 }
 
 #[derive(Deserialize)]

@@ -69,8 +69,10 @@ pub(crate) enum Before {
 pub(crate) enum Saved {
     /// Nothing is lost.
     All,
-    /// Nothing is lost either way, and the pods are as they were written.
+    /// Nothing is lost, and the pods are as they were written.
     Untouched,
+    /// Nobody stands in: its restart is an outage, with Draingate as without, and the pods are as they were written.
+    Outage,
 }
 
 const POSTGRES_IP: &str = "10.96.99.99";
@@ -287,6 +289,43 @@ pub(crate) fn all() -> Vec<Scenario> {
                 server(place, &["-work=200ms", "-on-term=finish"], json!({}), spec)
             },
         },
+        Scenario {
+            name: "store",
+            title: "PostgreSQL alone, on an emptyDir",
+            event: Event::Delete,
+            load: None,
+            before: Before::AsWritten,
+            after: Saved::Outage,
+            objects: store,
+        },
+        Scenario {
+            name: "lone",
+            title: "A StatefulSet of one replica",
+            event: Event::Delete,
+            load: Some(http),
+            before: Before::AsWritten,
+            after: Saved::Outage,
+            objects: |place| {
+                let mut all = server(place, &["-work=200ms", "-on-term=finish"], json!({}), json!({}));
+                all[0]["kind"] = json!("StatefulSet");
+                let spec = all[0]["spec"].as_object_mut().unwrap();
+                spec.remove("strategy");
+                spec.insert("replicas".to_owned(), json!(1));
+                spec.insert("serviceName".to_owned(), json!("app"));
+                all
+            },
+        },
+    ]
+}
+
+/// A store that one process at a time may write, and a client that writes all the time.
+fn store(place: &Place) -> Vec<Value> {
+    let url = format!("-url=postgres://postgres@{}:5432/postgres?sslmode=disable", place.ip);
+    let client = json!({"containers": [container("client", &["transact", &url])], "volumes": volume(&place.folder)});
+    vec![
+        deployment(place, "app", 1, json!({}), postgres()),
+        service(place, "app", &place.ip, 5432, 5432),
+        deployment(place, "client", 1, json!({}), client),
     ]
 }
 
@@ -325,16 +364,19 @@ pub(crate) fn shared(namespace: &str) -> Vec<Value> {
         behind: String::new(),
         folder: String::new(),
     };
+    vec![deployment(&place, "postgres", 1, json!({}), postgres()), service(&place, "postgres", POSTGRES_IP, 5432, 5432)]
+}
+
+fn postgres() -> Value {
     let start = "initdb -D /data/db -U postgres -A trust >/dev/null && echo 'host all all all trust' >>/data/db/pg_hba.conf && \
         exec postgres -D /data/db -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off -c max_connections=200";
-    let spec = json!({
+    json!({
         "containers": [{"name": "postgres", "image": "localhost/debian:1", "imagePullPolicy": "Never",
             "command": ["sh", "-c", start], "securityContext": {"runAsUser": 999, "runAsGroup": 999},
             "ports": [{"containerPort": 5432}], "readinessProbe": {"tcpSocket": {"port": 5432}, "periodSeconds": 1},
             "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
         "securityContext": {"fsGroup": 999},
-        "volumes": [{"name": "data", "emptyDir": {}}]});
-    vec![deployment(&place, "postgres", 1, json!({}), spec), service(&place, "postgres", POSTGRES_IP, 5432, 5432)]
+        "volumes": [{"name": "data", "emptyDir": {}}]})
 }
 
 fn object(version: &str, kind: &str, place: &Place, name: &str, rest: Value) -> Value {

@@ -356,6 +356,9 @@ pub struct ScanArgs {
     /// The mode of namespaces without the label draingate.dev/mode
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// A mode that namespaces have at least; give what `serve` has
+    #[command(flatten)]
+    pub minimum: MinimumModeArgs,
     /// How many objects are read at once
     #[arg(long, value_name = "COUNT", hide = true)]
     pub page_size: Option<usize>,
@@ -465,6 +468,9 @@ pub struct ObserveArgs {
     /// The mode of namespaces without the label draingate.dev/mode
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = mode_parser(&Mode::DEFAULTS))]
     pub default_mode: Mode,
+    /// A mode that namespaces have at least; give what `serve` has
+    #[command(flatten)]
+    pub minimum: MinimumModeArgs,
 }
 
 /// What `observe` writes.

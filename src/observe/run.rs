@@ -116,6 +116,7 @@ async fn read_world(reader: &Reader, args: &ObserveArgs) -> Result<World> {
     let mut world = reader.world().await?;
     world.own_namespace = Some(args.own_namespace.clone());
     world.default_mode = args.default_mode;
+    world.minimum_mode = args.minimum.get();
     Ok(world)
 }
 

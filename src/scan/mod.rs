@@ -32,6 +32,7 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
     let mut world = reader.world().await?;
     world.own_namespace = Some(args.own_namespace.clone());
     world.default_mode = args.default_mode;
+    world.minimum_mode = args.minimum.get();
     match read_sleep_support(&client).await {
         Ok(support) => world.sleep = support,
         Err(problem) => bar.suspend(|| {

@@ -113,3 +113,19 @@ fn what_cannot_be_read_is_said() {
     assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(err.contains("cannot list namespaces") && err.contains("forbidden"), "{err}");
 }
+
+#[test]
+fn a_minimum_mode_enforces_a_namespace_without_a_label() {
+    let lab = Lab::shared();
+    let space = lab.namespace_with(json!({"tier": "prod"}));
+    pods(&space, SERVER, "web", 1, None, "Running");
+    let line = |arguments: &[&str]| {
+        let (_, out, err) = scan(lab, &[&["-n", &space.name], arguments].concat());
+        let (_, enforce) = out.split_once("In enforce").unwrap_or_else(|| panic!("{out}{err}"));
+        enforce.to_owned()
+    };
+    assert!(line(&[]).contains("ready: no workload would be rejected"));
+    let minimum = ["--minimum-mode", "enforce", "--minimum-mode-namespaces"];
+    assert!(line(&[&minimum[..], &[r#"{"matchLabels":{"tier":"prod"}}"#]].concat()).contains("enforced"));
+    assert!(!line(&[&minimum[..], &[r#"{"matchLabels":{"tier":"test"}}"#]].concat()).contains("enforced"));
+}

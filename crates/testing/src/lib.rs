@@ -10,6 +10,7 @@ pub mod case;
 #[cfg(feature = "program")]
 pub mod chart;
 #[cfg(feature = "program")]
+pub mod field;
 pub mod flood;
 #[cfg(feature = "program")]
 pub mod fuzz;

@@ -87,11 +87,12 @@ fn main() -> ExitCode {
 async fn outside(arguments: &Arguments) -> ExitCode {
     std::fs::create_dir_all(&arguments.results).unwrap();
     let root = root();
-    eprintln!("lab: the programs and images (the first time some minutes), then a node");
+    eprintln!("lab: a node, then the programs and images (the first time some minutes)");
     let prepared = tokio::task::spawn_blocking(move || {
+        // The node brings the packages that the images are made of.
+        let node = Node::up();
         let images = scratch();
         node::run(Command::new(root.join("lab/images")).arg(images));
-        let node = Node::up();
         node.load(&images.join("lab.tar"));
         node.load(&images.join("debian.tar"));
         node.release("install", &[]);

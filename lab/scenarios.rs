@@ -231,7 +231,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             load: Some(&["-kind=stream", "-url=http://URL/stream", "-rate=10"]),
             before: Before::HookWithoutGrace(10, 30),
             after: Saved::All,
-            objects: |place| server(place, &["-on-term=finish", "-stream=60s", "-window=25s"], json!({}), json!({})),
+            objects: |place| server(place, &["-on-term=finish", "-stream=50s", "-window=25s"], json!({}), json!({})),
         },
         Scenario {
             name: "own-timeout",
@@ -242,7 +242,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             after: Saved::All,
             objects: |place| {
                 let spec = json!({"terminationGracePeriodSeconds": 60});
-                let mut all = server(place, &["-on-term=finish", "-stream=90s", "-window=52s"], json!({}), spec);
+                let mut all = server(place, &["-on-term=finish", "-stream=80s", "-window=52s"], json!({}), spec);
                 environment(&mut all, "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE", "55s");
                 all
             },
@@ -255,7 +255,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             before: Before::HookWithoutGrace(10, 30),
             after: Saved::All,
             objects: |place| {
-                let arguments = ["-on-term=finish", "-accept=15s", "-stream=60s", "-window=12s"];
+                let arguments = ["-on-term=finish", "-accept=15s", "-stream=50s", "-window=12s"];
                 server(place, &arguments, json!({}), json!({}))
             },
         },

@@ -50,7 +50,7 @@ func load(arguments []string) error {
 	case "http":
 		steady(*rate, end, samples, func(int) string { return ask(client, *method, *url) })
 	case "stream":
-		client.Timeout = time.Minute
+		client.Timeout = 3 * time.Minute
 		always(*rate, end, samples, func(int) string { return follow(client, *url) })
 	case "grpc", "grpc-stream":
 		// A few connections: with one, all of the load would go to one pod.

@@ -13,6 +13,8 @@ mod parsed;
 
 use std::sync::Arc;
 
+use json_patch::Patch;
+
 use self::candidate::Candidate;
 use self::ignores::Ignore;
 use self::parsed::{Object, Parsed};
@@ -62,9 +64,9 @@ impl Found<'_> {
         self.ignores.iter().filter_map(idle).collect()
     }
 
-    /// A pointer into the object as one into its document.
-    pub(crate) fn pointer(&self, pointer: &str) -> String {
-        self.object.pointer(pointer)
+    /// Changes of the object as changes of its document.
+    pub(crate) fn in_document(&self, edits: &Patch) -> Patch {
+        self.object.in_document(edits)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use json_patch::Patch;
 use serde_json::Value;
 
 use super::ignores::{self, Ignore};
@@ -123,8 +124,13 @@ impl<'d> Object<'d> {
     }
 
     /// A pointer into the object as one into the document.
-    pub(super) fn pointer(&self, pointer: &str) -> String {
+    fn pointer(&self, pointer: &str) -> String {
         format!("{}{pointer}", self.at)
+    }
+
+    /// Changes of the object as changes of the document.
+    pub(super) fn in_document(&self, edits: &Patch) -> Patch {
+        manifest::within(&self.at, edits)
     }
 
     pub(super) fn location(&self, pointer: &str) -> Location {

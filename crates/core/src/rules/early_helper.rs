@@ -1,5 +1,7 @@
 //! A helper is told to stop while apps still need it.
 
+use json_patch::Patch;
+
 use super::{Facts, Report, Rule};
 use crate::budget::Budget;
 use crate::finding::Severity;
@@ -39,24 +41,28 @@ pub(super) fn check(report: &mut Report) {
         let message =
             format!("{who} {name:?}{whose} is told to stop {when}{serves}, its apps need it until {apps_done} s");
         let of_injector = helper.written_by.filter(|_| !is_sidecar);
-        let fixes = if let Some(by) = of_injector {
-            injector_fixes(report, helper, &by, apps_done)
+        let (mut fixes, mut edits) = (Vec::new(), Patch::default());
+        if let Some(by) = of_injector {
+            fixes = injector_fixes(report, helper, &by, apps_done);
         } else if is_sidecar {
-            vec![format!(
+            fixes.push(format!(
                 "take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps"
-            )]
+            ));
         } else {
-            vec![
-                format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),
-                format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
-            ]
-        };
-        let edit = if is_sidecar || of_injector.is_some() { None } else { report.sleep_edit(helper, apps_done + 1) };
+            // One second more than the apps need, as the plan would.
+            let mend = report.facts.wait(helper, apps_done.saturating_add(1));
+            edits = mend.edits;
+            let without = if helper.has_hook() { ", without its preStop hook" } else { "" };
+            fixes.extend([
+                mend.words,
+                format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always{without}"),
+            ]);
+        }
         // Of one that is not there nobody knows whether it comes, and as what.
         let guessed = helper.is_absent() || certain_until.is_some_and(|until| leaves >= until);
         let most = if guessed { Severity::Warning } else { Severity::Error };
         if let Some(finding) = report.say_at_most(most, Some(helper), "/lifecycle/preStop", message, fixes) {
-            finding.edit = edit;
+            finding.edits = edits;
         }
     }
 }

@@ -1,11 +1,10 @@
 //! G is less than what the pod's stop needs. **A denial is decided here**, by the first `if` of `check`.
 
-use serde_json::json;
-
 use super::{Facts, Report, Rule};
 use crate::budget::{Budget, sum, terms};
 use crate::finding::Severity;
 use crate::keys;
+use crate::mend::Mend;
 use crate::plan::Refusal;
 use crate::pod::{Container, Pod, Role};
 use crate::settings::{Settings, Source};
@@ -44,7 +43,10 @@ pub(super) fn check(report: &mut Report) {
         report.facts.plan.and_then(|plan| plan.refused.as_ref()).and_then(|refusal| refusal_text(refusal, settings)),
     );
     let field = report.grace_field();
-    let edit = required.and_then(|required| report.edit("", &field, json!(required)));
+    // Knative refuses a longer one, unless it is told otherwise.
+    let most = if subject.kind.is_knative() { KNATIVE_MAX_SECONDS } else { u64::MAX };
+    let edits = required.filter(|required| *required <= most).map(|required| report.facts.set_grace(required));
+    let edits = report.facts.edits(edits.into_iter().collect());
     let guessed = report.facts.as_written && holds_as_stated(pod, settings);
     if guessed {
         detail.push("only built-in figures make it short; in enforce it would be raised, or rejected".to_owned());
@@ -52,7 +54,7 @@ pub(super) fn check(report: &mut Report) {
     let most = if guessed { Severity::Warning } else { Severity::Error };
     if let Some(finding) = report.say_at_most(most, None, &field, message, fixes) {
         finding.detail = detail;
-        finding.edit = edit;
+        finding.edits = edits;
     }
 }
 
@@ -81,12 +83,9 @@ fn refused_template(report: &mut Report) {
         container.name()
     );
     let needed = report.facts.required.unwrap_or_default();
-    let fixes = vec![report.in_owner(&format!("spec.{name}: {needed}"))];
-    let field = report.grace_field();
-    let edit = report.edit("", &field, json!(needed));
-    if let Some(finding) = report.say(None, &field, message, fixes) {
-        finding.edit = edit;
-    }
+    let edits = report.facts.edits(vec![report.facts.set_grace(needed)]);
+    let mend = Mend { words: report.in_owner(&format!("spec.{name}: {needed}")), edits };
+    report.say_with(None, &report.grace_field(), message, mend, []);
 }
 
 /// Why the grace was not raised.
@@ -165,7 +164,7 @@ fn request_fix(report: &Report) -> Option<String> {
         return None;
     }
     Some(format!(
-        "or, if no request ever takes longer than {seconds} s: annotation {}: \"{seconds}\"",
+        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
         keys::WORST_CASE_REQUEST
     ))
 }

@@ -52,6 +52,16 @@ struct Wait {
     grown: u64,
 }
 
+impl Wait {
+    /// The pod with it.
+    fn put(&self, pod: &mut Pod, container: &Container) {
+        for same in pod.containers.iter_mut().filter(|c| c.place == container.place) {
+            (same.hook, same.told, same.reading) = (self.hook, self.told, self.reading.clone());
+            same.hook_source = HookSource::Written;
+        }
+    }
+}
+
 impl<'a> Facts<'_, 'a> {
     /// A field of the pod, as a person finds it in the manifest they own.
     pub(crate) fn in_owner(&self, field: &str) -> String {
@@ -68,9 +78,11 @@ impl<'a> Facts<'_, 'a> {
         }
     }
 
-    /// The changes, where it is this object that a person edits: one that another makes is not.
+    /// The changes, where it is this object that a person edits: not one that another makes, or that has been admitted.
     pub(crate) fn edits(&self, operations: Vec<PatchOperation>) -> Patch {
-        let is_own = self.subject.controller.is_none();
+        let annotations = self.subject.pod.metadata.annotations.as_ref();
+        let is_admitted = annotations.is_some_and(|annotations| annotations.get(keys::INJECTED).is_some());
+        let is_own = self.subject.controller.is_none() && !is_admitted;
         Patch(if is_own { operations } else { Vec::new() })
     }
 
@@ -102,27 +114,56 @@ impl<'a> Facts<'_, 'a> {
 
     fn with_grace(&self, container: &Container, wait: Wait) -> Mend {
         let mut after = self.pod.clone();
-        for same in after.containers.iter_mut().filter(|c| c.place == container.place) {
-            (same.hook, same.told, same.reading) = (wait.hook, wait.told, wait.reading.clone());
-            same.hook_source = HookSource::Written;
+        wait.put(&mut after, container);
+        let Wait { words, mut edits, mut by_hand, hook, grown, .. } = wait;
+        let mut words = vec![words];
+        if container.role == Role::App && grown > 0 {
+            for (helper, apps_done) in self.early_after(&after) {
+                let wait = match helper.written_by {
+                    _ if helper.role == Role::NativeSidecar => {
+                        Some(self.by_hand(helper, no_stop(helper), apps_done))
+                    }
+                    Some(by) => {
+                        let stay = by.stay_fix(helper.told_at().unwrap_or(0), apps_done.saturating_add(1), after.hold);
+                        stay.map(|words| self.by_hand(helper, words, apps_done.saturating_add(1)))
+                    }
+                    None => Some(self.wait_of(helper, apps_done.saturating_add(1))),
+                };
+                let Some(wait) = wait else { continue };
+                wait.put(&mut after, helper);
+                words.push(wait.words);
+                edits.extend(wait.edits);
+                by_hand |= wait.by_hand || wait.hook.is_none_or(|hook| hook > MAX_SECONDS);
+            }
         }
-        let grown = if container.role == Role::App { wait.grown } else { 0 };
-        let grace = self.grace_for(&after, wait.hook.unwrap_or(0), grown);
-        let Wait { mut words, mut edits, by_hand, .. } = wait;
-        if let Some(seconds) = grace {
-            let field = format!("spec.{}: {seconds}", self.subject.kind.grace_field());
-            words += &format!(", and {}", self.in_owner(&field));
+        if let Some(seconds) = self.grace_for(&after, hook.unwrap_or(0), grown, container.role) {
+            words.push(self.in_owner(&format!("spec.{}: {seconds}", self.subject.kind.grace_field())));
             edits.push(self.set_grace(seconds));
         }
-        if by_hand || self.subject.kind.is_knative() || wait.hook.is_none_or(|hook| hook > MAX_SECONDS) {
+        if by_hand || self.subject.kind.is_knative() || hook.is_none_or(|hook| hook > MAX_SECONDS) {
             edits.clear();
         }
-        Mend { words, edits: self.edits(edits) }
+        Mend { words: words.join(", and "), edits: self.edits(edits) }
+    }
+
+    /// The helpers that the apps of a pod surely need for longer than they stay, as the plan would have them wait, too.
+    fn early_after(&self, after: &Pod<'a>) -> Vec<(&Container<'a>, u64)> {
+        let Some(apps_done) = Budget::of(after).apps_done else { return Vec::new() };
+        let is_early = |helper: &&Container| {
+            let known = helper.hook_source != HookSource::Assumed && !helper.is_absent();
+            known && helper.leaves_at().is_some_and(|leaves| leaves < apps_done)
+        };
+        let sidecars = self.pod.of(Role::NativeSidecar).filter(|sidecar| sidecar.told.is_some());
+        self.pod.of(Role::Helper).chain(sidecars).filter(is_early).map(|helper| (helper, apps_done)).collect()
     }
 
     /// The grace for a pod with a wait that has grown; none where the one that is written is enough.
-    fn grace_for(&self, after: &Pod, hook: u64, grown: u64) -> Option<u64> {
+    fn grace_for(&self, after: &Pod, hook: u64, grown: u64, role: Role) -> Option<u64> {
         let written = pod::grace(self.subject.pod.spec.termination_grace_period_seconds, self.subject.kind);
+        if grown == 0 && hook <= written {
+            return None;
+        }
+        let grown = if role == Role::App { grown } else { 0 };
         let undiminished = written.saturating_add(grown).min(self.settings.max_seconds.value);
         let needed = Budget::of(after).required.unwrap_or(hook);
         Some(written.max(needed).max(undiminished)).filter(|grace| *grace > written)
@@ -230,6 +271,14 @@ impl<'a> Facts<'_, 'a> {
     fn annotation(&self, key: &str) -> String {
         self.pointer(&format!("/metadata/annotations/{}", keys::escape(key)))
     }
+}
+
+/// What a native sidecar's hook must not do.
+pub(crate) fn no_stop(sidecar: &Container) -> String {
+    format!(
+        "take the stop out of the preStop hook of {:?}: a native sidecar is stopped after the apps",
+        sidecar.name()
+    )
 }
 
 /// When a container is told to stop as far as the words of its hook, or somebody, say so.

@@ -98,7 +98,10 @@ impl<'t> Place<'t> {
         if let (Some(Value::String(old)), Value::String(new)) = (old, value) {
             tries.extend(in_string(raw, old, new).into_iter().map(|text| (span.clone(), text)));
         }
-        if matches!(node.children, Children::None) && !raw.contains('\n') {
+        if !matches!(node.children, Children::None) {
+            return self.replaced(node, value);
+        }
+        if !raw.contains('\n') {
             let text = self.flow(value);
             if raw.is_empty() || !old.is_some_and(Value::is_null) {
                 tries.push((span.clone(), text.clone()));
@@ -114,6 +117,35 @@ impl<'t> Place<'t> {
             }
         }
         tries
+    }
+
+    /// Another value in place of a list or a mapping.
+    fn replaced(&self, node: &Node, value: &Value) -> Vec<Try> {
+        let mut tries = Vec::new();
+        if let Some((key, _)) = self.entries().iter().find(|(key, _)| key.text == self.key) {
+            for range in self.own_lines(key, node) {
+                let mut block = String::new();
+                self.block(&mut block, &self.key, value, key.span.start - range.start);
+                tries.push((range, block));
+            }
+        }
+        let (start, end) = (node.span.start, node.end());
+        let closings = self.text.get(end..).unwrap_or_default().match_indices(['}', ']']).take(10);
+        tries.extend(closings.map(|(close, _)| (start..end + close + 1, self.flow(value))));
+        tries
+    }
+
+    /// The lines of an entry, where they are its own; closing brackets may stand below what is in them.
+    fn own_lines(&self, key: &Key, node: &Node) -> Vec<Range<usize>> {
+        let line = line_start(self.text, key.span.start);
+        let is_own = self.text.get(line..key.span.start).is_some_and(|before| before.bytes().all(|b| b == b' '));
+        let mut last = line_end(self.text, node.end());
+        let mut ranges = Vec::new();
+        for _ in 0..if is_own { 10 } else { 0 } {
+            ranges.push(line..last);
+            last = line_end(self.text, last);
+        }
+        ranges
     }
 
     /// A new entry: a line of its own in a block, before the first that has one, or else behind the last; in `{ }` the first.
@@ -154,15 +186,7 @@ impl<'t> Place<'t> {
         let mut tries = Vec::new();
         let Some((key, node)) = entries.get(at) else { return tries };
         let (start, end) = (key.span.start, node.end());
-        let line = line_start(self.text, start);
-        if self.text.get(line..start).is_some_and(|before| before.bytes().all(|b| b == b' ')) {
-            // Its lines: closing brackets may stand below what is in them.
-            let mut last = line_end(self.text, end);
-            for _ in 0..10 {
-                tries.push((line..last, String::new()));
-                last = line_end(self.text, last);
-            }
-        }
+        tries.extend(self.own_lines(key, node).into_iter().map(|lines| (lines, String::new())));
         if let Some((next, _)) = entries.get(at + 1) {
             let next = next.span.start;
             let between = self.text.get(end..next).unwrap_or_default();
@@ -357,6 +381,11 @@ mod tests {
         let all = vec![native.clone(), gone.clone(), replace("/spec/grace", json!(35))];
         assert_eq!(edited_text(text, all).unwrap(), "spec:\n  grace: 35\n  hook: {sleep: {seconds: 10}}\n");
         assert_eq!(edited_text(text, vec![native, gone, replace("/spec/nothing/there", json!(35))]), None);
+        let other = |text: &str| edited_text(text, vec![replace("/hook/exec", json!({"command": ["sleep", "5"]}))]);
+        let block = "hook:\n  exec:\n    command:\n      - sleep\n  more: 1\n";
+        assert_eq!(other(block).unwrap(), "hook:\n  exec:\n    command: [\"sleep\", \"5\"]\n  more: 1\n");
+        let flow = "hook: {exec: {command: [sleep]}, more: 1}\n";
+        assert_eq!(other(flow).unwrap(), "hook: {exec: {command: [\"sleep\", \"5\"]}, more: 1}\n");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Facts, Report, Rule};
 use crate::budget::Budget;
 use crate::finding::Severity;
 use crate::injectors::WrittenBy;
+use crate::mend::no_stop;
 use crate::pod::{Container, HookSource, Role};
 
 pub(super) const RULE: Rule = Rule {
@@ -45,9 +46,7 @@ pub(super) fn check(report: &mut Report) {
         if let Some(by) = of_injector {
             fixes = injector_fixes(report, helper, &by, apps_done);
         } else if is_sidecar {
-            fixes.push(format!(
-                "take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps"
-            ));
+            fixes.push(no_stop(helper));
         } else {
             // One second more than the apps need, as the plan would.
             let mend = report.facts.wait(helper, apps_done.saturating_add(1));

@@ -360,7 +360,7 @@ proptest! {
 }
 
 /// An object of `kind` that carries the pod as its template.
-fn carried(kind: Kind, pod: &Value) -> Value {
+pub(crate) fn carried(kind: Kind, pod: &Value) -> Value {
     let template = json!({"metadata": pod["metadata"], "spec": pod["spec"]});
     let mut object = json!({"apiVersion": "v1", "kind": kind.as_str(), "metadata": {"name": "web"}});
     match kind {

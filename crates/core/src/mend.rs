@@ -52,13 +52,24 @@ struct Wait {
     grown: u64,
 }
 
-impl Wait {
-    /// The pod with it.
-    fn put(&self, pod: &mut Pod, container: &Container) {
+/// What a fix is made of.
+#[derive(Default)]
+struct Parts {
+    words: Vec<String>,
+    edits: Vec<PatchOperation>,
+    by_hand: bool,
+}
+
+impl Parts {
+    /// One more wait; the pod gets it.
+    fn add(&mut self, pod: &mut Pod, container: &Container, wait: Wait) {
         for same in pod.containers.iter_mut().filter(|c| c.place == container.place) {
-            (same.hook, same.told, same.reading) = (self.hook, self.told, self.reading.clone());
+            (same.hook, same.told, same.reading) = (wait.hook, wait.told, wait.reading.clone());
             same.hook_source = HookSource::Written;
         }
+        self.words.push(wait.words);
+        self.edits.extend(wait.edits);
+        self.by_hand |= wait.by_hand || wait.hook.is_none_or(|hook| hook > MAX_SECONDS);
     }
 }
 
@@ -112,49 +123,84 @@ impl<'a> Facts<'_, 'a> {
         self.with_grace(container, self.native(container, seconds, seconds.saturating_sub(before)))
     }
 
+    /// The grace that a pod needs.
+    pub(crate) fn grace(&self, required: u64) -> Mend {
+        let (mut after, mut parts) = (self.pod.clone(), Parts::default());
+        let seconds = self.with_helpers(&mut after, &mut parts, required);
+        parts.words.insert(0, self.grace_words(seconds));
+        parts.edits.push(self.set_grace(seconds));
+        self.mend(parts)
+    }
+
     fn with_grace(&self, container: &Container, wait: Wait) -> Mend {
-        let mut after = self.pod.clone();
-        wait.put(&mut after, container);
-        let Wait { words, mut edits, mut by_hand, hook, grown, .. } = wait;
-        let mut words = vec![words];
+        let (mut after, mut parts) = (self.pod.clone(), Parts::default());
+        let (hook, grown) = (wait.hook.unwrap_or(0), wait.grown);
+        parts.add(&mut after, container, wait);
         if container.role == Role::App && grown > 0 {
-            for (helper, apps_done) in self.early_after(&after) {
-                let wait = match helper.written_by {
-                    _ if helper.role == Role::NativeSidecar => {
-                        Some(self.by_hand(helper, no_stop(helper), apps_done))
-                    }
-                    Some(by) => {
-                        let stay = by.stay_fix(helper.told_at().unwrap_or(0), apps_done.saturating_add(1), after.hold);
-                        stay.map(|words| self.by_hand(helper, words, apps_done.saturating_add(1)))
-                    }
-                    None => Some(self.wait_of(helper, apps_done.saturating_add(1))),
-                };
-                let Some(wait) = wait else { continue };
-                wait.put(&mut after, helper);
-                words.push(wait.words);
-                edits.extend(wait.edits);
-                by_hand |= wait.by_hand || wait.hook.is_none_or(|hook| hook > MAX_SECONDS);
-            }
+            self.helpers_wait(&mut after, &mut parts, |_| true);
         }
-        if let Some(seconds) = self.grace_for(&after, hook.unwrap_or(0), grown, container.role) {
-            words.push(self.in_owner(&format!("spec.{}: {seconds}", self.subject.kind.grace_field())));
-            edits.push(self.set_grace(seconds));
+        if let Some(seconds) = self.grace_for(&after, hook, grown, container.role) {
+            let seconds = self.with_helpers(&mut after, &mut parts, seconds);
+            parts.words.push(self.grace_words(seconds));
+            parts.edits.push(self.set_grace(seconds));
         }
-        if by_hand || self.subject.kind.is_knative() || hook.is_none_or(|hook| hook > MAX_SECONDS) {
+        self.mend(parts)
+    }
+
+    fn grace_words(&self, seconds: u64) -> String {
+        self.in_owner(&format!("spec.{}: {seconds}", self.subject.kind.grace_field()))
+    }
+
+    /// The grace, which may be what kept the plan from its hooks: helpers whose own hooks are too short for those then wait
+    /// longer, too, a second longer than the apps.
+    fn with_helpers(&self, after: &mut Pod<'a>, parts: &mut Parts, seconds: u64) -> u64 {
+        let before = parts.words.len();
+        if self.plan.is_some_and(|plan| plan.refused.is_some()) {
+            let until = self.budget.apps_done;
+            self.helpers_wait(after, parts, |helper| helper.has_hook() && helper.leaves_at() >= until);
+        }
+        if parts.words.len() > before { seconds.saturating_add(1) } else { seconds }
+    }
+
+    fn mend(&self, parts: Parts) -> Mend {
+        let Parts { words, mut edits, by_hand } = parts;
+        if by_hand {
             edits.clear();
         }
         Mend { words: words.join(", and "), edits: self.edits(edits) }
     }
 
+    /// As the plan would: helpers that the apps of a pod surely need for longer than they stay.
+    fn helpers_wait(&self, after: &mut Pod<'a>, parts: &mut Parts, which: impl Fn(&Container) -> bool) {
+        let early: Vec<_> = self.early_after(after).into_iter().filter(|(helper, _)| which(helper)).collect();
+        for (helper, apps_done) in &early {
+            let until = apps_done.saturating_add(1);
+            let wait = match helper.written_by {
+                _ if helper.role == Role::NativeSidecar => Some(self.by_hand(helper, no_stop(helper), *apps_done)),
+                Some(by) => {
+                    let stay = by.stay_fix(helper.told_at().unwrap_or(0), until, after.hold);
+                    stay.map(|words| self.by_hand(helper, words, until))
+                }
+                None => Some(self.wait_of(helper, until)),
+            };
+            wait.into_iter().for_each(|wait| parts.add(after, helper, wait));
+        }
+    }
+
+    /// How long the apps are at work, also where a plan that was refused would have them wait.
+    pub(crate) fn until(&self, apps_done: Option<u64>) -> Option<u64> {
+        apps_done.map(|done| done.max(self.plan.and_then(|plan| plan.apps_done).unwrap_or(0)))
+    }
+
     /// The helpers that the apps of a pod surely need for longer than they stay, as the plan would have them wait, too.
-    fn early_after(&self, after: &Pod<'a>) -> Vec<(&Container<'a>, u64)> {
-        let Some(apps_done) = Budget::of(after).apps_done else { return Vec::new() };
+    fn early_after(&self, after: &Pod<'a>) -> Vec<(Container<'a>, u64)> {
+        let Some(apps_done) = self.until(Budget::of(after).apps_done) else { return Vec::new() };
         let is_early = |helper: &&Container| {
             let known = helper.hook_source != HookSource::Assumed && !helper.is_absent();
             known && helper.leaves_at().is_some_and(|leaves| leaves < apps_done)
         };
-        let sidecars = self.pod.of(Role::NativeSidecar).filter(|sidecar| sidecar.told.is_some());
-        self.pod.of(Role::Helper).chain(sidecars).filter(is_early).map(|helper| (helper, apps_done)).collect()
+        let sidecars = after.of(Role::NativeSidecar).filter(|sidecar| sidecar.told.is_some());
+        after.of(Role::Helper).chain(sidecars).filter(is_early).map(|helper| (helper.clone(), apps_done)).collect()
     }
 
     /// The grace for a pod with a wait that has grown; none where the one that is written is enough.
@@ -283,12 +329,14 @@ pub(crate) fn no_stop(sidecar: &Container) -> String {
 
 /// When a container is told to stop as far as the words of its hook, or somebody, say so.
 fn moment(container: &Container) -> u64 {
-    let told = || container.told_at().unwrap_or(0);
-    let Some(reading) = container.reading.as_ref().filter(|_| container.hook_source != HookSource::Declared) else {
-        return told();
-    };
-    let length = reading.stop.as_ref().map_or(reading.length, |stop| stop.after);
-    length.least().unwrap_or_else(told)
+    let told = container.told_at().unwrap_or(0);
+    let Some(reading) = container.reading.as_ref() else { return told };
+    let is_declared = container.hook_source == HookSource::Declared;
+    match &reading.stop {
+        Some(stop) => stop.after.least().map_or(told, |least| if is_declared { least.min(told) } else { least }),
+        None if is_declared => told,
+        None => reading.length.least().unwrap_or(told),
+    }
 }
 
 /// What else a handler does, and whether it does this already.

@@ -49,7 +49,8 @@ pub(super) fn check(report: &mut Report) {
             fixes.push(no_stop(helper));
         } else {
             // One second more than the apps need, as the plan would.
-            let mend = report.facts.wait(helper, apps_done.saturating_add(1));
+            let until = report.facts.until(Some(apps_done)).unwrap_or(apps_done);
+            let mend = report.facts.wait(helper, until.saturating_add(1));
             edits = mend.edits;
             let without = if helper.has_hook() { ", without its preStop hook" } else { "" };
             fixes.extend([

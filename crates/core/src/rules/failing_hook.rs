@@ -37,7 +37,7 @@ fn wait(facts: &Facts, container: &Container) -> Option<u64> {
     let seconds = match container.role {
         Role::App if settings.waits_by_itself() => return None,
         Role::App => need(container, pod.hold).unwrap_or(pod.hold.saturating_sub(container.accepts())),
-        Role::Helper => budget.apps_done.filter(|done| *done > 0)?.checked_add(1)?,
+        Role::Helper => facts.until(budget.apps_done).filter(|done| *done > 0)?.checked_add(1)?,
         Role::NativeSidecar | Role::Auxiliary => return None,
     };
     (pod.hold > 0 && seconds > 0).then_some(seconds)

@@ -1,5 +1,7 @@
 //! G is less than what the pod's stop needs. **A denial is decided here**, by the first `if` of `check`.
 
+use json_patch::Patch;
+
 use super::{Facts, Report, Rule};
 use crate::budget::{Budget, sum, terms};
 use crate::finding::Severity;
@@ -32,7 +34,9 @@ pub(super) fn check(report: &mut Report) {
         }
         None => format!("grace budget has no end: no {name} is enough, it is {}", pod.grace),
     };
-    let fixes = grace_fixes(report);
+    let mend = required.map(|required| grace(report.facts, required));
+    let (first, edits) = mend.map(|mend| (mend.words, mend.edits)).unzip();
+    let fixes = first.into_iter().chain(other_fixes(report)).collect();
     let mut detail = vec![sum(&terms(pod, budget, settings))];
     if budget.required != required
         && let Some(required) = required
@@ -43,10 +47,6 @@ pub(super) fn check(report: &mut Report) {
         report.facts.plan.and_then(|plan| plan.refused.as_ref()).and_then(|refusal| refusal_text(refusal, settings)),
     );
     let field = report.grace_field();
-    // Knative refuses a longer one, unless it is told otherwise.
-    let most = if subject.kind.is_knative() { KNATIVE_MAX_SECONDS } else { u64::MAX };
-    let edits = required.filter(|required| *required <= most).map(|required| report.facts.set_grace(required));
-    let edits = report.facts.edits(edits.into_iter().collect());
     let guessed = report.facts.as_written && holds_as_stated(pod, settings);
     if guessed {
         detail.push("only built-in figures make it short; in enforce it would be raised, or rejected".to_owned());
@@ -54,7 +54,7 @@ pub(super) fn check(report: &mut Report) {
     let most = if guessed { Severity::Warning } else { Severity::Error };
     if let Some(finding) = report.say_at_most(most, None, &field, message, fixes) {
         finding.detail = detail;
-        finding.edits = edits;
+        finding.edits = edits.unwrap_or_default();
     }
 }
 
@@ -83,8 +83,7 @@ fn refused_template(report: &mut Report) {
         container.name()
     );
     let needed = report.facts.required.unwrap_or_default();
-    let edits = report.facts.edits(vec![report.facts.set_grace(needed)]);
-    let mend = Mend { words: report.in_owner(&format!("spec.{name}: {needed}")), edits };
+    let mend = report.facts.grace(needed);
     report.say_with(None, &report.grace_field(), message, mend, []);
 }
 
@@ -112,18 +111,22 @@ fn refusal_text(refusal: &Refusal, settings: &Settings) -> Option<String> {
 /// The longest timeoutSeconds that Knative takes, unless it is told otherwise.
 const KNATIVE_MAX_SECONDS: u64 = 600;
 
-/// Raise G, shorten a hook that is longer than its wait, or lower an R that nobody chose.
-fn grace_fixes(report: &Report) -> Vec<String> {
-    let Facts { subject, pod, budget, required, .. } = *report.facts;
+/// Raise G.
+fn grace(facts: &Facts, required: u64) -> Mend {
+    let mut mend = facts.grace(required);
+    if facts.subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
+        mend.words +=
+            ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
+        mend.edits = Patch::default();
+    }
+    mend
+}
+
+/// Shorten a hook that is longer than its wait, or lower an R that nobody chose.
+fn other_fixes(report: &Report) -> Vec<String> {
+    let Facts { subject, pod, budget, .. } = *report.facts;
     let mut fixes = Vec::new();
     let name = subject.kind.grace_field();
-    if let Some(required) = required {
-        let mut fix = report.in_owner(&format!("spec.{name}: {required}"));
-        if subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
-            fix += ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
-        }
-        fixes.push(fix);
-    }
     // Shortening hooks down to the hold leaves this.
     let mut shorter = pod.clone();
     let mut long = Vec::new();

@@ -69,18 +69,15 @@ fn lost(pod: &RandomPod, fix: &Fix) -> Option<String> {
     let (before, after) = (pod.seen(true), pod.seen(true).fixed(&fix.object));
     let (Some(was), Some(is)) = (before.as_written(), after.as_written()) else { return None };
     let (old, new) = (kubelet::stop(&was), kubelet::stop(&is));
-    let more = |old: &[usize], new: &[usize]| new.iter().any(|app| !old.contains(app));
-    let survivors = |apps: &[usize]| -> Vec<usize> {
-        let ended = |app: &usize| old.cut.contains(&Who::App(*app)) || old.lost_in_flight.contains(app);
-        apps.iter().copied().filter(|app| !ended(app)).collect()
-    };
+    // Who was ended at once did not live to see more.
+    let ended = |app: &usize| old.cut.contains(&Who::App(*app)) || old.lost_in_flight.contains(app);
+    let more = |old: &[usize], new: &[usize]| new.iter().any(|app| !old.contains(app) && !ended(app));
     let worse = new.cut.iter().any(|who| !old.cut.contains(who))
         || more(&old.refused, &new.refused)
         || more(&old.lost_late, &new.lost_late)
         || more(&old.lost_in_flight, &new.lost_in_flight)
-        // Who was ended at once did not live to see more.
-        || more(&old.timed_out, &survivors(&new.timed_out))
-        || more(&old.orphaned, &survivors(&new.orphaned));
+        || more(&old.timed_out, &new.timed_out)
+        || more(&old.orphaned, &new.orphaned);
     // What an app has from when it is told to stop, up to what the ceiling leaves it.
     let windows = |pod: &kubelet::Pod, end: &kubelet::Outcome| -> Vec<u64> {
         end.apps.iter().map(|app| app.told_at.map_or(0, |told| pod.grace.saturating_sub(told))).collect()

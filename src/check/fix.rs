@@ -56,7 +56,7 @@ fn fix_document(walk: &Walk, view: View, name: &Arc<str>, document: &Document, m
         let passed = walk.document(name, &current, |found| {
             let result = found.result(&found.candidate.judge(view));
             let fixes = result.counted().map(|result| &result.finding.edits).filter(|edits| !edits.is_empty());
-            edits.extend(fixes.map(|edits| found.in_document(edits)));
+            edits.extend(fixes.map(|edits| result.in_document(edits)));
         });
         fixed.problems = passed.problems.len();
         let changed = if fixed.edits < most { edits.iter().find_map(|edits| manifest::edited(&current, edits)) } else { None };

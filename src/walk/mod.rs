@@ -13,8 +13,6 @@ mod parsed;
 
 use std::sync::Arc;
 
-use json_patch::Patch;
-
 use self::candidate::Candidate;
 use self::ignores::Ignore;
 use self::parsed::{Object, Parsed};
@@ -62,11 +60,6 @@ impl Found<'_> {
             (!is_there).then(|| self.object.parsed.idle(ignore, &format!("there is no {code} here")))
         };
         self.ignores.iter().filter_map(idle).collect()
-    }
-
-    /// Changes of the object as changes of its document.
-    pub(crate) fn in_document(&self, edits: &Patch) -> Patch {
-        self.object.in_document(edits)
     }
 }
 

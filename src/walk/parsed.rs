@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use json_patch::Patch;
 use serde_json::Value;
 
 use super::ignores::{self, Ignore};
@@ -115,7 +114,7 @@ impl<'d> Object<'d> {
 
     pub(super) fn origin(&self) -> Origin {
         let Parsed { file, document, .. } = self.parsed;
-        Origin::File(Source { file: Arc::clone(file), document: document.index, line: self.line() })
+        Origin::File(Source { file: Arc::clone(file), document: document.index, line: self.line(), pointer: self.at.clone() })
     }
 
     /// Where its first key is, in bytes of the document's text.
@@ -126,11 +125,6 @@ impl<'d> Object<'d> {
     /// A pointer into the object as one into the document.
     fn pointer(&self, pointer: &str) -> String {
         format!("{}{pointer}", self.at)
-    }
-
-    /// Changes of the object as changes of the document.
-    pub(super) fn in_document(&self, edits: &Patch) -> Patch {
-        manifest::within(&self.at, edits)
     }
 
     pub(super) fn location(&self, pointer: &str) -> Location {

@@ -21,6 +21,8 @@ mod explain;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fixes;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod modes;

@@ -14,13 +14,13 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 /// What a call gave.
-struct Ran {
-    code: i32,
-    out: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
     err: String,
 }
 
-fn run(directory: &Path, arguments: &[&str], stdin: &str) -> Ran {
+pub(crate) fn run(directory: &Path, arguments: &[&str], stdin: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_draingate"))
         .args(arguments)
         .current_dir(directory)

@@ -17,6 +17,8 @@ mod explain;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fixes;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod fuzzed;

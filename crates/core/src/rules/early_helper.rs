@@ -6,8 +6,10 @@ use super::{Facts, Report, Rule};
 use crate::budget::Budget;
 use crate::finding::Severity;
 use crate::injectors::WrittenBy;
+use crate::keys;
 use crate::mend::no_stop;
 use crate::pod::{Container, HookSource, Role};
+use crate::settings::Source;
 
 pub(super) const RULE: Rule = Rule {
     code: "early-helper",
@@ -57,6 +59,7 @@ pub(super) fn check(report: &mut Report) {
                 mend.words,
                 format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always{without}"),
             ]);
+            fixes.extend(shorter_request(report.facts, leaves, apps_done));
         }
         // Of one that is not there nobody knows whether it comes, and as what.
         let guessed = helper.is_absent() || certain_until.is_some_and(|until| leaves >= until);
@@ -65,6 +68,22 @@ pub(super) fn check(report: &mut Report) {
             finding.edits = edits;
         }
     }
+}
+
+/// Offered only where every R is the built-in guess, and a shorter one is enough.
+fn shorter_request(facts: &Facts, leaves: u64, apps_done: u64) -> Option<String> {
+    let mut pod = facts.pod.clone();
+    let mut seconds = None;
+    for app in pod.containers.iter_mut().filter(|container| container.role == Role::App) {
+        let shorter = app.request.value.checked_sub(apps_done - leaves).filter(|seconds| *seconds > 0)?;
+        app.request.value = Some(shorter).filter(|_| app.request.source == Source::BuiltIn)?;
+        seconds = Some(shorter);
+    }
+    let seconds = seconds.filter(|_| Budget::of(&pod).apps_done.is_some_and(|done| done <= leaves))?;
+    Some(format!(
+        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
+        keys::WORST_CASE_REQUEST
+    ))
 }
 
 /// What it does after SIGTERM, where that is something.

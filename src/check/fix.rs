@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::walk::Walk;
+use draingate_core::finding::Code;
 use draingate_core::judge::View;
 use draingate_core::manifest::{self, Document};
 
@@ -55,11 +56,17 @@ fn fix_document(walk: &Walk, view: View, name: &Arc<str>, document: &Document, m
         let mut edits = Vec::new();
         let passed = walk.document(name, &current, |found| {
             let result = found.result(&found.candidate.judge(view));
-            let fixes = result.counted().map(|result| &result.finding.edits).filter(|edits| !edits.is_empty());
-            edits.extend(fixes.map(|edits| result.in_document(edits)));
+            // What somebody wrote in the wrong place is the grace that the others start from.
+            let (first, others): (Vec<_>, Vec<_>) = result
+                .counted()
+                .map(|result| &result.finding)
+                .filter(|finding| !finding.edits.is_empty())
+                .partition(|finding| finding.code == Code::MisplacedGrace);
+            edits.extend(first.into_iter().chain(others).map(|finding| result.in_document(&finding.edits)));
         });
         fixed.problems = passed.problems.len();
-        let changed = if fixed.edits < most { edits.iter().find_map(|edits| manifest::edited(&current, edits)) } else { None };
+        let changed =
+            if fixed.edits < most { edits.iter().find_map(|edits| manifest::edited(&current, edits)) } else { None };
         let Some(changed) = changed else {
             fixed.left = edits.len();
             return fixed;

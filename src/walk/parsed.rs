@@ -114,7 +114,12 @@ impl<'d> Object<'d> {
 
     pub(super) fn origin(&self) -> Origin {
         let Parsed { file, document, .. } = self.parsed;
-        Origin::File(Source { file: Arc::clone(file), document: document.index, line: self.line(), pointer: self.at.clone() })
+        Origin::File(Source {
+            file: Arc::clone(file),
+            document: document.index,
+            line: self.line(),
+            pointer: self.at.clone(),
+        })
     }
 
     /// Where its first key is, in bytes of the document's text.

@@ -59,10 +59,16 @@ fn a_fix_keeps_all_the_rest() {
     let fixed = run(Path::new("."), &["check", "--fix", "-"], BEFORE).out;
     let wanted = BEFORE
         .replace("  terminationGracePeriodSeconds: 90 # wrong place\n", "")
-        .replace("      containers:\n      - name: proxy", "      terminationGracePeriodSeconds: 100\n      containers:\n      - name: proxy")
+        .replace(
+            "      containers:\n      - name: proxy",
+            "      terminationGracePeriodSeconds: 100\n      containers:\n      - name: proxy",
+        )
         .replace("\"nginx -s quit; sleep 20\"", "\"sleep 10 && nginx -s quit; sleep 20\"")
         .replace("{exec: {command: [sleep, \"5\"]}}", "{sleep: {seconds: 31}}")
-        .replace("spec:\n  containers:\n  - name: app", "spec:\n  terminationGracePeriodSeconds: 35\n  containers:\n  - name: app")
+        .replace(
+            "spec:\n  containers:\n  - name: app",
+            "spec:\n  terminationGracePeriodSeconds: 35\n  containers:\n  - name: app",
+        )
         .replace("sleep 5 &&", "sleep 10 &&");
     assert_eq!(fixed, wanted);
     let again = run(Path::new("."), &["check", "--fail-on", "warning", "-"], &fixed);

@@ -254,7 +254,9 @@ impl<'a> Facts<'_, 'a> {
         let is_native = existing.is_some_and(|handler| handler.sleep.is_some());
         let (kind, value, spelled, by_hand) = match self.sleep {
             _ if is_native => ("sleep", json!({"seconds": seconds}), format!("sleep: {{seconds: {seconds}}}"), false),
-            SleepSupport::Native => ("sleep", json!({"seconds": seconds}), format!("sleep: {{seconds: {seconds}}}"), false),
+            SleepSupport::Native => {
+                ("sleep", json!({"seconds": seconds}), format!("sleep: {{seconds: {seconds}}}"), false)
+            }
             _ => {
                 let by_hand = self.subject.is_windows() || !matches!(self.sleep, SleepSupport::Exec { .. });
                 ("exec", command(seconds), format!("exec: {{command: [sleep, \"{seconds}\"]}}"), by_hand)
@@ -272,7 +274,9 @@ impl<'a> Facts<'_, 'a> {
                 let first = format!("/preStop/{kind}");
                 let value = handler.get(kind).cloned().unwrap_or_default();
                 let set = if stands { replace(&at(&first), value) } else { add(&at(&first), value) };
-                std::iter::once(set).chain(others.iter().map(|other| remove(&at(&format!("/preStop/{other}"))))).collect()
+                std::iter::once(set)
+                    .chain(others.iter().map(|other| remove(&at(&format!("/preStop/{other}")))))
+                    .collect()
             }
         };
         edits.extend(self.no_declaration(container));
@@ -296,7 +300,8 @@ impl<'a> Facts<'_, 'a> {
         };
         let mut edits = vec![replace(&pointer, Value::from(text))];
         let (mut hook, _) = pod::count(reading.length, self.pod.hold);
-        let told = reading.stop.as_ref().filter(|stop| stop.certain).and_then(|stop| pod::count(stop.after, self.pod.hold).0);
+        let told =
+            reading.stop.as_ref().filter(|stop| stop.certain).and_then(|stop| pod::count(stop.after, self.pod.hold).0);
         if container.hook_source == HookSource::Declared
             && let Some((key, _)) = container_annotation(self.subject, keys::PRESTOP_PREFIX, name)
         {
@@ -321,10 +326,7 @@ impl<'a> Facts<'_, 'a> {
 
 /// What a native sidecar's hook must not do.
 pub(crate) fn no_stop(sidecar: &Container) -> String {
-    format!(
-        "take the stop out of the preStop hook of {:?}: a native sidecar is stopped after the apps",
-        sidecar.name()
-    )
+    format!("take the stop out of the preStop hook of {:?}: a native sidecar is stopped after the apps", sidecar.name())
 }
 
 /// When a container is told to stop as far as the words of its hook, or somebody, say so.

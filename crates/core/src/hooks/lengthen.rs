@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::reading::{Length, Reading, Stop, Variable};
 use super::read_command;
+use super::reading::{Length, Reading, Stop, Variable};
 
 /// The most bytes of a command that is looked at.
 const MOST_BYTES: usize = 4 << 10;
@@ -48,7 +48,8 @@ pub fn lengthened<'e>(command: &[&str], by: u64, variable: &dyn Fn(&str) -> Vari
     let before = |(at, word): (usize, &&str)| {
         let line = word.trim_start();
         let blanks = word.get(..word.len() - line.len())?;
-        attempt(at, format!("{blanks}sleep {by} && {line}")).or_else(|| attempt(at, format!("{blanks}sleep {by}; {line}")))
+        attempt(at, format!("{blanks}sleep {by} && {line}"))
+            .or_else(|| attempt(at, format!("{blanks}sleep {by}; {line}")))
     };
     numbers.take(MOST_NUMBERS).find_map(longer).or_else(|| words().find_map(before))
 }

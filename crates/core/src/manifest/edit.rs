@@ -164,7 +164,8 @@ impl<'t> Place<'t> {
         } else if let (Some((first, _)), Some((_, last))) = (entries.first(), entries.last()) {
             let column = first.span.start - line_start(self.text, first.span.start);
             let end = line_end(self.text, last.end());
-            let mut block = if self.text.get(..end).is_some_and(|text| text.ends_with('\n')) { "" } else { "\n" }.to_owned();
+            let mut block =
+                if self.text.get(..end).is_some_and(|text| text.ends_with('\n')) { "" } else { "\n" }.to_owned();
             self.block(&mut block, &self.key, value, column);
             tries.push((end..end, block));
         }
@@ -276,7 +277,8 @@ fn in_string(raw: &str, old: &str, new: &str) -> Vec<String> {
         let pattern = format!("{left}{from}{right}");
         for (at, _) in raw.match_indices(&pattern).take(MOST_TRIES / 4) {
             let start = at + left.len();
-            let (head, tail) = (raw.get(..start).unwrap_or_default(), raw.get(start + from.len()..).unwrap_or_default());
+            let (head, tail) =
+                (raw.get(..start).unwrap_or_default(), raw.get(start + from.len()..).unwrap_or_default());
             let text = [head, &to, tail].concat();
             if !tries.contains(&text) {
                 tries.push(text);
@@ -306,7 +308,10 @@ mod tests {
     fn a_scalar_is_replaced_and_its_comment_stays() {
         let text = "spec:\n  grace: 30  # why\n  b: 1\n";
         assert_eq!(set(text, "/spec/grace", json!(55)).unwrap(), "spec:\n  grace: 55  # why\n  b: 1\n");
-        assert_eq!(set("{\"spec\": {\"grace\": 30}}", "/spec/grace", json!(55)).unwrap(), "{\"spec\": {\"grace\": 55}}");
+        assert_eq!(
+            set("{\"spec\": {\"grace\": 30}}", "/spec/grace", json!(55)).unwrap(),
+            "{\"spec\": {\"grace\": 55}}"
+        );
         assert_eq!(set(text, "/spec/grace", json!(30)), None);
     }
 
@@ -323,7 +328,10 @@ mod tests {
             set(text, "/spec/containers/1/lifecycle", sleep.clone()).unwrap(),
             text.replace("{name: flow", "{lifecycle: {preStop: {sleep: {seconds: 10}}}, name: flow")
         );
-        assert_eq!(set(text, "/spec/containers/2/lifecycle", sleep.clone()).unwrap(), format!("{text}{}", block("      ")));
+        assert_eq!(
+            set(text, "/spec/containers/2/lifecycle", sleep.clone()).unwrap(),
+            format!("{text}{}", block("      "))
+        );
         let json = "{\n  \"name\": \"app\"\n}\n";
         assert_eq!(
             set(json, "/lifecycle", sleep.clone()).unwrap(),
@@ -359,10 +367,22 @@ mod tests {
         let (from, to) = ("sleep 5 && echo \"it's 5\"", "sleep 10 && echo \"it's 5\"");
         for (text, wanted) in [
             ("c: [sh, -c, 'sleep 5 && echo \"it''s 5\"']\n", "c: [sh, -c, 'sleep 10 && echo \"it''s 5\"']\n"),
-            ("c:\n- sh\n- -c\n- \"sleep 5 && echo \\\"it's 5\\\"\" # why\n", "c:\n- sh\n- -c\n- \"sleep 10 && echo \\\"it's 5\\\"\" # why\n"),
-            ("c:\n  - sh\n  - -c\n  - sleep 5 && echo \"it's 5\"\n", "c:\n  - sh\n  - -c\n  - sleep 10 && echo \"it's 5\"\n"),
-            ("c:\n  - sh\n  - -c\n  - |-\n    sleep 5 && echo \"it's 5\"\nd: 5\n", "c:\n  - sh\n  - -c\n  - |-\n    sleep 10 && echo \"it's 5\"\nd: 5\n"),
-            ("c:\n  - sh\n  - -c\n  - >-\n    sleep 5 &&\n    echo \"it's 5\"\n", "c:\n  - sh\n  - -c\n  - >-\n    sleep 10 &&\n    echo \"it's 5\"\n"),
+            (
+                "c:\n- sh\n- -c\n- \"sleep 5 && echo \\\"it's 5\\\"\" # why\n",
+                "c:\n- sh\n- -c\n- \"sleep 10 && echo \\\"it's 5\\\"\" # why\n",
+            ),
+            (
+                "c:\n  - sh\n  - -c\n  - sleep 5 && echo \"it's 5\"\n",
+                "c:\n  - sh\n  - -c\n  - sleep 10 && echo \"it's 5\"\n",
+            ),
+            (
+                "c:\n  - sh\n  - -c\n  - |-\n    sleep 5 && echo \"it's 5\"\nd: 5\n",
+                "c:\n  - sh\n  - -c\n  - |-\n    sleep 10 && echo \"it's 5\"\nd: 5\n",
+            ),
+            (
+                "c:\n  - sh\n  - -c\n  - >-\n    sleep 5 &&\n    echo \"it's 5\"\n",
+                "c:\n  - sh\n  - -c\n  - >-\n    sleep 10 &&\n    echo \"it's 5\"\n",
+            ),
         ] {
             assert_eq!(parse(&documents(text)[0]).unwrap()["c"][2], json!(from), "{text}");
             assert_eq!(edited_text(text, vec![replace("/c/2", json!(to))]).as_deref(), Some(wanted));
@@ -371,7 +391,10 @@ mod tests {
         assert_eq!(edited_text(words, vec![replace("/c/1", json!("10"))]).unwrap(), "c: [sleep, \"10\"]\n");
         let before = "c: [sh, -c, nginx -s quit]\n";
         let wait = json!("sleep 10 && nginx -s quit");
-        assert_eq!(edited_text(before, vec![replace("/c/2", wait)]).unwrap(), "c: [sh, -c, sleep 10 && nginx -s quit]\n");
+        assert_eq!(
+            edited_text(before, vec![replace("/c/2", wait)]).unwrap(),
+            "c: [sh, -c, sleep 10 && nginx -s quit]\n"
+        );
     }
 
     #[test]

@@ -57,7 +57,9 @@ pub(super) fn check(report: &mut Report) {
             let without = if helper.has_hook() { ", without its preStop hook" } else { "" };
             fixes.extend([
                 mend.words,
-                format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always{without}"),
+                format!(
+                    "or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always{without}"
+                ),
             ]);
             fixes.extend(shorter_request(report.facts, leaves, apps_done));
         }

@@ -115,8 +115,7 @@ const KNATIVE_MAX_SECONDS: u64 = 600;
 fn grace(facts: &Facts, required: u64) -> Mend {
     let mut mend = facts.grace(required);
     if facts.subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
-        mend.words +=
-            ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
+        mend.words += ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
         mend.edits = Patch::default();
     }
     mend

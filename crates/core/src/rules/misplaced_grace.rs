@@ -43,7 +43,7 @@ pub(super) fn check(report: &mut Report) {
             (Some(seconds), _) => {
                 let needed = seconds.max(report.facts.required.unwrap_or(0));
                 edits.push(report.facts.set_grace(needed));
-                format!("{home}.{name}: {needed} instead")
+                format!("{home}.{name}: {needed}, and take that one out")
             }
             (None, Some(seconds)) => format!("take it out, or {home}.{name}: {seconds}"),
             (None, None) => "take it out".to_owned(),

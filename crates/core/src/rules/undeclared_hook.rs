@@ -37,14 +37,18 @@ pub(super) fn check(report: &mut Report) {
         };
         let name = container.name();
         let message = format!("the preStop hook of {name:?}: {known}; it counts as {counted} s");
+        let namespace = report.facts.subject.namespace.as_deref();
+        let namespace = namespace.map(|namespace| format!(" -n {}", text::name(namespace))).unwrap_or_default();
         let declare = format!(
-            "annotation {}{}: \"<seconds>\", the most that it takes: draingate observe measures how long {name:?} takes to stop",
+            "annotation {}{}: \"<seconds>\", the most that it takes: draingate observe{namespace} --for 10m measures how long {name:?} takes to stop",
             keys::PRESTOP_PREFIX,
             text::name(name)
         );
         let longer = matches!(reading.length, Length::AtLeast(_)) && container.role == Role::App;
         match longer.then(|| report.facts.wait(container, pod.hold)) {
-            Some(mend) => report.say_with(Some(container), "/lifecycle/preStop", message, mend, [format!("or {declare}")]),
+            Some(mend) => {
+                report.say_with(Some(container), "/lifecycle/preStop", message, mend, [format!("or {declare}")])
+            }
             None => report.say(Some(container), "/lifecycle/preStop", message, vec![declare]),
         };
     }

@@ -83,7 +83,7 @@ impl<'a> Facts<'_, 'a> {
             // Where its kind has its pods nobody here knows.
             Some(owner) => {
                 let field = field.trim_start_matches("spec.");
-                format!("by its {}, which makes its pods: {field}", text::name(owner))
+                format!("where its {} sets it, {field}", text::name(owner))
             }
             None => format!("{}{field}", self.subject.kind.pod_path()),
         }
@@ -166,6 +166,16 @@ impl<'a> Facts<'_, 'a> {
         let Parts { words, mut edits, by_hand } = parts;
         if by_hand {
             edits.clear();
+        }
+        // The map itself goes with the last of them: a block that holds nothing is a null.
+        let all = self.pointer("/metadata/annotations");
+        let is_one = |edit: &PatchOperation| {
+            matches!(edit, PatchOperation::Remove(_)) && edit.path().as_str().starts_with(&format!("{all}/"))
+        };
+        let gone = edits.iter().filter(|edit| is_one(edit)).count();
+        if gone > 0 && self.subject.pod.metadata.annotations.as_ref().is_some_and(|a| a.count == gone) {
+            edits.retain(|edit| !is_one(edit));
+            edits.push(remove(&all));
         }
         Mend { words: words.join(", and "), edits: self.edits(edits) }
     }
@@ -315,8 +325,7 @@ impl<'a> Facts<'_, 'a> {
     /// A native sleep says itself how long it takes: what is declared goes.
     fn no_declaration(&self, container: &Container) -> Option<PatchOperation> {
         let (key, _) = container_annotation(self.subject, keys::PRESTOP_PREFIX, container.name())?;
-        let annotations = self.subject.pod.metadata.annotations.as_ref()?;
-        Some(remove(&if annotations.count == 1 { self.pointer("/metadata/annotations") } else { self.annotation(key) }))
+        Some(remove(&self.annotation(key)))
     }
 
     fn annotation(&self, key: &str) -> String {

@@ -62,7 +62,7 @@ fn way_out(subject: &Subject, judgement: &Judgement, namespace: &str, is_minimum
         (true, None) => {
             let metadata = match subject.edited_in() {
                 Some(owner) if subject.has_known_owner() => format!("in its {}, spec.template.metadata", name(owner)),
-                Some(owner) => format!("by its {}, which makes its pods: metadata", name(owner)),
+                Some(owner) => format!("where its {} sets it, metadata", name(owner)),
                 None => "metadata".to_owned(),
             };
             format!("{metadata}.annotations {}: \"<why>\"", keys::SKIP)

@@ -175,7 +175,7 @@ impl Check {
         let done = if mode == FixMode::Write { "made" } else { "shown" };
         writeln!(
             io::stderr(),
-            "{edited} edits {done}, {left} left that are not safe to make; check again without --fix for what remains"
+            "{edited} fixes {done}, {left} left that are not safe to write; check again without --fix for what remains"
         )?;
         Ok(CLEAN)
     }

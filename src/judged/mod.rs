@@ -9,7 +9,7 @@ mod summary;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use draingate_core::manifest::Document;
+use draingate_core::manifest::{self, Document};
 
 pub use origin::{Location, Origin, Source};
 pub use problem::{Cause, IdleIgnore, Problem, Unjudged};
@@ -56,6 +56,11 @@ impl<'a> Judged<'a> {
             Judged::File(file) => &file.unjudged,
             Judged::Workload(_) => &[],
         }
+    }
+
+    /// The text of an object's document with a finding's fix; none where it is not certain, or a person's to make.
+    pub fn fixed(self, object: &ObjectResult, finding: &FindingResult) -> Option<String> {
+        manifest::edited(self.document(object)?, &object.in_document(&finding.finding.edits))
     }
 
     /// The document in which an object of it is written.

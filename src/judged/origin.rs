@@ -24,6 +24,8 @@ pub struct Source {
     pub document: usize,
     /// The line of the object's first key, counted from 1.
     pub line: usize,
+    /// The object's JSON pointer in its document; empty but for an item of a `List`.
+    pub pointer: String,
 }
 
 /// Where in a file a finding is: of what its pointer names, or of the nearest parent.

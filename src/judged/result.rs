@@ -7,6 +7,7 @@ use json_patch::Patch;
 use super::origin::{Location, Origin};
 use draingate_core::finding::{Code, Finding, Severity};
 use draingate_core::judge::{Judgement, Skip, Verdict};
+use draingate_core::manifest;
 use draingate_core::pod::{Container, HoldReason, HookSource, Role};
 use draingate_core::settings::Sourced;
 use draingate_core::subject::Subject;
@@ -218,6 +219,14 @@ impl ObjectResult {
         match &self.origin {
             Origin::File(source) => Cow::Borrowed(&source.file),
             Origin::Cluster { .. } => Cow::Owned(format!("cluster/{}/{}/{}", self.namespace, self.kind, self.name)),
+        }
+    }
+
+    /// Changes of it as changes of its document.
+    pub fn in_document(&self, edits: &Patch) -> Patch {
+        match &self.origin {
+            Origin::File(source) => manifest::within(&source.pointer, edits),
+            Origin::Cluster { .. } => Patch::default(),
         }
     }
 

@@ -61,11 +61,6 @@ impl Found<'_> {
         };
         self.ignores.iter().filter_map(idle).collect()
     }
-
-    /// A pointer into the object as one into its document.
-    pub(crate) fn pointer(&self, pointer: &str) -> String {
-        self.object.pointer(pointer)
-    }
 }
 
 /// What a document held besides what was found.

@@ -114,7 +114,12 @@ impl<'d> Object<'d> {
 
     pub(super) fn origin(&self) -> Origin {
         let Parsed { file, document, .. } = self.parsed;
-        Origin::File(Source { file: Arc::clone(file), document: document.index, line: self.line() })
+        Origin::File(Source {
+            file: Arc::clone(file),
+            document: document.index,
+            line: self.line(),
+            pointer: self.at.clone(),
+        })
     }
 
     /// Where its first key is, in bytes of the document's text.
@@ -123,7 +128,7 @@ impl<'d> Object<'d> {
     }
 
     /// A pointer into the object as one into the document.
-    pub(super) fn pointer(&self, pointer: &str) -> String {
+    fn pointer(&self, pointer: &str) -> String {
         format!("{}{pointer}", self.at)
     }
 

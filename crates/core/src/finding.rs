@@ -1,8 +1,8 @@
 //! What is said about a pod: stable codes, out of the table of the rules, severities, and the finding itself.
 
+use json_patch::Patch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub use super::rules::Code;
 
@@ -45,15 +45,6 @@ pub struct Finding {
     pub detail: Vec<String>,
     /// What to do; the first is the best, each can be pasted.
     pub fixes: Vec<String>,
-    /// The first fix as a change of the object as given, where it is one.
-    pub edit: Option<Edit>,
-}
-
-/// A value to set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edit {
-    /// JSON pointer into the object as given.
-    pub pointer: String,
-    /// What to set there.
-    pub value: Value,
+    /// The first fix as changes of the object as given, which are made together; empty where it is none.
+    pub edits: Patch,
 }

@@ -18,7 +18,8 @@
 //!    overrules that, [`injectors`] what a pod tells those who write containers into it.
 //! 5. [`budget`]: the grace-budget inequality.
 //! 6. [`plan`]: the hooks and the grace to inject, all or nothing; [`patch`] writes them down.
-//! 7. [`rules`]: the findings, a file for each. **The line that decides a denial is in `rules/grace_budget.rs`.**
+//! 7. [`rules`]: the findings, a file for each. **The line that decides a denial is in `rules/grace_budget.rs`.** What they say
+//!    to write is made in `mend`.
 //! 8. [`judge`]: all of the above, once, in order; [`messages`] words it.
 
 pub mod admit;
@@ -33,6 +34,7 @@ pub mod judge;
 pub mod keys;
 mod kind;
 pub mod manifest;
+mod mend;
 pub mod messages;
 pub mod mode;
 pub mod nodes;

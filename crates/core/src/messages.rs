@@ -61,7 +61,8 @@ fn way_out(subject: &Subject, judgement: &Judgement, namespace: &str, is_minimum
         (false, _) => format!("kubectl label ns {namespace} {}=inject --overwrite", keys::MODE),
         (true, None) => {
             let metadata = match subject.edited_in() {
-                Some(owner) => format!("in its {}, spec.template.metadata", name(owner)),
+                Some(owner) if subject.has_known_owner() => format!("in its {}, spec.template.metadata", name(owner)),
+                Some(owner) => format!("where its {} sets it, metadata", name(owner)),
                 None => "metadata".to_owned(),
             };
             format!("{metadata}.annotations {}: \"<why>\"", keys::SKIP)

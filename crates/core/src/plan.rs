@@ -54,6 +54,8 @@ pub struct Plan {
     pub refused: Option<Refusal>,
     /// `required` of the pod with those hooks, also of a plan that was refused.
     pub required: Option<u64>,
+    /// When the apps of that pod are done, in seconds.
+    pub apps_done: Option<u64>,
 }
 
 impl Plan {
@@ -153,11 +155,12 @@ fn give(
 /// The grace for those hooks, or a refusal. A hook is not taken out of an app's time after SIGTERM: the grace grows by it,
 /// as far as it may grow.
 fn with_grace(hooks: Vec<PlannedHook>, pod: &Pod, settings: &Settings) -> Plan {
-    let required = Budget::of(pod).required.filter(|_| {
+    let Budget { required, apps_done, .. } = Budget::of(pod);
+    let required = required.filter(|_| {
         let bound = |hook: &PlannedHook| hook.seconds <= super::MAX_SECONDS;
         hooks.iter().all(bound)
     });
-    let refuse = |why| Plan { required, refused: Some(why), ..Plan::default() };
+    let refuse = |why| Plan { required, apps_done, refused: Some(why), ..Plan::default() };
     let Some(needed) = required else { return refuse(Refusal::Endless) };
     let (from, ceiling) = (pod.grace, settings.max_seconds.value);
     let to = match settings.adjust.value {
@@ -170,7 +173,7 @@ fn with_grace(hooks: Vec<PlannedHook>, pod: &Pod, settings: &Settings) -> Plan {
         }
     };
     let grace = (to > from).then_some(GraceChange { from, to });
-    Plan { hooks, grace, required, refused: None }
+    Plan { hooks, grace, required, apps_done, refused: None }
 }
 
 /// The longest hook that an app is given, in seconds.

@@ -371,7 +371,7 @@ impl<'a> Pod<'a> {
 }
 
 /// G: absent is 30, negative counts as 1, as the API server has it.
-fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
+pub(crate) fn grace(seconds: Option<i64>, kind: Kind) -> u64 {
     match seconds {
         None => kind.default_grace(),
         Some(seconds) => u64::try_from(seconds).unwrap_or(1),
@@ -481,11 +481,7 @@ fn read_hook<'a>(
     let reading = read_handler(handler, raw, bytes_left);
     let (counted, known) = count(reading.length, hold);
     let told = reading.stop.as_ref().filter(|stop| stop.certain).and_then(|stop| count(stop.after, hold).0);
-    let least = match reading.length {
-        Length::Exact(least) | Length::AtLeast(least) | Length::Between(least, _) => least,
-        Length::Unknown => 0,
-        Length::NoEnd => u64::MAX,
-    };
+    let least = reading.length.least().unwrap_or(u64::MAX);
     let (seconds, source) = match declared {
         Some((key, _)) if reading.fails.is_some() => {
             let why = "the hook cannot run, so it takes no time; the value counts as absent";
@@ -528,7 +524,7 @@ fn read_handler(handler: &Handler, raw: &subject::Container, bytes_left: &mut us
 }
 
 /// What a length counts as, and whether that is what was read.
-fn count(length: Length, hold: u64) -> (Option<u64>, bool) {
+pub(crate) fn count(length: Length, hold: u64) -> (Option<u64>, bool) {
     let believed = |seconds: u64| Some(seconds).filter(|s| *s <= MAX_SECONDS);
     match length {
         Length::Exact(seconds) => (believed(seconds), true),

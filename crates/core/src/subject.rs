@@ -810,6 +810,12 @@ impl<'a> Subject<'a> {
         Some(self.deployment().map_or(owner.kind.as_str(), |_| "Deployment"))
     }
 
+    /// Whether its controller is of a kind that has its pods' template at `spec.template`.
+    pub fn has_known_owner(&self) -> bool {
+        let kind = self.controller.as_ref().and_then(|owner| Kind::of_object(&owner.api_version, &owner.kind));
+        kind.is_some_and(|kind| !matches!(kind, Kind::Pod | Kind::PodTemplate | Kind::CronJob))
+    }
+
     /// The name of the Deployment that made the pod's ReplicaSet: the ReplicaSet's ends in the template's hash.
     pub fn deployment(&self) -> Option<&str> {
         let owner = self.controller.as_ref().filter(|owner| owner.kind.as_str() == "ReplicaSet")?;

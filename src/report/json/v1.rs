@@ -162,6 +162,9 @@ pub(crate) struct Finding<'a> {
     #[serde(skip_serializing_if = "is_empty")]
     detail: &'a [String],
     fix: Option<&'a str>,
+    /// The fix as operations on the object as given (RFC 6902), which are made together.
+    #[serde(skip_serializing_if = "is_untouched")]
+    edits: &'a Patch,
     #[serde(skip_serializing_if = "is_empty")]
     alternatives: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,6 +200,7 @@ impl<'a> From<&'a FindingResult> for Finding<'a> {
             message: &finding.message,
             detail: &finding.detail,
             fix: result.fix(),
+            edits: &finding.edits,
             alternatives: result.alternatives(),
             suppressed: result.suppressed.as_ref().map(Suppressed::from),
         }
@@ -206,6 +210,10 @@ impl<'a> From<&'a FindingResult> for Finding<'a> {
 /// All of them, in their order.
 pub(crate) fn findings(results: &[FindingResult]) -> Vec<Finding<'_>> {
     results.iter().map(Finding::from).collect()
+}
+
+fn is_untouched(edits: &&Patch) -> bool {
+    edits.is_empty()
 }
 
 fn is_empty(lines: &[String]) -> bool {

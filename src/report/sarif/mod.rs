@@ -3,6 +3,7 @@
 //! Results are written as they come. What could not be read is kept until the end, because it belongs to
 //! the invocation, which says whether the run was complete.
 
+mod fixes;
 mod model;
 mod rules;
 mod words;
@@ -61,11 +62,10 @@ impl Format for Sarif {
     fn text(&self, judged: Judged) -> String {
         let mut results = Vec::new();
         let mut seen = HashMap::new();
-        let path = judged.path();
         for object in judged.objects() {
             for finding in &object.findings {
                 let region = Region::of(judged, object, finding);
-                results.push(format!("\n{}", json_line(&result(&path, object, finding, &region, &mut seen))));
+                results.push(format!("\n{}", json_line(&result(judged, object, finding, &region, &mut seen))));
             }
         }
         results.join(",")
@@ -98,7 +98,7 @@ impl Format for Sarif {
 }
 
 fn result<'a>(
-    file: &str,
+    judged: Judged,
     object: &'a ObjectResult,
     result: &FindingResult,
     region: &Region,
@@ -116,9 +116,10 @@ fn result<'a>(
         rule_index: Code::ALL.iter().position(|code| *code == finding.code),
         level: finding.severity.as_str(),
         message: words::message(object, result),
-        locations: [location(file, region, Some(logical))],
+        locations: [location(&judged.path(), region, Some(logical))],
         partial_fingerprints: Fingerprints { own: format!("{print:016x}:{count}") },
         suppressions: result.suppressed.iter().map(suppression).collect(),
+        fixes: fixes::of(judged, object, result).into_iter().collect(),
     }
 }
 

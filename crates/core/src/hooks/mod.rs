@@ -7,6 +7,7 @@
 pub(crate) mod duration;
 mod forms;
 mod known;
+mod lengthen;
 mod programs;
 mod reading;
 mod scripts;
@@ -17,6 +18,7 @@ mod windows;
 
 pub use forms::{FORMS, Form};
 pub use known::{KNOWN, KnownHook};
+pub use lengthen::{Lengthened, lengthened};
 pub use reading::{Length, Reading, Step, StepKind, Stop, StopKind, Variable};
 pub use stops::{COMMANDS, REQUESTS, StopCommand, StopRequest};
 

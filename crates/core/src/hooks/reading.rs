@@ -17,6 +17,28 @@ pub enum Length {
     Unknown,
 }
 
+impl Length {
+    /// The same after a wait of so many seconds; what is not known takes at least that. `None` beyond any number.
+    pub fn later(self, by: u64) -> Option<Length> {
+        Some(match self {
+            Length::Exact(seconds) => Length::Exact(seconds.checked_add(by)?),
+            Length::AtLeast(seconds) => Length::AtLeast(seconds.checked_add(by)?),
+            Length::Between(least, most) => Length::Between(least.checked_add(by)?, most.checked_add(by)?),
+            Length::Unknown => Length::AtLeast(by),
+            Length::NoEnd => Length::NoEnd,
+        })
+    }
+
+    /// What it takes at the least, in seconds; `None` where it never ends.
+    pub fn least(self) -> Option<u64> {
+        match self {
+            Length::Exact(least) | Length::AtLeast(least) | Length::Between(least, _) => Some(least),
+            Length::Unknown => Some(0),
+            Length::NoEnd => None,
+        }
+    }
+}
+
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,7 +8,10 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+mod edit;
 mod plain;
+
+pub use edit::{edited, within};
 
 /// One document of a file, not yet parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,12 +220,6 @@ impl Node {
                 Children::None => None,
             }
         })
-    }
-
-    /// Where each key of a mapping begins, in bytes of the document's text; none for anything else.
-    pub fn keys(&self) -> impl Iterator<Item = usize> {
-        let entries = if let Children::Entries(entries) = &self.children { entries.as_slice() } else { &[] };
-        entries.iter().map(|(key, _)| key.span.start)
     }
 
     /// Whether a byte of the document's text is part of a scalar: what looks like a comment there is none.

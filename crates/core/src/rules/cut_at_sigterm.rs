@@ -31,13 +31,8 @@ pub(super) fn check(report: &mut Report) {
             "{name:?} ends running requests at SIGTERM ({}) and {hook}: those that run until {need} s, hold {} + worst-case request {request}, are lost",
             app.shutdown.sigterm.source, pod.hold
         );
-        let fixes = vec![
-            format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {need}}}}}}}"),
-            format!("or, if it lets them finish: annotation {}: \"drains\"", keys::SIGTERM),
-        ];
-        let edit = report.sleep_edit(app, need).filter(|_| app.raw.pre_stop().is_none_or(|hook| hook.sleep.is_some()));
-        if let Some(finding) = report.say(Some(app), "/lifecycle/preStop", message, fixes) {
-            finding.edit = edit;
-        }
+        let mend = report.facts.wait(app, need);
+        let others = [format!("or, if it lets them finish: annotation {}: \"drains\"", keys::SIGTERM)];
+        report.say_with(Some(app), "/lifecycle/preStop", message, mend, others);
     }
 }

@@ -1,10 +1,15 @@
 //! A helper is told to stop while apps still need it.
 
+use json_patch::Patch;
+
 use super::{Facts, Report, Rule};
 use crate::budget::Budget;
 use crate::finding::Severity;
 use crate::injectors::WrittenBy;
+use crate::keys;
+use crate::mend::no_stop;
 use crate::pod::{Container, HookSource, Role};
+use crate::settings::Source;
 
 pub(super) const RULE: Rule = Rule {
     code: "early-helper",
@@ -39,26 +44,48 @@ pub(super) fn check(report: &mut Report) {
         let message =
             format!("{who} {name:?}{whose} is told to stop {when}{serves}, its apps need it until {apps_done} s");
         let of_injector = helper.written_by.filter(|_| !is_sidecar);
-        let fixes = if let Some(by) = of_injector {
-            injector_fixes(report, helper, &by, apps_done)
+        let (mut fixes, mut edits) = (Vec::new(), Patch::default());
+        if let Some(by) = of_injector {
+            fixes = injector_fixes(report, helper, &by, apps_done);
         } else if is_sidecar {
-            vec![format!(
-                "take the stop out of the preStop hook of {name:?}: a native sidecar is stopped after the apps"
-            )]
+            fixes.push(no_stop(helper));
         } else {
-            vec![
-                format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {}}}}}}}", apps_done + 1),
-                format!("or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always"),
-            ]
-        };
-        let edit = if is_sidecar || of_injector.is_some() { None } else { report.sleep_edit(helper, apps_done + 1) };
+            // One second more than the apps need, as the plan would.
+            let until = report.facts.until(Some(apps_done)).unwrap_or(apps_done);
+            let mend = report.facts.wait(helper, until.saturating_add(1));
+            edits = mend.edits;
+            let without = if helper.has_hook() { ", without its preStop hook" } else { "" };
+            fixes.extend([
+                mend.words,
+                format!(
+                    "or make {name:?} a native sidecar: move it to initContainers with restartPolicy: Always{without}"
+                ),
+            ]);
+            fixes.extend(shorter_request(report.facts, leaves, apps_done));
+        }
         // Of one that is not there nobody knows whether it comes, and as what.
         let guessed = helper.is_absent() || certain_until.is_some_and(|until| leaves >= until);
         let most = if guessed { Severity::Warning } else { Severity::Error };
         if let Some(finding) = report.say_at_most(most, Some(helper), "/lifecycle/preStop", message, fixes) {
-            finding.edit = edit;
+            finding.edits = edits;
         }
     }
+}
+
+/// Offered only where every R is the built-in guess, and a shorter one is enough.
+fn shorter_request(facts: &Facts, leaves: u64, apps_done: u64) -> Option<String> {
+    let mut pod = facts.pod.clone();
+    let mut seconds = None;
+    for app in pod.containers.iter_mut().filter(|container| container.role == Role::App) {
+        let shorter = app.request.value.checked_sub(apps_done - leaves).filter(|seconds| *seconds > 0)?;
+        app.request.value = Some(shorter).filter(|_| app.request.source == Source::BuiltIn)?;
+        seconds = Some(shorter);
+    }
+    let seconds = seconds.filter(|_| Budget::of(&pod).apps_done.is_some_and(|done| done <= leaves))?;
+    Some(format!(
+        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
+        keys::WORST_CASE_REQUEST
+    ))
 }
 
 /// What it does after SIGTERM, where that is something.

@@ -1,11 +1,12 @@
 //! G is less than what the pod's stop needs. **A denial is decided here**, by the first `if` of `check`.
 
-use serde_json::json;
+use json_patch::Patch;
 
 use super::{Facts, Report, Rule};
 use crate::budget::{Budget, sum, terms};
 use crate::finding::Severity;
 use crate::keys;
+use crate::mend::Mend;
 use crate::plan::Refusal;
 use crate::pod::{Container, Pod, Role};
 use crate::settings::{Settings, Source};
@@ -33,7 +34,9 @@ pub(super) fn check(report: &mut Report) {
         }
         None => format!("grace budget has no end: no {name} is enough, it is {}", pod.grace),
     };
-    let fixes = grace_fixes(report);
+    let mend = required.map(|required| grace(report.facts, required));
+    let (first, edits) = mend.map(|mend| (mend.words, mend.edits)).unzip();
+    let fixes = first.into_iter().chain(other_fixes(report)).collect();
     let mut detail = vec![sum(&terms(pod, budget, settings))];
     if budget.required != required
         && let Some(required) = required
@@ -44,7 +47,6 @@ pub(super) fn check(report: &mut Report) {
         report.facts.plan.and_then(|plan| plan.refused.as_ref()).and_then(|refusal| refusal_text(refusal, settings)),
     );
     let field = report.grace_field();
-    let edit = required.and_then(|required| report.edit("", &field, json!(required)));
     let guessed = report.facts.as_written && holds_as_stated(pod, settings);
     if guessed {
         detail.push("only built-in figures make it short; in enforce it would be raised, or rejected".to_owned());
@@ -52,7 +54,7 @@ pub(super) fn check(report: &mut Report) {
     let most = if guessed { Severity::Warning } else { Severity::Error };
     if let Some(finding) = report.say_at_most(most, None, &field, message, fixes) {
         finding.detail = detail;
-        finding.edit = edit;
+        finding.edits = edits.unwrap_or_default();
     }
 }
 
@@ -81,12 +83,8 @@ fn refused_template(report: &mut Report) {
         container.name()
     );
     let needed = report.facts.required.unwrap_or_default();
-    let fixes = vec![report.in_owner(&format!("spec.{name}: {needed}"))];
-    let field = report.grace_field();
-    let edit = report.edit("", &field, json!(needed));
-    if let Some(finding) = report.say(None, &field, message, fixes) {
-        finding.edit = edit;
-    }
+    let mend = report.facts.grace(needed);
+    report.say_with(None, &report.grace_field(), message, mend, []);
 }
 
 /// Why the grace was not raised.
@@ -113,18 +111,21 @@ fn refusal_text(refusal: &Refusal, settings: &Settings) -> Option<String> {
 /// The longest timeoutSeconds that Knative takes, unless it is told otherwise.
 const KNATIVE_MAX_SECONDS: u64 = 600;
 
-/// Raise G, shorten a hook that is longer than its wait, or lower an R that nobody chose.
-fn grace_fixes(report: &Report) -> Vec<String> {
-    let Facts { subject, pod, budget, required, .. } = *report.facts;
+/// Raise G.
+fn grace(facts: &Facts, required: u64) -> Mend {
+    let mut mend = facts.grace(required);
+    if facts.subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
+        mend.words += ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
+        mend.edits = Patch::default();
+    }
+    mend
+}
+
+/// Shorten a hook that is longer than its wait, or lower an R that nobody chose.
+fn other_fixes(report: &Report) -> Vec<String> {
+    let Facts { subject, pod, budget, .. } = *report.facts;
     let mut fixes = Vec::new();
     let name = subject.kind.grace_field();
-    if let Some(required) = required {
-        let mut fix = report.in_owner(&format!("spec.{name}: {required}"));
-        if subject.kind.is_knative() && required > KNATIVE_MAX_SECONDS {
-            fix += ", and max-revision-timeout-seconds of Knative's ConfigMap config-defaults, which allows 600";
-        }
-        fixes.push(fix);
-    }
     // Shortening hooks down to the hold leaves this.
     let mut shorter = pod.clone();
     let mut long = Vec::new();
@@ -165,7 +166,7 @@ fn request_fix(report: &Report) -> Option<String> {
         return None;
     }
     Some(format!(
-        "or, if no request ever takes longer than {seconds} s: annotation {}: \"{seconds}\"",
+        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
         keys::WORST_CASE_REQUEST
     ))
 }

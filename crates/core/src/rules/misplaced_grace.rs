@@ -2,10 +2,9 @@
 //!
 //! An API server drops such a field of its own kinds before any webhook sees it, so files are where this is found.
 
-use serde_json::json;
-
 use super::{Report, Rule};
 use crate::finding::Severity;
+use crate::mend::{Mend, remove};
 use crate::subject::StrayGrace;
 
 pub(super) const RULE: Rule = Rule {
@@ -37,19 +36,22 @@ pub(super) fn check(report: &mut Report) {
         let value = seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
         let (at, fate) = (path(&pointer), if refuses(&pointer) { "refused by Knative" } else { "ignored there" });
         let message = format!("{at}{value} is {fate}: {gets}");
-        let fix = match (seconds, written) {
-            (Some(seconds), None) => format!("{home}.{name}: {seconds}"),
-            (Some(seconds), Some(_)) => format!("take it out, or {home}.{name}: {seconds}"),
-            (None, _) => "take it out".to_owned(),
-        };
+        let mut edits = vec![remove(&pointer)];
         // What makes the grace longer takes nothing away.
         let longer = seconds.and_then(|seconds| u64::try_from(seconds).ok()).filter(|s| *s > kind.default_grace());
-        let field = report.grace_field();
-        let edit = longer.filter(|_| written.is_none()).and_then(|seconds| report.edit("", &field, json!(seconds)));
-        if let Some(finding) = report.say(None, "", message, vec![fix]) {
+        let words = match (longer.filter(|_| written.is_none()), seconds) {
+            (Some(seconds), _) => {
+                let needed = seconds.max(report.facts.required.unwrap_or(0));
+                edits.push(report.facts.set_grace(needed));
+                format!("{home}.{name}: {needed}, and take that one out")
+            }
+            (None, Some(seconds)) => format!("take it out, or {home}.{name}: {seconds}"),
+            (None, None) => "take it out".to_owned(),
+        };
+        let mend = Mend { words, edits: report.facts.edits(edits) };
+        if let Some(finding) = report.say_with(None, "", message, mend, []) {
             finding.container = container.map(|container| container.name.to_string());
             finding.pointer = pointer;
-            finding.edit = edit;
         }
     }
     on_readiness(report);
@@ -69,8 +71,10 @@ fn on_readiness(report: &mut Report) {
             "{name:?}: readinessProbe.terminationGracePeriodSeconds {seconds} is refused by the API server: \
              only a liveness or startup probe restarts a container"
         );
-        let fix = format!("in container {name:?}, take it out of the readinessProbe");
-        report.say(Some(container), "/readinessProbe/terminationGracePeriodSeconds", message, vec![fix]);
+        let words = format!("in container {name:?}, take it out of the readinessProbe");
+        let field = "/readinessProbe/terminationGracePeriodSeconds";
+        let edits = report.facts.edits(vec![remove(&report.facts.pointer(&(container.pointer() + field)))]);
+        report.say_with(Some(container), field, message, Mend { words, edits }, []);
     }
 }
 

@@ -5,18 +5,18 @@
 
 use std::fmt;
 
+use json_patch::Patch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::budget::Budget;
-use super::finding::{Edit, Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::keys;
+use super::mend::Mend;
 use super::plan::Plan;
 use super::pod::{Container, Pod};
 use super::settings::{SettingProblem, Settings};
 use super::subject::{Probe, Subject};
-use super::text;
 use super::world::SleepSupport;
 
 // Outside the macro, where rustfmt and cargo-mutants see them.
@@ -253,7 +253,7 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
             message,
             detail: Vec::new(),
             fixes,
-            edit: None,
+            edits: Patch::default(),
         });
         self.findings.last_mut()
     }
@@ -265,36 +265,26 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
 
     /// A field of the pod, as a person finds it in the manifest they own.
     fn in_owner(&self, field: &str) -> String {
-        let subject = self.facts.subject;
-        match subject.edited_in() {
-            Some(owner) => format!("in its {}, spec.template.{field}", text::name(owner)),
-            None => format!("{}{field}", subject.kind.pod_path()),
-        }
+        self.facts.in_owner(field)
+    }
+
+    /// Adds a finding with the fix of it that is best, and others.
+    fn say_with(
+        &mut self,
+        container: Option<&Container>,
+        field: &str,
+        message: String,
+        mend: Mend,
+        others: impl IntoIterator<Item = String>,
+    ) -> Option<&mut Finding> {
+        let fixes = std::iter::once(mend.words).chain(others).collect();
+        let finding = self.say(container, field, message, fixes)?;
+        finding.edits = mend.edits;
+        Some(finding)
     }
 
     fn pod(&self) -> &'j Pod<'a> {
         self.facts.pod
-    }
-
-    /// A change of the object as given; `within` is a container's pointer, or empty. A pod that somebody
-    /// else's manifest makes cannot be edited.
-    fn edit(&self, within: &str, field: &str, value: Value) -> Option<Edit> {
-        let subject = self.facts.subject;
-        let pointer = format!("{}{within}{field}", subject.kind.pod_pointer());
-        subject.controller.is_none().then_some(Edit { pointer, value })
-    }
-
-    /// The native sleep as a container's preStop hook.
-    fn sleep_edit(&self, container: &Container, seconds: u64) -> Option<Edit> {
-        let sleep = json!({"sleep": {"seconds": seconds}});
-        match (&container.raw.lifecycle, container.raw.pre_stop()) {
-            (None, _) => self.edit(&container.pointer(), "/lifecycle", json!({"preStop": sleep})),
-            (Some(_), None) => self.edit(&container.pointer(), "/lifecycle/preStop", sleep),
-            (Some(_), Some(handler)) if handler.sleep.is_some() => {
-                self.edit(&container.pointer(), "/lifecycle/preStop/sleep/seconds", json!(seconds))
-            }
-            (Some(_), Some(_)) => self.edit(&container.pointer(), "/lifecycle/preStop", sleep),
-        }
     }
 }
 

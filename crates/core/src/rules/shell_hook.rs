@@ -31,14 +31,10 @@ pub(super) fn check(report: &mut Report) {
         if seconds > MAX_SECONDS {
             continue;
         }
-        // The API server refuses a native sleep longer than the grace.
-        let seconds = if seconds > pod.grace { pod.hold.min(pod.grace) } else { seconds };
-        let name = container.name();
-        let message = format!("the exec sleep of {name:?} would fail on an image without that binary");
-        let fix = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {seconds}}}}}}}");
-        let edit = report.sleep_edit(container, seconds);
-        if let Some(finding) = report.say(Some(container), "/lifecycle/preStop/exec", message, vec![fix]) {
-            finding.edit = edit;
-        }
+        // One of 0 s is no sleep to every API server. What somebody declared is not cut short.
+        let seconds = seconds.max(container.hook.unwrap_or(0)).max(1);
+        let message = format!("the exec sleep of {:?} would fail on an image without that binary", container.name());
+        let mend = report.facts.native_wait(container, seconds);
+        report.say_with(Some(container), "/lifecycle/preStop/exec", message, mend, []);
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn check(report: &mut Report) {
             continue;
         };
         let name = app.name();
-        let hold = need(app, pod.hold).unwrap_or(pod.hold);
+        let wait = need(app, pod.hold).unwrap_or(pod.hold.saturating_sub(app.accepts()));
         let sent = format!("is sent new work until {propagation} s after the deletion");
         let stop = app.reading.as_ref().and_then(|reading| reading.stop.as_ref());
         let message = match (stop, app.has_hook()) {
@@ -41,30 +41,16 @@ pub(super) fn check(report: &mut Report) {
             (None, true) => format!("{name:?} is told to stop at {stops} s, but {sent}"),
             (None, false) => format!("{name:?} has no preStop hook, but {sent}"),
         };
-        let sleep = format!("in container {name:?}, lifecycle: {{preStop: {{sleep: {{seconds: {hold}}}}}}}");
-        let keeps = match (stop, app.reading.as_ref()) {
-            (Some(stop), _) => {
-                Some(format!("in the preStop hook of {name:?}, sleep {hold} before {}", quote(&stop.words)))
-            }
-            (None, Some(reading)) if !reading.only_sleep && reading.fails.is_none() => {
-                Some(format!("let the preStop hook of {name:?} wait {hold} s in all"))
-            }
-            _ => None,
-        };
-        let edit = if keeps.is_none() { report.sleep_edit(app, hold) } else { None };
-        let fixes = vec![
-            keeps.unwrap_or(sleep),
-            format!("or, if it waits by itself after SIGTERM: annotation {}: \"none\"", keys::HOOK),
-        ];
+        let mend = report.facts.wait(app, wait);
+        let others = [format!("or, if it waits by itself after SIGTERM: annotation {}: \"none\"", keys::HOOK)];
         let detail = report.facts.plan.and_then(|plan| match &plan.refused {
             Some(Refusal::NoSleep(because)) => {
                 Some(format!("nothing injected: {because}; serve --hook-fallback exec opts in to an exec sleep"))
             }
             _ => None,
         });
-        if let Some(finding) = report.say(Some(app), "/lifecycle/preStop", message, fixes) {
+        if let Some(finding) = report.say_with(Some(app), "/lifecycle/preStop", message, mend, others) {
             finding.detail.extend(detail);
-            finding.edit = edit;
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Hooks run before a probe's restart too, so a long one keeps a broken container.
 
-use super::{Report, Rule, probe_grace_seconds, restarting_probes};
+use serde_json::json;
+
+use super::{Facts, Report, Rule, probe_grace_seconds, restarting_probes};
 use crate::finding::Severity;
-use crate::pod::HookSource;
+use crate::mend::{Mend, add, replace};
+use crate::pod::{Container, HookSource};
+use crate::subject::Probe;
 
 pub(super) const RULE: Rule = Rule {
     code: "slow-restart",
@@ -27,11 +31,20 @@ pub(super) fn check(report: &mut Report) {
                 let message = format!("the injected hook of {hook} s delays each restart of {name:?} by its {field}");
                 // A native sidecar gets no hook.
                 let native = container.written_by.as_ref().and_then(|by| by.native_fix());
-                let fix = native.unwrap_or_else(|| {
-                    format!("in container {name:?}, {field}.terminationGracePeriodSeconds: {PATIENT_RESTART_SECONDS}")
-                });
-                report.say(Some(container), &format!("/{field}"), message, vec![fix]);
+                let mend = native.map_or_else(|| own_grace(report.facts, container, field, probe), Mend::words);
+                report.say_with(Some(container), &format!("/{field}"), message, mend, []);
             }
         }
     }
+}
+
+/// The probe's own grace: a liveness or a startup probe may have one.
+fn own_grace(facts: &Facts, container: &Container, field: &str, probe: &Probe) -> Mend {
+    let words = format!(
+        "in container {:?}, {field}.terminationGracePeriodSeconds: {PATIENT_RESTART_SECONDS}",
+        container.name()
+    );
+    let pointer = facts.pointer(&format!("{}/{field}/terminationGracePeriodSeconds", container.pointer()));
+    let set = if probe.termination_grace_period_seconds.is_some() { replace } else { add };
+    Mend { words, edits: facts.edits(vec![set(&pointer, json!(PATIENT_RESTART_SECONDS))]) }
 }

@@ -4,7 +4,7 @@ use super::{Report, Rule};
 use crate::finding::Severity;
 use crate::hooks::Length;
 use crate::keys;
-use crate::pod::HookSource;
+use crate::pod::{HookSource, Role};
 use crate::text;
 
 pub(super) const RULE: Rule = Rule {
@@ -37,11 +37,19 @@ pub(super) fn check(report: &mut Report) {
         };
         let name = container.name();
         let message = format!("the preStop hook of {name:?}: {known}; it counts as {counted} s");
-        let fix = format!(
-            "annotation {}{}: \"{counted}\", with the seconds it takes at most",
+        let namespace = report.facts.subject.namespace.as_deref();
+        let namespace = namespace.map(|namespace| format!(" -n {}", text::name(namespace))).unwrap_or_default();
+        let declare = format!(
+            "annotation {}{}: \"<seconds>\", the most that it takes: draingate observe{namespace} --for 10m measures how long {name:?} takes to stop",
             keys::PRESTOP_PREFIX,
             text::name(name)
         );
-        report.say(Some(container), "/lifecycle/preStop", message, vec![fix]);
+        let longer = matches!(reading.length, Length::AtLeast(_)) && container.role == Role::App;
+        match longer.then(|| report.facts.wait(container, pod.hold)) {
+            Some(mend) => {
+                report.say_with(Some(container), "/lifecycle/preStop", message, mend, [format!("or {declare}")])
+            }
+            None => report.say(Some(container), "/lifecycle/preStop", message, vec![declare]),
+        };
     }
 }

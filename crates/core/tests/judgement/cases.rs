@@ -7,6 +7,7 @@ use draingate_core::judge::{Judgement, View, difference, judge, patch_for};
 use draingate_core::keys;
 use draingate_core::subject::Subject;
 use draingate_testing::case::{self, Case, Told};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
 /// What is wrong with one case, line by line.
@@ -198,9 +199,19 @@ fn in_words(judgement: &Judgement, what_was_read: bool) -> String {
         line(3, finding.message.clone());
         finding.detail.iter().for_each(|detail| line(3, format!("= {detail}")));
         finding.fixes.iter().for_each(|fix| line(3, format!("fix: {fix}")));
-        finding.edit.iter().for_each(|edit| line(3, format!("edit: {} := {}", edit.pointer, edit.value)));
+        finding.edits.iter().for_each(|edit| line(3, format!("edit: {}", edited(edit))));
     }
     text
+}
+
+/// `add /path: value`
+fn edited(edit: &PatchOperation) -> String {
+    match edit {
+        PatchOperation::Add(edit) => format!("add {}: {}", edit.path, edit.value),
+        PatchOperation::Replace(edit) => format!("replace {}: {}", edit.path, edit.value),
+        PatchOperation::Remove(edit) => format!("remove {}", edit.path),
+        edit => panic!("{edit:?}"),
+    }
 }
 
 /// The words are not computed by hand: read what changes in their snapshot before you accept it.

@@ -302,7 +302,7 @@ fn an_exec_sleep_as_long_as_the_grace_may_be_native() {
         said.into_iter().find(|line| line.starts_with("shell-hook")).unwrap()
     };
     assert!(fix(30).ends_with("seconds: 30}}}"), "{}", fix(30));
-    assert!(fix(31).ends_with("seconds: 10}}}"), "{}", fix(31));
+    assert!(fix(31).ends_with("seconds: 31}}}, and spec.terminationGracePeriodSeconds: 51"), "{}", fix(31));
 }
 
 #[test]

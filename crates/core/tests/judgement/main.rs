@@ -7,6 +7,8 @@ mod admit;
 mod cases;
 #[cfg(test)]
 mod edges;
+#[cfg(test)]
+mod fixes;
 mod harm;
 #[cfg(test)]
 mod hooks;

@@ -37,6 +37,17 @@ impl Length {
         }
     }
 
+    /// The same behind a wait.
+    pub(super) fn later(self, by: u64) -> Length {
+        match self {
+            Length::Exact(seconds) => Length::Exact(seconds + by),
+            Length::AtLeast(least) => Length::AtLeast(least + by),
+            Length::Between(least, most) => Length::Between(least + by, most + by),
+            Length::Unknown => Length::AtLeast(by),
+            Length::NoEnd => Length::NoEnd,
+        }
+    }
+
     /// The least that somebody may declare; none where nobody may.
     fn least(self) -> Option<u64> {
         match self {

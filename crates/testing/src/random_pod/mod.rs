@@ -6,6 +6,7 @@
 //! write that, `servers` what a container says of its end, `services` who sends to the pod, `strategy` the rest of what is
 //! made up, and `written` how it all looks.
 
+mod fixed;
 mod hooks;
 mod servers;
 mod services;

@@ -22,6 +22,7 @@ mod explain;
 mod faults;
 #[cfg(test)]
 mod field;
+#[cfg(test)]
 mod fixes;
 #[cfg(test)]
 mod layers;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::walk::Walk;
-use draingate_core::finding::Code;
+use draingate_core::finding::{Code, Finding};
 use draingate_core::judge::View;
 use draingate_core::manifest::{self, Document};
 
@@ -56,13 +56,10 @@ fn fix_document(walk: &Walk, view: View, name: &Arc<str>, document: &Document, m
         let mut edits = Vec::new();
         let passed = walk.document(name, &current, |found| {
             let result = found.result(&found.candidate.judge(view));
-            // What somebody wrote in the wrong place is the grace that the others start from.
-            let (first, others): (Vec<_>, Vec<_>) = result
-                .counted()
-                .map(|result| &result.finding)
-                .filter(|finding| !finding.edits.is_empty())
-                .partition(|finding| finding.code == Code::MisplacedGrace);
-            edits.extend(first.into_iter().chain(others).map(|finding| result.in_document(&finding.edits)));
+            let mut findings: Vec<&Finding> =
+                result.counted().map(|result| &result.finding).filter(|finding| !finding.edits.is_empty()).collect();
+            findings.sort_by_key(|finding| turn(finding.code));
+            edits.extend(findings.into_iter().map(|finding| result.in_document(&finding.edits)));
         });
         fixed.problems = passed.problems.len();
         let changed =
@@ -73,6 +70,16 @@ fn fix_document(walk: &Walk, view: View, name: &Arc<str>, document: &Document, m
         };
         fixed.text = changed;
         fixed.edits += 1;
+    }
+}
+
+/// What somebody wrote in the wrong place is the grace that the others start from; a wait brings its own, so that what is short
+/// without it comes last.
+fn turn(code: Code) -> u8 {
+    match code {
+        Code::MisplacedGrace => 0,
+        Code::GraceBudget => 2,
+        _ => 1,
     }
 }
 

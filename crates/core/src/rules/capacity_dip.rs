@@ -26,7 +26,7 @@ pub(super) fn check(report: &mut Report) {
         (Kind::Deployment, "Recreate") => ("strategy", subject.rollout.replicas.unwrap_or(1)),
         (Kind::Deployment, _) => ("strategy", deployment_unavailable(subject)),
         (Kind::StatefulSet | Kind::DaemonSet, "OnDelete") => return,
-        (Kind::StatefulSet, _) => ("updateStrategy", 1),
+        (Kind::StatefulSet, _) => ("updateStrategy", stateful_set_unavailable(subject)),
         (Kind::DaemonSet, _) => {
             let update = strategy.and_then(|s| s.rolling_update.as_ref());
             let surges = update
@@ -42,6 +42,7 @@ pub(super) fn check(report: &mut Report) {
     let message =
         format!("a rollout of {} {:?} may run {unavailable} below its replicas ({kind})", subject.kind, &*subject.name);
     let fixes = match subject.kind {
+        Kind::StatefulSet if unavailable > 1 => vec![format!("{unavailable} more replicas than the load needs")],
         Kind::StatefulSet => vec!["one more replica than the load needs".to_owned()],
         _ => vec![format!("spec.{field}: {{type: RollingUpdate, rollingUpdate: {{maxUnavailable: 0, maxSurge: 1}}}}")],
     };
@@ -80,18 +81,32 @@ fn outage(report: &mut Report) {
     }
 }
 
+/// How many pods a StatefulSet's rolling update takes away at once: rounded down, and at least 1
+/// (`getStatefulSetMaxUnavailable`). The field counts by default since Kubernetes 1.37.
+fn stateful_set_unavailable(subject: &Subject) -> i64 {
+    let replicas = subject.rollout.replicas.unwrap_or(1).max(0);
+    let update = subject.rollout.strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
+    let unavailable = update.and_then(|u| u.max_unavailable.as_ref()).map_or(1, |value| share(value, replicas, false));
+    unavailable.max(1).min(replicas.max(1))
+}
+
+fn share(value: &IntOrString, replicas: i64, up: bool) -> i64 {
+    match value {
+        IntOrString::Int(n) => *n,
+        IntOrString::String(text) => percent_of(text.trim_end_matches('%').parse().unwrap_or(0), replicas, up),
+    }
+}
+
 /// How many pods a Deployment's rolling update may take away first, as its controller rounds: unavailable
 /// down, surge up, and 1 unavailable where both come out as 0 (`deploymentutil.ResolveFenceposts`).
 fn deployment_unavailable(subject: &Subject) -> i64 {
     let replicas = subject.rollout.replicas.unwrap_or(1).max(0);
     let update = subject.rollout.strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
-    let share = |value: Option<&IntOrString>, up: bool| match value {
-        Some(IntOrString::Int(n)) => *n,
-        Some(IntOrString::String(text)) => percent_of(text.trim_end_matches('%').parse().unwrap_or(0), replicas, up),
-        None => percent_of(25, replicas, up),
+    let of = |value: Option<&IntOrString>, up: bool| {
+        value.map_or_else(|| percent_of(25, replicas, up), |value| share(value, replicas, up))
     };
-    let unavailable = share(update.and_then(|u| u.max_unavailable.as_ref()), false);
-    let surge = share(update.and_then(|u| u.max_surge.as_ref()), true);
+    let unavailable = of(update.and_then(|u| u.max_unavailable.as_ref()), false);
+    let surge = of(update.and_then(|u| u.max_surge.as_ref()), true);
     if unavailable <= 0 && surge <= 0 && replicas > 0 { 1 } else { unavailable.min(replicas) }
 }
 

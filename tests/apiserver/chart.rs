@@ -38,10 +38,497 @@ fn chart_is_lint_free_and_refuses_wrong_values() {
         ("certificates.mode=secret", "certificates.secretName is needed"),
         ("certificates.caBundle=MIIB", "/certificates/caBundle"),
         ("image.digest=latest", "/image/digest"),
+        ("webhook.port=443", "/webhook/port"),
+        ("service.ipFamilyPolicy=Both", "/service/ipFamilyPolicy"),
+        ("certificates.keyAlgorithm=RSA-1024", "/certificates/keyAlgorithm"),
+        ("metrics.prometheusRule.thresholds.noReview=soon", "/metrics/prometheusRule/thresholds/noReview"),
+        ("runAsUser=1", "additional properties 'runAsUser' not allowed"),
         ("priorityClassName=Über", "/priorityClassName"),
     ] {
         let output = helm(&["template", "draingate", chart, "--set", value], Path::new(NOWHERE));
         assert!(!output.status.success() && text(&output).contains(complaint), "{value}: {}", text(&output));
+    }
+}
+
+/// The object of a kind and name.
+fn one(objects: &[Value], kind: &str, name: &str) -> Value {
+    let mut fit = objects.iter().filter(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+    let found = fit.next().unwrap_or_else(|| panic!("no {kind} {name}"));
+    assert!(fit.next().is_none(), "two of {kind} {name}");
+    found.clone()
+}
+
+const POD: &str = "/spec/template/spec";
+
+/// Values, and what becomes of them: kind, name, where in it, what is there; null is nothing.
+#[test]
+fn each_value_is_where_it_belongs() {
+    let container = |field: &str| format!("{POD}/containers/0/{field}");
+    let selector = |index: usize| format!("/webhooks/{index}/namespaceSelector/matchExpressions");
+    let excluded = json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn",
+        "values": ["kube-system", "draingate", "gatekeeper-system"]});
+    let expression = json!({"key": "control-plane", "operator": "DoesNotExist"});
+    let break_glass = json!({"key": "draingate.dev/break-glass", "operator": "DoesNotExist"});
+    let mode =
+        |operator: &str, values: Value| json!({"key": "draingate.dev/mode", "operator": operator, "values": values});
+    let terms = "webhooks.excludedNamespaces={gatekeeper-system},webhooks.namespaceExpressions[0].key=control-plane,\
+        webhooks.namespaceExpressions[0].operator=DoesNotExist";
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let digest = format!("image.digest={zeros}");
+    let open_shift =
+        "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null";
+    let both = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+    let rows: &[(&str, &str, &str, String, Value)] = &[
+        // The network.
+        ("", "Deployment", "draingate", container("args/1"), json!("--listen=8443")),
+        ("", "Deployment", "draingate", container("args/2"), json!("--admin-listen=8080")),
+        ("webhook.port=9443", "Deployment", "draingate", container("args/1"), json!("--listen=9443")),
+        ("webhook.port=9443", "Deployment", "draingate", container("ports/0/containerPort"), json!(9443)),
+        ("admin.port=9080", "Deployment", "draingate", container("args/2"), json!("--admin-listen=9080")),
+        ("admin.port=9080", "Deployment", "draingate", container("ports/1/containerPort"), json!(9080)),
+        ("", "Deployment", "draingate", format!("{POD}/hostNetwork"), Value::Null),
+        ("hostNetwork=true", "Deployment", "draingate", format!("{POD}/hostNetwork"), json!(true)),
+        ("", "Deployment", "draingate", format!("{POD}/dnsPolicy"), Value::Null),
+        ("dnsPolicy=Default", "Deployment", "draingate", format!("{POD}/dnsPolicy"), json!("Default")),
+        ("", "Service", "draingate", "/spec/ipFamilyPolicy".into(), Value::Null),
+        (
+            "service.ipFamilyPolicy=RequireDualStack",
+            "Service",
+            "draingate",
+            "/spec/ipFamilyPolicy".into(),
+            json!("RequireDualStack"),
+        ),
+        ("service.ipFamilies={IPv6}", "Service", "draingate", "/spec/ipFamilies".into(), json!(["IPv6"])),
+        ("service.annotations.a=b", "Service", "draingate", "/metadata/annotations/a".into(), json!("b")),
+        // Where admission is picky.
+        ("", "ResourceQuota", "draingate", "/spec/hard/pods".into(), json!("100")),
+        (
+            "",
+            "ResourceQuota",
+            "draingate",
+            "/spec/scopeSelector/matchExpressions/0/values".into(),
+            json!(["system-cluster-critical"]),
+        ),
+        ("resourceQuota.pods=7", "ResourceQuota", "draingate", "/spec/hard/pods".into(), json!("7")),
+        ("webhooks.annotations.a=b", both[0], "draingate", "/metadata/annotations/a".into(), json!("b")),
+        ("webhooks.labels.a=b", both[1], "draingate", "/metadata/labels/a".into(), json!("b")),
+        (
+            terms,
+            both[0],
+            "draingate",
+            selector(0),
+            json!([mode("In", json!(["inject", "enforce"])), excluded, expression]),
+        ),
+        (
+            terms,
+            both[1],
+            "draingate",
+            selector(0),
+            json!([mode("In", json!(["enforce"])), break_glass, excluded, expression]),
+        ),
+        ("", "Deployment", "draingate", format!("{POD}/securityContext/runAsUser"), json!(65532)),
+        (
+            open_shift,
+            "Deployment",
+            "draingate",
+            format!("{POD}/securityContext"),
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}),
+        ),
+        (
+            "podSecurityContext.runAsUser=1000660000",
+            "Deployment",
+            "draingate",
+            format!("{POD}/securityContext/runAsUser"),
+            json!(1_000_660_000),
+        ),
+        (open_shift, "Pod", "draingate-test", "/spec/securityContext/runAsUser".into(), Value::Null),
+        (
+            "securityContext.procMount=Default",
+            "Deployment",
+            "draingate",
+            container("securityContext"),
+            json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}, "procMount": "Default"}),
+        ),
+        (
+            "",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!(concat!("docker.io/draingate/draingate:", env!("CARGO_PKG_VERSION"))),
+        ),
+        (
+            "image.registry=quay.io,image.tag=1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("quay.io/draingate/draingate:1"),
+        ),
+        (
+            "image.registry=quay.io,global.imageRegistry=a.b:5000/mirror,image.tag=1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("a.b:5000/mirror/draingate/draingate:1"),
+        ),
+        (
+            "image.repository=a.b/draingate,image.tag=1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("a.b/draingate:1"),
+        ),
+        (
+            "image.repository=localhost/draingate,image.tag=1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("localhost/draingate:1"),
+        ),
+        (
+            &digest,
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!(format!("docker.io/draingate/draingate@{zeros}")),
+        ),
+        (
+            &digest,
+            "Pod",
+            "draingate-test",
+            "/spec/containers/0/image".into(),
+            json!(format!("docker.io/draingate/draingate@{zeros}")),
+        ),
+        (
+            "global.imagePullSecrets[0]=a,global.imagePullSecrets[1].name=b,imagePullSecrets[0].name=c",
+            "Deployment",
+            "draingate",
+            format!("{POD}/imagePullSecrets"),
+            json!([{"name": "a"}, {"name": "b"}, {"name": "c"}]),
+        ),
+        // GitOps.
+        (
+            "",
+            "CustomResourceDefinition",
+            "drainpolicies.draingate.dev",
+            "/metadata/annotations".into(),
+            json!({"helm.sh/resource-policy": "keep"}),
+        ),
+        (
+            "crds.keep=false",
+            "CustomResourceDefinition",
+            "drainpolicies.draingate.dev",
+            "/metadata/annotations".into(),
+            Value::Null,
+        ),
+        (
+            "crds.annotations.a=b,crds.keep=false",
+            "CustomResourceDefinition",
+            "drainpolicies.draingate.dev",
+            "/metadata/annotations".into(),
+            json!({"a": "b"}),
+        ),
+        ("commonLabels.team=x", "Deployment", "draingate", "/metadata/labels/team".into(), json!("x")),
+        ("commonLabels.team=x", "Deployment", "draingate", "/spec/template/metadata/labels/team".into(), json!("x")),
+        ("commonLabels.team=x", "Deployment", "draingate", "/spec/selector/matchLabels/team".into(), Value::Null),
+        ("commonLabels.team=x", "Pod", "draingate-test", "/metadata/labels/team".into(), json!("x")),
+        ("deploymentAnnotations.a=b", "Deployment", "draingate", "/metadata/annotations/a".into(), json!("b")),
+        (
+            "extraVolumes[0].name=v,extraVolumes[0].emptyDir.medium=Memory",
+            "Deployment",
+            "draingate",
+            format!("{POD}/volumes"),
+            json!([{"name": "v", "emptyDir": {"medium": "Memory"}}]),
+        ),
+        (
+            "extraVolumeMounts[0].name=v,extraVolumeMounts[0].mountPath=/v",
+            "Deployment",
+            "draingate",
+            container("volumeMounts"),
+            json!([{"name": "v", "mountPath": "/v"}]),
+        ),
+        (
+            "certificates.mode=cert-manager,extraVolumes[0].name=v",
+            "Deployment",
+            "draingate",
+            format!("{POD}/volumes/0/name"),
+            json!("tls"),
+        ),
+        (
+            "extraEnv[0].name=A,extraEnv[0].value=b",
+            "Deployment",
+            "draingate",
+            container("env/2"),
+            json!({"name": "A", "value": "b"}),
+        ),
+        (
+            "extraObjects[0].kind=Thing,extraObjects[0].metadata.name={{ .Release.Name }}-x",
+            "Thing",
+            "draingate-x",
+            "/kind".into(),
+            json!("Thing"),
+        ),
+        (
+            "",
+            "Deployment",
+            "draingate",
+            "/spec/strategy".into(),
+            json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
+        ),
+        (
+            "updateStrategy.type=Recreate",
+            "Deployment",
+            "draingate",
+            "/spec/strategy".into(),
+            json!({"type": "Recreate"}),
+        ),
+        ("revisionHistoryLimit=9", "Deployment", "draingate", "/spec/revisionHistoryLimit".into(), json!(9)),
+        (
+            "metrics.serviceMonitor.enabled=true",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0".into(),
+            json!({"port": "metrics", "interval": "30s"}),
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.scrapeTimeout=9s",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0/scrapeTimeout".into(),
+            json!("9s"),
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.relabelings[0].action=drop",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0/relabelings".into(),
+            json!([{"action": "drop"}]),
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.metricRelabelings[0].action=drop",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0/metricRelabelings".into(),
+            json!([{"action": "drop"}]),
+        ),
+        (
+            "metrics.service.enabled=true,admin.port=9080",
+            "Service",
+            "draingate-metrics",
+            "/spec/ports/0/port".into(),
+            json!(9080),
+        ),
+        (
+            "metrics.service.enabled=true,metrics.service.annotations.a=b",
+            "Service",
+            "draingate-metrics",
+            "/metadata/annotations/a".into(),
+            json!("b"),
+        ),
+        // Certificates.
+        (
+            "certificates.keyAlgorithm=RSA-3072",
+            "Deployment",
+            "draingate",
+            container("args/10"),
+            json!("--key-algorithm=rsa-3072"),
+        ),
+        ("certificates.commonName=x", "Deployment", "draingate", container("args/11"), json!("--common-name=x")),
+        (
+            "certificates.mode=cert-manager",
+            "Certificate",
+            "draingate",
+            "/spec/commonName".into(),
+            json!("draingate.draingate.svc"),
+        ),
+        (
+            "certificates.mode=cert-manager,certificates.commonName=x",
+            "Certificate",
+            "draingate",
+            "/spec/commonName".into(),
+            json!("x"),
+        ),
+        (
+            "certificates.mode=cert-manager",
+            "Certificate",
+            "draingate",
+            "/spec/privateKey".into(),
+            json!({"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}),
+        ),
+        (
+            "certificates.mode=cert-manager,certificates.keyAlgorithm=ECDSA-P384",
+            "Certificate",
+            "draingate-ca",
+            "/spec/privateKey/size".into(),
+            json!(384),
+        ),
+        (
+            "certificates.mode=cert-manager,certificates.keyAlgorithm=RSA-4096",
+            "Certificate",
+            "draingate-ca",
+            "/spec/privateKey".into(),
+            json!({"algorithm": "RSA", "size": 4096, "rotationPolicy": "Never"}),
+        ),
+        ("ping.namespaceLabels.a=b", "Namespace", "draingate-ping", "/metadata/labels/a".into(), json!("b")),
+    ];
+    for (set, kind, name, pointer, expected) in rows {
+        let rendered = objects(&render(&[set]));
+        let found = one(&rendered, kind, name);
+        assert_eq!(found.pointer(pointer).unwrap_or(&Value::Null), expected, "{set}: {kind} {name} {pointer}");
+    }
+}
+
+#[test]
+fn a_namespace_of_ones_own_is_everywhere() {
+    let rendered = objects(&render(&[
+        "namespaceOverride=platform",
+        "certificates.mode=cert-manager",
+        "metrics.serviceMonitor.enabled=true",
+    ]));
+    for object in &rendered {
+        if let Some(namespace) = object["metadata"]["namespace"].as_str() {
+            assert!(["platform", "draingate-ping"].contains(&namespace), "{object}");
+        }
+    }
+    let text = json!(rendered).to_string();
+    for (with, without) in [
+        ("draingate.platform.svc", "draingate.draingate.svc"),
+        ("\"namespace\":\"platform\"", "\"namespace\":\"draingate\""),
+    ] {
+        assert!(text.contains(with) && !text.contains(without), "{without}");
+    }
+}
+
+#[test]
+fn what_is_off_is_not_there() {
+    let kinds = |values: &[&str]| -> BTreeSet<String> {
+        let all = objects(&render(values));
+        all.iter()
+            .map(|object| {
+                format!("{} {}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap())
+            })
+            .collect()
+    };
+    let default = kinds(&[]);
+    for (set, gone) in [
+        ("priorityClassName=", "ResourceQuota draingate"),
+        ("resourceQuota.enabled=false", "ResourceQuota draingate"),
+        ("podDisruptionBudget.enabled=false", "PodDisruptionBudget draingate"),
+        ("crds.install=false", "CustomResourceDefinition drainpolicies.draingate.dev"),
+    ] {
+        assert!(default.contains(gone) && !kinds(&[set]).contains(gone), "{set}: {default:?}");
+    }
+    assert!(
+        !default.iter().any(|object| object.starts_with("Lease") || object == "Service draingate-metrics"),
+        "{default:?}"
+    );
+}
+
+#[test]
+fn alerts_are_those_that_the_values_ask_for() {
+    let alerts = |values: &[&str]| -> Vec<Value> {
+        let rendered = objects(&render(&[&["metrics.prometheusRule.enabled=true"], values].concat()));
+        let groups = one(&rendered, "PrometheusRule", "draingate")["spec"]["groups"].as_array().unwrap().clone();
+        groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
+    };
+    let file = objects(&read(&chart().join("files/alerts.yaml"))).remove(0);
+    assert_eq!(json!(alerts(&[])), file["groups"][0]["rules"]);
+    let of = |all: &[Value], name: &str| all.iter().find(|alert| alert["alert"] == name).cloned().unwrap_or_default();
+    let changed = alerts(&[
+        "metrics.prometheusRule.alertLabels.team=x",
+        "metrics.prometheusRule.alertLabels.severity=page",
+        "metrics.prometheusRule.disabled={DraingatePanics}",
+        "metrics.prometheusRule.thresholds.noReview=3h",
+        "metrics.prometheusRule.thresholds.certificateDays=5",
+        "metrics.prometheusRule.thresholds.watchSeconds=99",
+        "metrics.prometheusRule.thresholds.answerSeconds=0.25",
+        "replicas=1",
+    ]);
+    assert!(changed.iter().all(|alert| alert["labels"] == json!({"team": "x", "severity": "page"})), "{changed:?}");
+    for gone in ["DraingatePanics", "DraingateOneReplica"] {
+        assert_eq!((of(&alerts(&[]), gone).is_null(), of(&changed, gone)), (false, Value::Null), "{gone}");
+    }
+    assert_eq!(of(&changed, "DraingateNoReview")["for"], "3h");
+    for (alert, part) in
+        [("DraingateCertificateEnds", "< 5 * 86400"), ("DraingateKnowledgeOld", "> 99"), ("DraingateSlow", "> 0.25")]
+    {
+        assert!(of(&changed, alert)["expr"].as_str().unwrap().ends_with(part), "{}", of(&changed, alert));
+    }
+    assert!(of(&changed, "DraingateSlow")["annotations"]["summary"].as_str().unwrap().contains("0.25 s"));
+}
+
+/// A parent chart's values: null removes what the chart sets, and `global` may hold what it likes.
+#[test]
+fn as_a_part_of_another_chart() {
+    let folder = tempfile::tempdir().unwrap();
+    let parent = folder.path();
+    std::fs::write(parent.join("Chart.yaml"), "apiVersion: v2\nname: parent\nversion: 1.0.0\n").unwrap();
+    std::fs::create_dir(parent.join("charts")).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(chart()).arg(parent.join("charts")).status().unwrap();
+    assert!(copied.success());
+    let values = "global: {imageRegistry: registry.example.com, other: true}\ndraingate:\n  \
+        podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}\n";
+    std::fs::write(parent.join("values.yaml"), values).unwrap();
+    let rendered =
+        helm_ok(&["template", "p", parent.to_str().unwrap(), "--namespace", "draingate"], Path::new(NOWHERE));
+    let pod = one(&objects(&rendered), "Deployment", "p-draingate")["spec"]["template"]["spec"].clone();
+    assert_eq!(pod["securityContext"], json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
+    assert!(pod["containers"][0]["image"].as_str().unwrap().starts_with("registry.example.com/draingate/"), "{pod}");
+}
+
+/// What Argo CD and Flux render again and again has to be the same: nothing random, nothing read from the cluster.
+#[test]
+fn two_renders_are_the_same() {
+    let chart = chart();
+    let chart = chart.to_str().unwrap();
+    for values in MATRIX {
+        let render = |more: &[&str]| {
+            let mut arguments = vec!["template", "draingate", chart, "--namespace", "draingate"];
+            arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+            helm_ok(&[&arguments[..], more].concat(), Path::new(NOWHERE))
+        };
+        let first = render(&[]);
+        assert_eq!(render(&["--is-upgrade"]), first, "{values:?}");
+        assert_eq!(render(&["--kube-version", "1.30.0"]), first, "{values:?}");
+    }
+}
+
+/// By the schemas of every Kubernetes that the chart is for. Other people's kinds are left to their own (below).
+#[test]
+fn every_kubernetes_has_the_fields_that_are_rendered() {
+    let parts = Command::new(root().join("tests/cluster/parts")).args(["--quiet", "kubeconform"]).output().unwrap();
+    assert!(parts.status.success(), "{}", text(&parts));
+    let folder = PathBuf::from(String::from_utf8(parts.stdout).unwrap().trim());
+    let schemas = format!(
+        "{}/{{{{ .NormalizedKubernetesVersion }}}}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json",
+        folder.join("schemas").display()
+    );
+    let judge = |version: &str, manifest: &str| {
+        let mut command = Command::new(folder.join("kubeconform"));
+        command.args(["-strict", "-summary", "-output", "json", "-schema-location", &schemas]);
+        command.args([
+            "-skip",
+            "ServiceMonitor,PrometheusRule,Certificate,Issuer",
+            "-kubernetes-version",
+            version,
+            "-",
+        ]);
+        let output = draingate_testing::run(&mut command, manifest);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output)));
+        (output.status.success(), said)
+    };
+    let everything: Vec<_> = MATRIX.iter().map(|values| render(values)).collect();
+    let everything = everything.join("\n---\n");
+    let count = objects(&everything).len();
+    for minor in 30..=37 {
+        let version = format!("1.{minor}.0");
+        let (is_valid, said) = judge(&version, &everything);
+        assert!(is_valid, "{version}: {said:#}");
+        let summary = &said["summary"];
+        let judged = ["valid", "skipped"].map(|field| summary[field].as_u64().unwrap());
+        assert_eq!(judged.iter().sum::<u64>(), u64::try_from(count).unwrap(), "{version}: {summary}");
+        assert!(judged[0] > judged[1], "{summary}");
+        let (is_valid, _) = judge(&version, &render(&[]).replace("maxSurge: 1", "maxSurges: 1"));
+        assert!(!is_valid, "{version} takes a field that is none");
     }
 }
 
@@ -80,6 +567,13 @@ fn webhooks_are_those_of_the_binary() {
         let policy = policy.to_lowercase();
         compare(&["--set", &set], &["--enforce-failure-policy", &policy, "--timeout-seconds", "9"]);
     }
+    let terms = "webhooks.excludedNamespaces={a,b},webhooks.namespaceExpressions[0].key=team,\
+        webhooks.namespaceExpressions[0].operator=NotIn,webhooks.namespaceExpressions[0].values={lab}";
+    let namespaces = r#"{"matchExpressions":[{"key":"team","operator":"NotIn","values":["lab"]}]}"#;
+    let arguments = ["--exclude-namespace", "a", "--exclude-namespace", "b", "--namespaces", namespaces];
+    compare(&["--set", terms], &arguments);
+    let minimum = ["--minimum-mode", "enforce"];
+    compare(&["--set", terms, "--set", "minimumMode.mode=enforce"], &[&arguments[..], &minimum].concat());
     for mode in ["off", "audit", "warn"] {
         compare(&["--set", &format!("defaultMode={mode}")], &["--default-mode", mode]);
     }

@@ -157,32 +157,32 @@ fn each_value_is_where_it_belongs() {
             json!(concat!("docker.io/draingate/draingate:", env!("CARGO_PKG_VERSION"))),
         ),
         (
-            "image.registry=quay.io,image.tag=1",
+            "image.registry=quay.io,image.tag=v1",
             "Deployment",
             "draingate",
             container("image"),
-            json!("quay.io/draingate/draingate:1"),
+            json!("quay.io/draingate/draingate:v1"),
         ),
         (
-            "image.registry=quay.io,global.imageRegistry=a.b:5000/mirror,image.tag=1",
+            "image.registry=quay.io,global.imageRegistry=a.b:5000/mirror,image.tag=v1",
             "Deployment",
             "draingate",
             container("image"),
-            json!("a.b:5000/mirror/draingate/draingate:1"),
+            json!("a.b:5000/mirror/draingate/draingate:v1"),
         ),
         (
-            "image.repository=a.b/draingate,image.tag=1",
+            "image.repository=a.b/draingate,image.tag=v1",
             "Deployment",
             "draingate",
             container("image"),
-            json!("a.b/draingate:1"),
+            json!("a.b/draingate:v1"),
         ),
         (
-            "image.repository=localhost/draingate,image.tag=1",
+            "image.repository=localhost/draingate,image.tag=v1",
             "Deployment",
             "draingate",
             container("image"),
-            json!("localhost/draingate:1"),
+            json!("localhost/draingate:v1"),
         ),
         (
             &digest,
@@ -261,9 +261,9 @@ fn each_value_is_where_it_belongs() {
             json!({"name": "A", "value": "b"}),
         ),
         (
-            "extraObjects[0].kind=Thing,extraObjects[0].metadata.name={{ .Release.Name }}-x",
+            "extraObjects[0].kind=Thing,extraObjects[0].metadata.name=x-{{ .Release.Name }}",
             "Thing",
-            "draingate-x",
+            "x-draingate",
             "/kind".into(),
             json!("Thing"),
         ),
@@ -440,7 +440,7 @@ fn alerts_are_those_that_the_values_ask_for() {
         "metrics.prometheusRule.thresholds.noReview=3h",
         "metrics.prometheusRule.thresholds.certificateDays=5",
         "metrics.prometheusRule.thresholds.watchSeconds=99",
-        "metrics.prometheusRule.thresholds.answerSeconds=0.25",
+        "metrics.prometheusRule.thresholds.answerMilliseconds=250",
         "replicas=1",
     ]);
     assert!(changed.iter().all(|alert| alert["labels"] == json!({"team": "x", "severity": "page"})), "{changed:?}");
@@ -453,10 +453,11 @@ fn alerts_are_those_that_the_values_ask_for() {
     {
         assert!(of(&changed, alert)["expr"].as_str().unwrap().ends_with(part), "{}", of(&changed, alert));
     }
-    assert!(of(&changed, "DraingateSlow")["annotations"]["summary"].as_str().unwrap().contains("0.25 s"));
+    assert!(of(&changed, "DraingateSlow")["annotations"]["summary"].as_str().unwrap().contains("250 ms"));
 }
 
-/// A parent chart's values: null removes what the chart sets, and `global` may hold what it likes.
+/// A parent chart's values take away what the chart sets, and `global` may hold what it likes. Helm loses a null of a
+/// parent's values.yaml, but not one of its user.
 #[test]
 fn as_a_part_of_another_chart() {
     let folder = tempfile::tempdir().unwrap();
@@ -466,10 +467,10 @@ fn as_a_part_of_another_chart() {
     let copied = Command::new("cp").arg("-r").arg(chart()).arg(parent.join("charts")).status().unwrap();
     assert!(copied.success());
     let values = "global: {imageRegistry: registry.example.com, other: true}\ndraingate:\n  \
-        podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}\n";
+        podSecurityContext: {runAsUser: \"\", runAsGroup: \"\"}\n";
     std::fs::write(parent.join("values.yaml"), values).unwrap();
-    let rendered =
-        helm_ok(&["template", "p", parent.to_str().unwrap(), "--namespace", "draingate"], Path::new(NOWHERE));
+    let set = ["--namespace", "draingate", "--set", "draingate.podSecurityContext.fsGroup=null"];
+    let rendered = helm_ok(&[&["template", "p", parent.to_str().unwrap()], &set[..]].concat(), Path::new(NOWHERE));
     let pod = one(&objects(&rendered), "Deployment", "p-draingate")["spec"]["template"]["spec"].clone();
     assert_eq!(pod["securityContext"], json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
     assert!(pod["containers"][0]["image"].as_str().unwrap().starts_with("registry.example.com/draingate/"), "{pod}");

@@ -69,13 +69,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{- /* Without what is null: Helm keeps a parent chart's nulls. */ -}}
-{{- define "draingate.withoutNulls" -}}
-{{- range $field, $value := . }}
-{{- if not (kindIs "invalid" $value) }}
-{{ dict $field $value | toYaml }}
+{{- /* The defaults stand here: null does not take away those of a subchart's values.yaml. */ -}}
+{{- define "draingate.podSecurityContext" -}}
+{{- include "draingate.onTopOf" (dict "values" .Values.podSecurityContext "defaults" (dict
+  "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532
+  "seccompProfile" (dict "type" "RuntimeDefault"))) }}
 {{- end }}
+
+{{- define "draingate.containerSecurityContext" -}}
+{{- include "draingate.onTopOf" (dict "values" .Values.securityContext "defaults" (dict
+  "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")))) }}
 {{- end }}
+
+{{- define "draingate.onTopOf" -}}
+{{- $all := dict }}
+{{- range $field, $value := .defaults }}{{ $_ := set $all $field $value }}{{ end }}
+{{- range $field, $value := .values }}
+{{- if or (kindIs "invalid" $value) (eq (toString $value) "") }}{{ $_ := unset $all $field }}{{ else }}{{ $_ := set $all $field $value }}{{ end }}
+{{- end }}
+{{- toYaml $all }}
 {{- end }}
 
 {{- /* The API server's name for the Service, which is too long for a common name where both names are long. */ -}}

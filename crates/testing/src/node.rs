@@ -78,12 +78,23 @@ impl Node {
         node
     }
 
+    /// The same, with pods and Services of these IP families.
+    pub fn of_families(families: &str) -> Node {
+        let node = Node::start(families);
+        node.load(image());
+        node
+    }
+
     /// With no image but a shell's.
     pub fn bare() -> Node {
+        Node::start("IPv4")
+    }
+
+    fn start(families: &str) -> Node {
         let folder = tempfile::tempdir().unwrap();
         let watchdog = watchdog(folder.path());
         let node = Node { folder, watchdog };
-        run(script("node").arg("up").arg(node.folder.path()));
+        run(script("node").arg("up").arg(node.folder.path()).arg(families));
         node
     }
 

@@ -234,10 +234,10 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub own: OwnCertificates,
     /// Where the API server calls: a port, of IPv6 and IPv4 where the machine has both, or one address with its port
-    #[arg(long, value_name = "PORT|ADDRESS", default_value = "8443")]
+    #[arg(long, value_name = "PORT|ADDRESS", default_value = "8443", overrides_with = "listen")]
     pub listen: ListenAddress,
     /// Where /livez, /readyz and /metrics are, in plain HTTP
-    #[arg(long, value_name = "PORT|ADDRESS", default_value = "8080")]
+    #[arg(long, value_name = "PORT|ADDRESS", default_value = "8080", overrides_with = "admin_listen")]
     pub admin_listen: ListenAddress,
     /// Draingate's own namespace, which it never touches
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "draingate")]

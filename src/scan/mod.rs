@@ -97,6 +97,7 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
             for group in &groups {
                 write_group(&mut text, group, args.for_mode);
             }
+            write_unlike(&mut text, &groups, world);
             if args.for_mode.is_none_or(|mode| mode == Mode::Enforce) {
                 text.push_str(&format!("{BOLD}In enforce{PLAIN}\n"));
                 for (name, tally) in &namespaces {
@@ -134,6 +135,23 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
         FailOn::Warning => summary.errors + summary.warnings > 0,
     };
     Ok(if failed { FINDINGS } else { CLEAN })
+}
+
+/// What is not as this version has it, such as after an upgrade: policies that it cannot read, and pods that the next of
+/// their workload would not be like.
+fn write_unlike(out: &mut String, groups: &[Group], world: &World) {
+    let mut block = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{BOLD}{title}{PLAIN}\n  {}\n", lines.join("\n  "));
+        }
+    };
+    let unreadable = world.unreadable_policies().map(|policy| format!("{}: {}", policy.title, policy.problem));
+    block("Policies that cannot be read, and match nothing", unreadable.collect());
+    let next = groups.iter().filter_map(|Group { result, pods, next, .. }| {
+        let (kind, namespace, name) = (&result.kind, &result.namespace, &result.name);
+        Some(format!("{kind} {namespace}/{name} ({}): {}", count(*pods, "pod", "pods"), next.as_ref()?))
+    });
+    block("Given to the next pods, unlike those that run", next.collect());
 }
 
 /// A workload with findings, for people.

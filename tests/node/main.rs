@@ -4,6 +4,7 @@
 //! program started there.
 
 #[cfg(test)]
+mod clusters;
 mod conformance;
 #[cfg(test)]
 mod install;

@@ -138,10 +138,16 @@ impl Node {
 
     /// Installs or upgrades the chart, and waits until it runs.
     pub fn release(&self, verb: &str, values: &[&str]) {
+        self.release_with(verb, values, &[]);
+    }
+
+    /// The same, with further arguments of Helm.
+    pub fn release_with(&self, verb: &str, values: &[&str], more: &[&str]) {
         let chart = crate::root().join("charts/draingate");
         let mut arguments =
             vec![verb, "draingate", chart.to_str().unwrap(), "--wait", "--set", "image.pullPolicy=Never"];
         arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        arguments.extend(more);
         if verb == "install" {
             arguments.push("--create-namespace");
         }

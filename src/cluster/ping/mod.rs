@@ -111,6 +111,9 @@ async fn through_the_api_server(client: &Client, namespace: &str, webhooks: &Web
     let taken = started.elapsed();
     if !status.is_success() {
         let words = body["message"].as_str().unwrap_or("it does not say why");
+        if is_ours(words) {
+            return Ok(format!("the API server asked, and a pod of namespace {namespace} is rejected: {words}\n"));
+        }
         bail!("the API server does not take the pod of namespace {namespace}: {words}");
     }
     let injected = body.pointer("/metadata/annotations").and_then(|annotations| annotations.get(keys::INJECTED));
@@ -122,7 +125,7 @@ async fn through_the_api_server(client: &Client, namespace: &str, webhooks: &Web
         return Ok(format!("the API server asked, and nothing is injected in namespace {namespace}: {warning}\n"));
     }
     let mode = mode(client, namespace).await;
-    if !mode.as_deref().is_none_or(|mode| ["inject", "enforce"].contains(&mode)) {
+    if let Some(mode) = mode.filter(|mode| !["inject", "enforce"].contains(&mode.as_str())) {
         bail!("namespace {namespace} is in no mode that injects: {} is {mode:?}", keys::MODE);
     }
     let hop = hop(client, &webhooks.mutate).await;
@@ -140,11 +143,12 @@ async fn mode(client: &Client, namespace: &str) -> Option<String> {
     Some(labels.get(keys::MODE).cloned().unwrap_or_default())
 }
 
-/// A pod that any Pod Security level takes, so that only Draingate decides.
+/// A pod that any Pod Security level takes, so that only Draingate decides; with so short a grace that it has something to
+/// say whatever the policies are.
 fn pod() -> Value {
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"generateName": "draingate-ping-", "labels": {"app.kubernetes.io/name": "draingate-test"}},
-        "spec": {"automountServiceAccountToken": false,
+        "spec": {"automountServiceAccountToken": false, "terminationGracePeriodSeconds": 1,
             "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{"name": "app", "image": "draingate.dev/never-run", "ports": [{"containerPort": 8080}],
                 "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"cpu": "1m", "memory": "1Mi"}},

@@ -785,6 +785,49 @@ fn first_chart(folder: &Path) -> PathBuf {
     folder.join("charts/draingate")
 }
 
+/// The words of the policy kinds of a chart: fields by their path, and the values that some of them have.
+fn words(chart: &Path) -> BTreeSet<String> {
+    fn walk(schema: &Value, path: &str, words: &mut BTreeSet<String>) {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            walk(field, &path, words);
+            words.insert(path);
+        }
+        for value in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            words.insert(format!("{path}: {value}"));
+        }
+        walk_into(&schema["items"], path, words);
+    }
+    fn walk_into(schema: &Value, path: &str, words: &mut BTreeSet<String>) {
+        if schema.is_object() {
+            walk(schema, path, words);
+        }
+    }
+    let mut words = BTreeSet::new();
+    for kind in ["drainpolicies", "clusterdrainpolicies"] {
+        let kind = objects(&read(&chart.join(format!("files/crd-{kind}.yaml")))).remove(0);
+        walk(&kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"], "", &mut words);
+    }
+    words
+}
+
+#[test]
+fn words_that_the_first_chart_lacks_are_in_the_upgrade_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (then, now) = (words(&first_chart(folder.path())), words(&chart()));
+    assert_eq!(then.difference(&now).collect::<Vec<_>>(), Vec::<&String>::new(), "a word is gone");
+    let new: Vec<_> = now.difference(&then).collect();
+    // A field that is new brings all that is in it.
+    let is_in = |word: &str, field: &str| word.strip_prefix(field).is_some_and(|rest| rest.starts_with(['.', ':']));
+    let outermost = new.iter().filter(|word| !new.iter().any(|field| is_in(word, field)));
+    let list: String = outermost.map(|word| format!("- `{word}`\n")).collect();
+    let page = root().join("docs/upgrade.md");
+    let text = read(&page);
+    let (before, rest) = text.split_once("<!-- words -->").unwrap();
+    let (_, after) = rest.split_once("<!-- /words -->").unwrap();
+    written::same(&page, &format!("{before}<!-- words -->\n{list}<!-- /words -->{after}"));
+}
+
 /// The `caBundle` that [`live_for_a_while`] writes.
 fn live_ca() -> &'static str {
     static CA: OnceLock<String> = OnceLock::new();

@@ -25,14 +25,16 @@ fn ping_says_who_answers_and_who_does_not() {
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 3, "{said}");
     assert!(
-        lines[0].starts_with("the API server had a pod of namespace draingate-ping injected (a dry run) in "),
+        lines[0].starts_with("the API server had a pod of namespace draingate-ping-")
+            && lines[0].contains(" injected "),
         "{said}"
     );
     assert!(lines[1].contains("/mutate answered mutate.draingate.dev in "), "{said}");
     let told = "/validate answered enforce.draingate.dev, pods.draingate.dev, templates.draingate.dev";
     assert!(lines[2].contains(told), "{said}");
     // Nothing is left of it. Nobody ends namespaces here: they go on ending.
-    let phase = ["get", "namespace", "draingate-ping", "-o", "jsonpath={.status.phase}"];
+    let test = "app.kubernetes.io/name=draingate-test";
+    let phase = ["get", "namespace", "-l", test, "-o", "jsonpath={.items[*].status.phase}"];
     assert_eq!(lab.kubectl_ok(&phase, "").out, "Terminating");
 
     // In a namespace that is there: one that injects, and others.

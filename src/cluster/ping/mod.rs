@@ -25,8 +25,9 @@ use draingate_core::finding::Code;
 use draingate_core::keys;
 use draingate_core::mode::Mode;
 
-/// The namespace that is made where none is named.
-const NAMESPACE: &str = "draingate-ping";
+/// What the name of a namespace begins with that is made where none is named. Each time another: the last one may still be
+/// ending.
+const NAMESPACE: &str = "draingate-ping-";
 /// How long the API server may take for anything.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new namespace may lack its service account.
@@ -46,16 +47,16 @@ struct Webhooks {
 /// The hop that failed.
 pub async fn ping(client: &Client, configurations: &str, namespace: Option<&str>) -> Result<String> {
     let webhooks = read(client, configurations).await?;
-    let made = match namespace {
-        Some(_) => None,
-        None => make_namespace(client).await?,
+    let answer = match namespace {
+        Some(namespace) => through_the_api_server(client, namespace, &webhooks).await,
+        None => {
+            let name = make_namespace(client).await?;
+            let answer = through_the_api_server(client, &name, &webhooks).await;
+            let deleted = Api::<Namespace>::all(client.clone()).delete(&name, &DeleteParams::default()).await;
+            deleted.with_context(|| format!("cannot delete the namespace {name} again"))?;
+            answer
+        }
     };
-    let answer = through_the_api_server(client, namespace.unwrap_or(NAMESPACE), &webhooks).await;
-    if let Some(name) = made {
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        let deleted = namespaces.delete(&name, &DeleteParams::default()).await;
-        deleted.with_context(|| format!("cannot delete the namespace {name} again"))?;
-    }
     Ok(answer? + &directly(client, &webhooks).await?)
 }
 
@@ -80,19 +81,17 @@ async fn read(client: &Client, configurations: &str) -> Result<Webhooks> {
     Ok(Webhooks { endpoints, mutate })
 }
 
-/// Makes the namespace, where it is not there: its name.
-async fn make_namespace(client: &Client) -> Result<Option<String>> {
+/// Makes a namespace: its name.
+async fn make_namespace(client: &Client) -> Result<String> {
     let labels = [(keys::MODE, Mode::Inject.as_str()), ("app.kubernetes.io/name", "draingate-test")];
     let mut namespace = Namespace::default();
-    namespace.metadata.name = Some(NAMESPACE.to_owned());
+    namespace.metadata.generate_name = Some(NAMESPACE.to_owned());
     namespace.metadata.labels = Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
-    match Api::all(client.clone()).create(&PostParams::default(), &namespace).await {
-        Ok(_) => Ok(Some(NAMESPACE.to_owned())),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
-        Err(error) => Err(error).with_context(|| {
-            format!("cannot make the namespace {NAMESPACE}; --namespace names one that is in mode inject or enforce")
-        }),
-    }
+    let made: Namespace = Api::all(client.clone())
+        .create(&PostParams::default(), &namespace)
+        .await
+        .context("cannot make a namespace; --namespace names one that is there, in mode inject or enforce")?;
+    made.metadata.name.context("the API server gave the namespace no name")
 }
 
 // ---- Through the API server

@@ -131,21 +131,10 @@ fn certificates(node: &Node) -> (PathBuf, PathBuf) {
     let folder = node.folder.path().canonicalize().unwrap();
     let (right, wrong) = (folder.join("right.crt"), folder.join("wrong.crt"));
     let make = |certificate: &Path, key: &Path| {
-        let names = "subjectAltName=DNS:draingate.draingate.svc";
         let mut openssl = Command::new("openssl");
-        openssl.args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=draingate",
-            "-addext",
-            names,
-        ]);
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=draingate"]);
+        openssl.args(["-addext", "subjectAltName=DNS:draingate.draingate.svc"]);
+        openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
         run(openssl.arg("-out").arg(certificate).arg("-keyout").arg(key));
     };
     let key = folder.join("right.key");

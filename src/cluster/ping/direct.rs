@@ -56,6 +56,10 @@ pub(super) async fn ask(client: &Client, webhook: &WebhookClientConfig) -> Asked
     }
     match review_by(uri, webhook).await {
         Ok(()) => Asked::Answered,
+        // As `openssl req -x509` makes it; the API server takes it.
+        Err(error) if format!("{error:#}").contains("CaUsedAsEndEntity") => {
+            Asked::OutOfReach("its certificate is a CA's own, which only the API server takes".to_owned())
+        }
         Err(error) => Asked::Wrong(error),
     }
 }

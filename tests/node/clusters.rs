@@ -212,7 +212,8 @@ fn picky_admission_and_a_ping_that_names_the_hop() {
 /// The last commit before the chart's values were made for all clusters.
 const BEFORE: &str = "0dd93b4";
 
-/// That commit's sources, and its image as `docker.io/draingate/draingate:before`.
+/// That commit's sources, and its image as `docker.io/draingate/draingate:before`; built, or the one that
+/// DRAINGATE_IMAGE_BEFORE names.
 fn before() -> (PathBuf, PathBuf) {
     let folder = draingate_testing::scratch().join("before");
     let image = draingate_testing::scratch().join("before.tar");
@@ -220,6 +221,9 @@ fn before() -> (PathBuf, PathBuf) {
     std::fs::create_dir_all(&folder).unwrap();
     let unpack = format!("git archive {BEFORE} | tar -x -C {}", folder.display());
     run(Command::new("sh").args(["-c", &unpack]).current_dir(draingate_testing::root()));
+    if let Some(image) = std::env::var_os("DRAINGATE_IMAGE_BEFORE") {
+        return (folder, image.into());
+    }
     // Beside what this version's own image is made of: the dependencies are mostly the same.
     let mut build = Command::new(folder.join("image/build"));
     build.arg(&image).arg("docker.io/draingate/draingate:before").env("PROFILE", "release");

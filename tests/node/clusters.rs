@@ -48,9 +48,11 @@ fn uninstall(node: &Node) {
 #[test]
 fn the_api_server_calls_over_ipv6_and_over_ipv4() {
     let node = Node::of_families("IPv4,IPv6");
-    for (families, is_first) in [("{IPv6,IPv4}", ':'), ("{IPv4,IPv6}", '.')] {
-        let families = format!("service.ipFamilies={families}");
-        node.release("install", &["service.ipFamilyPolicy=RequireDualStack", &families, "holdSeconds=5"]);
+    for (families, is_first, keys, bits) in
+        [("{IPv6,IPv4}", ':', "ECDSA-P256", "(256 bit)"), ("{IPv4,IPv6}", '.', "RSA-2048", "(2048 bit)")]
+    {
+        let (families, keys) = (format!("service.ipFamilies={families}"), format!("certificates.keyAlgorithm={keys}"));
+        node.release("install", &["service.ipFamilyPolicy=RequireDualStack", &families, "holdSeconds=5", &keys]);
         let addresses = field(&node, &["service", "draingate"], "{.spec.clusterIPs}");
         let addresses: Vec<String> = serde_json::from_str(&addresses).unwrap();
         assert!(addresses.len() == 2 && addresses[0].contains(is_first), "{addresses:?}");
@@ -61,6 +63,9 @@ fn the_api_server_calls_over_ipv6_and_over_ipv4() {
             let ask = ["--silent", "--insecure", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}"];
             let answer = run(&mut node.command("curl", &[&ask[..], &[&format!("https://{host}/mutate")]].concat()));
             assert_eq!(answer, "405", "{address}");
+            let shown = "echo | openssl s_client -connect \"$0:443\" 2>/dev/null | openssl x509 -noout -subject -text";
+            let shown = run(&mut node.command("sh", &["-c", shown, &host]));
+            assert!(shown.contains("CN = draingate.draingate.svc") && shown.contains(bits), "{shown}");
         }
         let log = node.kubectl(&["-n", "draingate", "logs", "deployment/draingate"]);
         assert!(log.contains("\"families\":\"IPv6 and IPv4\""), "{log}");

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod clusters;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod install;

@@ -33,10 +33,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new namespace may lack its service account.
 const SETTLES: Duration = Duration::from_secs(10);
 
+/// Webhooks that are called alike: how, and their names.
+type Endpoint = (WebhookClientConfig, Vec<String>);
+
 /// What the API server is told to call.
 struct Webhooks {
-    /// By where they are and whom they trust: the client's side, and the webhooks' names.
-    endpoints: BTreeMap<(String, Option<Vec<u8>>), (WebhookClientConfig, Vec<String>)>,
+    /// By where they are and whom they trust.
+    endpoints: BTreeMap<(String, Option<Vec<u8>>), Endpoint>,
     /// The one that injects.
     mutate: WebhookClientConfig,
 }
@@ -73,7 +76,7 @@ async fn read(client: &Client, configurations: &str) -> Result<Webhooks> {
     let Some((_, mutate)) = mutating.first().cloned() else {
         bail!("the MutatingWebhookConfiguration {configurations:?} holds no webhook");
     };
-    let mut endpoints: BTreeMap<_, (WebhookClientConfig, Vec<String>)> = BTreeMap::new();
+    let mut endpoints: BTreeMap<_, Endpoint> = BTreeMap::new();
     for (name, config) in mutating.into_iter().chain(validating) {
         let ca = config.ca_bundle.as_ref().map(|bundle| bundle.0.clone());
         endpoints.entry((at(&config), ca)).or_insert_with(|| (config, Vec::new())).1.push(name);
@@ -100,7 +103,7 @@ async fn through_the_api_server(client: &Client, namespace: &str, webhooks: &Web
     let started = Instant::now();
     let (status, headers, body) = loop {
         let (status, headers, body) = create(client, namespace).await?;
-        let text = body["message"].as_str().unwrap_or_default();
+        let text = message(&body).unwrap_or_default();
         if status == StatusCode::FORBIDDEN && text.contains("service account") && started.elapsed() < SETTLES {
             sleep(Duration::from_millis(250)).await;
             continue;
@@ -109,7 +112,7 @@ async fn through_the_api_server(client: &Client, namespace: &str, webhooks: &Web
     };
     let taken = started.elapsed();
     if !status.is_success() {
-        let words = body["message"].as_str().unwrap_or("it does not say why");
+        let words = message(&body).unwrap_or("it does not say why");
         if is_ours(words) {
             return Ok(format!("the API server asked, and a pod of namespace {namespace} is rejected: {words}\n"));
         }
@@ -131,7 +134,12 @@ async fn through_the_api_server(client: &Client, namespace: &str, webhooks: &Web
     bail!("the API server let a pod of namespace {namespace} in uninjected. {hop}")
 }
 
-/// Whether it ends with the code of a finding.
+/// What a `Status` says.
+fn message(status: &Value) -> Option<&str> {
+    status.get("message")?.as_str()
+}
+
+/// Whether it has the code of a finding.
 fn is_ours(warning: &str) -> bool {
     Code::ALL.iter().any(|code| warning.contains(&format!("[{}]", code.as_str())))
 }
@@ -235,7 +243,7 @@ async fn no_route(client: &Client, service: &ServiceReference) -> Option<String>
     let words = String::from_utf8_lossy(answer.body()).into_owned();
     let words = serde_json::from_str::<Value>(&words)
         .ok()
-        .and_then(|s| s["message"].as_str().map(str::to_owned))
+        .and_then(|status| message(&status).map(str::to_owned))
         .unwrap_or(words);
     let of_the_proxy = ["error trying to reach service", "no endpoints available"];
     of_the_proxy.iter().any(|start| words.contains(start)).then(|| words.trim().to_owned())

@@ -1,6 +1,5 @@
 //! The command line: what can be asked of the one binary.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::webhooks::FailurePolicy;
 use crate::report::CheckFormat;
+use crate::serve::address::ListenAddress;
+use crate::serve::certificate::KeyAlgorithm;
 use crate::workloads::name::WorkloadName;
 use draingate_core::finding::Code;
 use draingate_core::mode::{MinimumMode, Mode};
@@ -93,11 +94,14 @@ lower bound of endpoint propagation. Exit code: 0, or 2 where the cluster cannot
   draingate webhooks --ca-file ca.crt | kubectl apply -f -
   draingate webhooks --ca-file ca.crt --url https://127.0.0.1:8443 | kubectl apply -f -")]
     Webhooks(WebhooksArgs),
-    /// Asks the installed webhooks as the API server would: by their Service, trusting their caBundle
-    #[command(after_help = "Example:
-  draingate ping        in a pod, or with KUBECONFIG where the Service's address can be reached
+    /// Has the API server inject a pod (a dry run), and asks the webhooks as it does: by their Service, trusting their caBundle
+    #[command(after_help = "Examples:
+  draingate ping                    from anywhere, with KUBECONFIG
+  draingate ping --namespace shop   in a namespace that is there, in mode inject or enforce
 
-Nothing comes of the question. Exit code: 0 all answered, 2 one did not.")]
+Without --namespace one is made for it, and deleted. Where the pod does not come back injected, it says which hop
+failed. Needs: create, get and delete namespaces (not with --namespace); create pods there; get of the two webhook
+configurations, of the Service and of its proxy; list endpointslices. Exit code: 0 it works, 2 it does not.")]
     Ping(PingArgs),
     /// Draws how each pod of a manifest, or of an object of a cluster, stops: before and after admission
     #[command(after_help = "Examples:
@@ -229,12 +233,12 @@ pub struct ServeArgs {
     /// Certificates of its own making, in a cluster
     #[command(flatten)]
     pub own: OwnCertificates,
-    /// Where the API server calls
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
-    pub listen: SocketAddr,
+    /// Where the API server calls: a port, of IPv6 and IPv4 where the machine has both, or one address with its port
+    #[arg(long, value_name = "PORT|ADDRESS", default_value = "8443", overrides_with = "listen")]
+    pub listen: ListenAddress,
     /// Where /livez, /readyz and /metrics are, in plain HTTP
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
-    pub admin_listen: SocketAddr,
+    #[arg(long, value_name = "PORT|ADDRESS", default_value = "8080", overrides_with = "admin_listen")]
+    pub admin_listen: ListenAddress,
     /// Draingate's own namespace, which it never touches
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "draingate")]
     pub own_namespace: String,
@@ -286,6 +290,12 @@ pub struct OwnCertificates {
     /// The lease that says which replica writes, in Draingate's own namespace
     #[arg(long, value_name = "NAME", default_value = "draingate-ca")]
     pub lease: String,
+    /// The keys of the CA and of the serving certificates; another kind than the CA has is a rotation
+    #[arg(long, value_enum, default_value_t = KeyAlgorithm::EcdsaP256)]
+    pub key_algorithm: KeyAlgorithm,
+    /// The common name of the serving certificate [default: SERVICE.NAMESPACE.svc]
+    #[arg(long, value_name = "NAME")]
+    pub common_name: Option<String>,
     /// How long a CA is valid; the next one takes over when a third of it is left
     #[arg(long, value_name = "TIME", default_value = "365d", value_parser = humantime::parse_duration)]
     pub ca_lifetime: Duration,
@@ -548,6 +558,12 @@ pub struct WebhooksArgs {
     /// A mode that namespaces have at least; give `serve` the same
     #[command(flatten)]
     pub minimum: MinimumModeArgs,
+    /// A further namespace that is never asked about, besides kube-system and Draingate's own; repeatable
+    #[arg(long, value_name = "NAMESPACE")]
+    pub exclude_namespace: Vec<String>,
+    /// Which namespaces are asked about at all, as a label selector in JSON; {} are all
+    #[arg(long, value_name = "SELECTOR", default_value = "{}", value_parser = selector)]
+    pub namespaces: LabelSelector,
     /// How long the API server waits for an answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub timeout_seconds: u8,
@@ -601,6 +617,9 @@ pub struct PingArgs {
     /// The name of both webhook configurations
     #[arg(long, value_name = "NAME", default_value = "draingate")]
     pub webhooks_name: String,
+    /// Where the pod would be: a namespace in mode inject or enforce
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
     /// How long to go on trying, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub wait_seconds: u64,

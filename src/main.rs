@@ -113,6 +113,8 @@ fn webhook_configurations(args: WebhooksArgs) -> Result<String> {
         enforce_failure_policy: args.enforce_failure_policy,
         default_mode: args.default_mode,
         minimum_mode: args.minimum.get(),
+        excluded_namespaces: args.exclude_namespace,
+        namespaces: args.namespaces,
         timeout_seconds: i32::from(args.timeout_seconds),
     });
     Ok(format!("---\n{}---\n{}", serde_saphyr::to_string(&mutating)?, serde_saphyr::to_string(&validating)?))

@@ -6,7 +6,6 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -18,6 +17,7 @@ use crate::cluster::watch::{Cluster, LoweredSink, Options};
 use crate::cluster::{certificates, events, ping as asks, reports, status};
 use crate::files;
 use crate::observe::keep;
+use crate::serve::address::families;
 use crate::serve::admin;
 use crate::serve::certificate::{CurrentCertificate, FileCertificate, ephemeral, tls_config};
 use crate::serve::drain::{Drain, Phase};
@@ -44,8 +44,12 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     let certificate = certificate(&args, &metrics.serve)?;
     let tls = tls_config(Arc::clone(&certificate)).context("TLS cannot be set up")?;
 
-    let listener = bind(args.listen, "webhook").await?;
-    let admin_listener = bind(args.admin_listen, "admin").await?;
+    let listener =
+        args.listen.bind().with_context(|| format!("cannot listen on {} for the webhook port", args.listen))?;
+    let admin_listener = args
+        .admin_listen
+        .bind()
+        .with_context(|| format!("cannot listen on {} for the admin port", args.admin_listen))?;
     let (listen, admin_listen) = (listener.local_addr()?, admin_listener.local_addr()?);
     let drain = Drain::new();
     let readiness = Readiness::new(Arc::clone(&certificate), drain.clone());
@@ -121,7 +125,8 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
         metrics: metrics.serve,
         drain: admin_drain.clone(),
     };
-    info!(%listen, %admin_listen, standalone = args.standalone, version = env!("CARGO_PKG_VERSION"), "serving");
+    let families = families(listen.ip());
+    info!(%listen, %admin_listen, families, standalone = args.standalone, version = env!("CARGO_PKG_VERSION"), "serving");
 
     let admin = tokio::spawn(admin.run());
     tokio::spawn(end_on_signal(drain, Duration::from_secs(args.hold_seconds))?);
@@ -130,10 +135,6 @@ pub async fn serve(args: ServeArgs) -> Result<()> {
     admin.await.context("the admin port failed")?;
     info!("drained: every request was answered");
     Ok(())
-}
-
-async fn bind(address: std::net::SocketAddr, what: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for the {what} port"))
 }
 
 /// What new handshakes show: from files, made once for `--standalone`, or none yet, where a cluster keeps it.
@@ -177,7 +178,13 @@ fn own_certificates(args: &ServeArgs, identity: String) -> certificates::Options
         lease: own.lease.clone(),
         webhooks: own.webhooks_name.clone(),
         identity,
-        durations: certificates::Durations { ca: own.ca_lifetime, leaf: own.leaf_lifetime, settle: own.ca_settle },
+        common_name: own.common_name.clone(),
+        terms: certificates::Terms {
+            keys: own.key_algorithm,
+            ca: own.ca_lifetime,
+            leaf: own.leaf_lifetime,
+            settle: own.ca_settle,
+        },
     }
 }
 
@@ -251,13 +258,8 @@ pub async fn ping(args: &PingArgs) -> Result<String> {
     let client = client().await?;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(args.wait_seconds);
     loop {
-        match asks::ping(&client, &args.webhooks_name).await {
-            Ok(answered) => {
-                let line = |one: &asks::Answered| {
-                    format!("{} answered {} in {:.0?}\n", one.at, one.webhooks.join(", "), one.taken)
-                };
-                return Ok(answered.iter().map(line).collect());
-            }
+        match asks::ping(&client, &args.webhooks_name, args.namespace.as_deref()).await {
+            Ok(said) => return Ok(said),
             Err(error) if tokio::time::Instant::now() >= deadline => return Err(error),
             Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }

@@ -20,6 +20,7 @@ use draingate_core::world::{SleepSupport, World};
 pub struct ClusterMetrics {
     policies: FamilyBy<bool, Gauge>,
     namespaces: Gauge,
+    namespaces_with_mode: Gauge,
     native_sleep: Gauge,
     injection_off: Gauge,
     watch_age_seconds: FamilyBy<&'static str, Gauge<f64, AtomicU64>>,
@@ -45,6 +46,11 @@ impl ClusterMetrics {
                 FamilyBy::new("readable"),
             ),
             namespaces: registry.register("namespaces", "Namespaces known", Gauge::default()),
+            namespaces_with_mode: registry.register(
+                "namespaces_with_mode",
+                "Namespaces in another mode than off",
+                Gauge::default(),
+            ),
             native_sleep: registry.register("native_sleep", "1 where hooks use the native sleep", Gauge::default()),
             injection_off: registry.register(
                 "injection_off",
@@ -98,6 +104,7 @@ impl ClusterMetrics {
         self.policies.of(true).set(count(readable));
         self.policies.of(false).set(count(unreadable));
         self.namespaces.set(count(world.namespace_count()));
+        self.namespaces_with_mode.set(count(world.namespaces_in(|mode| mode > Mode::Off).len()));
         self.policies_unread.set(i64::from(!world.unread_policies.is_empty()));
         self.native_sleep.set(i64::from(world.sleep == SleepSupport::Native));
         self.injection_off.set(i64::from(matches!(world.sleep, SleepSupport::Unsupported { .. })));

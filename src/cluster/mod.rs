@@ -10,7 +10,7 @@
 //! 6. [`events`]: Events on the workloads whose pods were injected, rejected or killed.
 //! 7. [`certificates`]: a CA, a serving certificate for each replica, the `caBundle`, and their rotation.
 //! 8. [`reports`]: PolicyReports, where they are wanted.
-//! 9. [`ping`]: whether the webhooks answer, asked as the API server asks.
+//! 9. [`ping`]: whether the API server gets answers, and which hop fails.
 //! 10. [`owners`]: the StatefulSet of a pod, read when that is admitted.
 //! 11. [`metrics`]: what of this is counted.
 //!
@@ -52,7 +52,7 @@
 //! | --- | --- | --- | --- |
 //! | `admissionregistration.k8s.io` | `mutatingwebhookconfigurations`, `validatingwebhookconfigurations` | get, patch | the `caBundle` |
 //! | core | `secrets` | get, create, update | the CA |
-//! | `coordination.k8s.io` | `leases` | get, create, update | which replica writes |
+//! | `coordination.k8s.io` | `leases` | get, create, update, delete | which replica writes; delete, as OpenShift lets only those who may delete it name its owner |
 //!
 //! `/version` is open to every authenticated client (`system:public-info-viewer`).
 

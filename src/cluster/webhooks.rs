@@ -40,6 +40,10 @@ pub struct Options {
     pub default_mode: Mode,
     /// The mode that some namespaces have at least.
     pub minimum_mode: Option<MinimumMode>,
+    /// Further namespaces that are never asked about.
+    pub excluded_namespaces: Vec<String>,
+    /// Which namespaces are asked about at all.
+    pub namespaces: draingate_core::selector::LabelSelector,
     /// How long the API server waits for an answer.
     pub timeout_seconds: i32,
 }
@@ -100,7 +104,7 @@ pub fn configurations(options: &Options) -> (MutatingWebhookConfiguration, Valid
         validate(
             options,
             "enforce.draingate.dev",
-            of_label(mode_in(&[Mode::Enforce])),
+            of_label(with_break_glass(mode_in(&[Mode::Enforce]))),
             Objects::Pods,
             options.enforce_failure_policy,
         ),
@@ -236,13 +240,21 @@ fn mode_not_in(modes: &[Mode], default: Mode) -> Vec<LabelSelectorRequirement> {
 }
 
 fn namespaces(options: &Options, mut mode: Vec<LabelSelectorRequirement>) -> LabelSelector {
-    mode.push(requirement("kubernetes.io/metadata.name", "NotIn", &["kube-system", &options.own_namespace]));
+    let excluded = options.excluded_namespaces.iter().map(String::as_str);
+    let never: Vec<_> = ["kube-system", &options.own_namespace].into_iter().chain(excluded).collect();
+    mode.push(requirement("kubernetes.io/metadata.name", "NotIn", &never));
+    mode.extend(options.namespaces.match_labels.iter().map(|(key, value)| requirement(key, "In", &[value])));
+    mode.extend(expressions(&options.namespaces));
     LabelSelector { match_expressions: Some(mode), match_labels: None }
 }
 
-/// The namespaces of the minimum mode with a label like this.
-fn selected(options: &Options, minimum: &MinimumMode, mode: Vec<LabelSelectorRequirement>) -> LabelSelector {
-    let expressions = minimum.namespaces.match_expressions.iter().map(|r| {
+/// Of those that are not to be held up.
+fn with_break_glass(mode: Vec<LabelSelectorRequirement>) -> Vec<LabelSelectorRequirement> {
+    mode.into_iter().chain([requirement(keys::BREAK_GLASS, "DoesNotExist", &[])]).collect()
+}
+
+fn expressions(selector: &draingate_core::selector::LabelSelector) -> impl Iterator<Item = LabelSelectorRequirement> {
+    selector.match_expressions.iter().map(|r| {
         let operator = match r.operator {
             Operator::In => "In",
             Operator::NotIn => "NotIn",
@@ -250,7 +262,12 @@ fn selected(options: &Options, minimum: &MinimumMode, mode: Vec<LabelSelectorReq
             Operator::DoesNotExist => "DoesNotExist",
         };
         requirement(&r.key, operator, &r.values.iter().map(String::as_str).collect::<Vec<_>>())
-    });
+    })
+}
+
+/// The namespaces of the minimum mode with a label like this.
+fn selected(options: &Options, minimum: &MinimumMode, mode: Vec<LabelSelectorRequirement>) -> LabelSelector {
+    let expressions = expressions(&minimum.namespaces);
     let labels = Some(minimum.namespaces.match_labels.clone()).filter(|labels| !labels.is_empty());
     LabelSelector { match_labels: labels, ..namespaces(options, expressions.chain(mode).collect()) }
 }
@@ -363,6 +380,8 @@ mod tests {
             enforce_failure_policy,
             default_mode: Mode::Off,
             minimum_mode: None,
+            excluded_namespaces: Vec::new(),
+            namespaces: Default::default(),
             timeout_seconds: Options::TIMEOUT_SECONDS,
         }
     }

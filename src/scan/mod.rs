@@ -98,6 +98,7 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
             for group in &groups {
                 write_group(&mut text, group, args.for_mode);
             }
+            write_unlike(&mut text, &groups, world);
             if args.for_mode.is_none_or(|mode| mode == Mode::Enforce) {
                 text.push_str(&format!("{BOLD}In enforce{PLAIN}\n"));
                 for (name, tally) in &namespaces {
@@ -137,6 +138,23 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
     Ok(if failed { FINDINGS } else { CLEAN })
 }
 
+/// What is not as this version has it, such as after an upgrade: policies that it cannot read, and pods that the next of
+/// their workload would not be like.
+fn write_unlike(out: &mut String, groups: &[Group], world: &World) {
+    let mut block = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{BOLD}{title}{PLAIN}\n  {}\n", lines.join("\n  "));
+        }
+    };
+    let unreadable = world.unreadable_policies().map(|policy| format!("{}: {}", policy.title, policy.problem));
+    block("Policies that cannot be read, and match nothing", unreadable.collect());
+    let next = groups.iter().filter_map(|Group { result, pods, next, .. }| {
+        let (kind, namespace, name) = (&result.kind, &result.namespace, &result.name);
+        Some(format!("{kind} {namespace}/{name} ({}): {}", count(*pods, "pod", "pods"), next.as_ref()?))
+    });
+    block("Given to the next pods, unlike those that run", next.collect());
+}
+
 /// A workload with findings, for people.
 fn write_group(out: &mut String, group: &Group, for_mode: Option<Mode>) {
     let result = &group.result;
@@ -165,4 +183,50 @@ fn write_group(out: &mut String, group: &Group, for_mode: Option<Mode>) {
         }
     }
     out.push('\n');
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use draingate_core::policy::{Policy, PolicyKind};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is told of pods of a namespace in `mode` whose policy is this.
+    fn unlike(mode: &str, pods: &[Value], spec: &Value) -> String {
+        let mut world = World::default();
+        world.set_namespace("shop", [("draingate.dev/mode".to_owned(), mode.to_owned())].into());
+        let policy = Policy::read(PolicyKind::DrainPolicy, "shop", "default", None, spec);
+        world.set_policy(PolicyKind::DrainPolicy, "shop", policy);
+        let mut groups = Groups::default();
+        for pod in pods {
+            groups.add(&pod.to_string(), &world, None).unwrap();
+        }
+        let mut text = String::new();
+        write_unlike(&mut text, &groups.worst_first(), &world);
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    fn pod(name: &str, hook: u64, grace: u64) -> Value {
+        let record = json!({"hooks": {"app": hook}, "grace": {"from": 30, "to": grace}}).to_string();
+        let app = json!({"name": "app", "image": "app", "ports": [{"containerPort": 80}],
+            "lifecycle": {"preStop": {"sleep": {"seconds": hook}}}});
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "shop", "annotations": {"draingate.dev/injected": record}},
+            "spec": {"terminationGracePeriodSeconds": grace, "containers": [app]}})
+    }
+
+    #[test]
+    fn what_an_upgrade_would_change_is_told() {
+        let pods = [pod("as-before", 10, 40), pod("other", 15, 45)];
+        let told = "Given to the next pods, unlike those that run\n  \
+            Pod shop/other (1 pod): a preStop hook of 10 s in \"app\", terminationGracePeriodSeconds 40 instead of 45\n\n";
+        assert_eq!(unlike("inject", &pods, &json!({})), told);
+        assert_eq!(unlike("audit", &pods, &json!({})), "");
+        let unknown = unlike("inject", &pods[..1], &json!({"newWord": 1}));
+        let (title, policy) = unknown.split_once('\n').unwrap();
+        assert_eq!(title, "Policies that cannot be read, and match nothing");
+        assert!(policy.starts_with("  DrainPolicy shop/default: ") && policy.contains("newWord"), "{policy}");
+    }
 }

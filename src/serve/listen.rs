@@ -89,7 +89,8 @@ impl Accepting {
                 accepted = listener.accept(), if self.tasks.len() < most => match accepted {
                     Ok((stream, peer)) => {
                         wait = BACK_OFF.0;
-                        self.take(stream, peer);
+                        // Of both families: IPv4 arrives as IPv6.
+                        self.take(stream, SocketAddr::new(peer.ip().to_canonical(), peer.port()));
                         continue;
                     }
                     Err(error) => error,

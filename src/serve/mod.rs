@@ -3,7 +3,7 @@
 //! Nothing here knows what an admission review is. The parts, from the socket upwards:
 //!
 //! 1. [`certificate`]: the certificate in use, from files that may be exchanged or made in memory.
-//! 2. [`listen`]: accepts connections, bounds their number and ends them when asked to.
+//! 2. [`address`]: where a port is; [`listen`]: accepts connections, bounds their number and ends them when asked to.
 //! 3. [`drain`]: the phases of ending, and who may move them.
 //! 4. [`shed`], [`body`] and [`panic`]: what stands between a connection and a handler.
 //! 5. [`admin`] and [`readiness`]: the plain port for probes and metrics.
@@ -12,6 +12,7 @@
 //! Every bound is a field of [`limits::Limits`].
 
 mod activity;
+pub mod address;
 pub mod admin;
 pub mod body;
 pub mod certificate;

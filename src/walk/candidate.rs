@@ -2,6 +2,7 @@
 
 use crate::judged::{Location, ObjectResult, Origin};
 use draingate_core::judge::{self, Judgement, View};
+use draingate_core::mode::Mode;
 use draingate_core::subject::Subject;
 use draingate_core::world::{Context, World};
 
@@ -19,6 +20,11 @@ impl<'a> Candidate<'a> {
     pub(crate) fn new(subject: &'a Subject<'a>, world: &'a World, namespace: &'a str) -> Candidate<'a> {
         let namespace = subject.namespace.as_deref().unwrap_or(namespace);
         Candidate { subject, namespace, context: world.context(namespace) }
+    }
+
+    /// The mode of its namespace.
+    pub(crate) fn mode(&self) -> Mode {
+        self.context.mode().mode
     }
 
     /// Its judgement.

@@ -21,6 +21,8 @@ pub struct Group {
     pub pods: usize,
     /// Those with an error, or that would be turned away.
     pub bad: usize,
+    /// What the next of its pods would be given that one of these lacks, where their namespace's mode injects.
+    pub next: Option<String>,
 }
 
 /// A namespace's count of workloads.
@@ -71,6 +73,8 @@ impl Groups {
         self.judged += usize::from(shown.skipped.is_none());
         let (kind, name) = workload(&subject);
         let bad = if for_mode == Some(Mode::Enforce) { rejected } else { shown.errors().next().is_some() };
+        let injects = candidate.mode().injects();
+        let next = injects.then(|| judge::difference(&admitted.standing, &admitted.pod)).flatten();
         let result = result(&candidate, shown, &kind, &name);
         let key = (result.namespace.clone(), kind, name);
         match self.workloads.get_mut(&key) {
@@ -78,12 +82,13 @@ impl Groups {
                 group.pods += 1;
                 group.bad += usize::from(bad);
                 *any_rejected |= rejected;
+                group.next = group.next.take().or(next);
                 if weight(&result) > weight(&group.result) {
                     group.result = result;
                 }
             }
             None => {
-                self.workloads.insert(key, (Group { result, pods: 1, bad: usize::from(bad) }, rejected));
+                self.workloads.insert(key, (Group { result, pods: 1, bad: usize::from(bad), next }, rejected));
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ fn a_stolen_token_can_do_this_and_no_more() {
     const OWN: &[&str] = &["-n", "draingate"];
     const OTHER: &[&str] = &["-n", "kube-system"];
     // What it can do, and with it whoever holds its token.
-    let may: [(&str, &str, &[&str]); 16] = [
+    let may: [(&str, &str, &[&str]); 17] = [
         ("list", "pods", ALL),
         ("watch", "namespaces", ALL),
         ("watch", "services", ALL),
@@ -39,6 +39,7 @@ fn a_stolen_token_can_do_this_and_no_more() {
         ("create", "secrets", OWN),
         ("update", "leases.coordination.k8s.io/draingate-ca", OWN),
         ("create", "leases.coordination.k8s.io", OWN),
+        ("delete", "leases.coordination.k8s.io/draingate-ca", OWN),
     ];
     for (verb, resource, place) in may {
         assert!(can(server, "draingate", verb, resource, place), "cannot {verb} {resource} {place:?}");

@@ -38,11 +38,500 @@ fn chart_is_lint_free_and_refuses_wrong_values() {
         ("certificates.mode=secret", "certificates.secretName is needed"),
         ("certificates.caBundle=MIIB", "/certificates/caBundle"),
         ("image.digest=latest", "/image/digest"),
+        ("webhook.port=443", "/webhook/port"),
+        ("service.ipFamilyPolicy=Both", "/service/ipFamilyPolicy"),
+        ("certificates.keyAlgorithm=RSA-1024", "/certificates/keyAlgorithm"),
+        ("metrics.prometheusRule.thresholds.noReview=soon", "/metrics/prometheusRule/thresholds/noReview"),
+        ("runAsUser=1", "additional properties 'runAsUser' not allowed"),
         ("priorityClassName=Über", "/priorityClassName"),
     ] {
         let output = helm(&["template", "draingate", chart, "--set", value], Path::new(NOWHERE));
         assert!(!output.status.success() && text(&output).contains(complaint), "{value}: {}", text(&output));
     }
+}
+
+/// The object of a kind and name.
+fn one(objects: &[Value], kind: &str, name: &str) -> Value {
+    let mut fit = objects.iter().filter(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+    let found = fit.next().unwrap_or_else(|| panic!("no {kind} {name}"));
+    assert!(fit.next().is_none(), "two of {kind} {name}");
+    found.clone()
+}
+
+const POD: &str = "/spec/template/spec";
+
+/// Values, and what becomes of them: kind, name, where in it, what is there; null is nothing.
+#[test]
+fn each_value_is_where_it_belongs() {
+    let container = |field: &str| format!("{POD}/containers/0/{field}");
+    let selector = |index: usize| format!("/webhooks/{index}/namespaceSelector/matchExpressions");
+    let excluded = json!({"key": "kubernetes.io/metadata.name", "operator": "NotIn",
+        "values": ["kube-system", "draingate", "gatekeeper-system"]});
+    let expression = json!({"key": "control-plane", "operator": "DoesNotExist"});
+    let break_glass = json!({"key": "draingate.dev/break-glass", "operator": "DoesNotExist"});
+    let mode =
+        |operator: &str, values: Value| json!({"key": "draingate.dev/mode", "operator": operator, "values": values});
+    let terms = "webhooks.excludedNamespaces={gatekeeper-system},webhooks.namespaceExpressions[0].key=control-plane,\
+        webhooks.namespaceExpressions[0].operator=DoesNotExist";
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let digest = format!("image.digest={zeros}");
+    let open_shift =
+        "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null";
+    let both = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+    let rows: &[(&str, &str, &str, String, Value)] = &[
+        // The network.
+        ("", "Deployment", "draingate", container("args/1"), json!("--listen=8443")),
+        ("", "Deployment", "draingate", container("args/2"), json!("--admin-listen=8080")),
+        ("webhook.port=9443", "Deployment", "draingate", container("args/1"), json!("--listen=9443")),
+        ("webhook.port=9443", "Deployment", "draingate", container("ports/0/containerPort"), json!(9443)),
+        ("admin.port=9080", "Deployment", "draingate", container("args/2"), json!("--admin-listen=9080")),
+        ("admin.port=9080", "Deployment", "draingate", container("ports/1/containerPort"), json!(9080)),
+        ("", "Deployment", "draingate", format!("{POD}/hostNetwork"), Value::Null),
+        ("hostNetwork=true", "Deployment", "draingate", format!("{POD}/hostNetwork"), json!(true)),
+        ("", "Deployment", "draingate", format!("{POD}/dnsPolicy"), Value::Null),
+        ("dnsPolicy=Default", "Deployment", "draingate", format!("{POD}/dnsPolicy"), json!("Default")),
+        ("", "Service", "draingate", "/spec/ipFamilyPolicy".into(), Value::Null),
+        (
+            "service.ipFamilyPolicy=RequireDualStack",
+            "Service",
+            "draingate",
+            "/spec/ipFamilyPolicy".into(),
+            json!("RequireDualStack"),
+        ),
+        ("service.ipFamilies={IPv6}", "Service", "draingate", "/spec/ipFamilies".into(), json!(["IPv6"])),
+        ("service.annotations.a=b", "Service", "draingate", "/metadata/annotations/a".into(), json!("b")),
+        // Where admission is picky.
+        ("", "ResourceQuota", "draingate", "/spec/hard/pods".into(), json!("100")),
+        (
+            "",
+            "ResourceQuota",
+            "draingate",
+            "/spec/scopeSelector/matchExpressions/0/values".into(),
+            json!(["system-cluster-critical"]),
+        ),
+        ("resourceQuota.pods=7", "ResourceQuota", "draingate", "/spec/hard/pods".into(), json!("7")),
+        ("webhooks.annotations.a=b", both[0], "draingate", "/metadata/annotations/a".into(), json!("b")),
+        ("webhooks.labels.a=b", both[1], "draingate", "/metadata/labels/a".into(), json!("b")),
+        (
+            terms,
+            both[0],
+            "draingate",
+            selector(0),
+            json!([mode("In", json!(["inject", "enforce"])), excluded, expression]),
+        ),
+        (
+            terms,
+            both[1],
+            "draingate",
+            selector(0),
+            json!([mode("In", json!(["enforce"])), break_glass, excluded, expression]),
+        ),
+        ("", "Deployment", "draingate", format!("{POD}/securityContext/runAsUser"), json!(65532)),
+        (
+            open_shift,
+            "Deployment",
+            "draingate",
+            format!("{POD}/securityContext"),
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}),
+        ),
+        (
+            "podSecurityContext.runAsUser=1000660000",
+            "Deployment",
+            "draingate",
+            format!("{POD}/securityContext/runAsUser"),
+            json!(1_000_660_000),
+        ),
+        (open_shift, "Pod", "draingate-test", "/spec/securityContext/runAsUser".into(), Value::Null),
+        (
+            "securityContext.procMount=Default",
+            "Deployment",
+            "draingate",
+            container("securityContext"),
+            json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}, "procMount": "Default"}),
+        ),
+        (
+            "",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!(concat!("docker.io/draingate/draingate:", env!("CARGO_PKG_VERSION"))),
+        ),
+        (
+            "image.registry=quay.io,image.tag=v1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("quay.io/draingate/draingate:v1"),
+        ),
+        (
+            "image.registry=quay.io,global.imageRegistry=a.b:5000/mirror,image.tag=v1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("a.b:5000/mirror/draingate/draingate:v1"),
+        ),
+        (
+            "image.repository=a.b/draingate,image.tag=v1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("a.b/draingate:v1"),
+        ),
+        (
+            "image.repository=localhost/draingate,image.tag=v1",
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!("localhost/draingate:v1"),
+        ),
+        (
+            &digest,
+            "Deployment",
+            "draingate",
+            container("image"),
+            json!(format!("docker.io/draingate/draingate@{zeros}")),
+        ),
+        (
+            &digest,
+            "Pod",
+            "draingate-test",
+            "/spec/containers/0/image".into(),
+            json!(format!("docker.io/draingate/draingate@{zeros}")),
+        ),
+        (
+            "global.imagePullSecrets[0]=a,global.imagePullSecrets[1].name=b,imagePullSecrets[0].name=c",
+            "Deployment",
+            "draingate",
+            format!("{POD}/imagePullSecrets"),
+            json!([{"name": "a"}, {"name": "b"}, {"name": "c"}]),
+        ),
+        // GitOps.
+        (
+            "",
+            "CustomResourceDefinition",
+            "drainpolicies.draingate.dev",
+            "/metadata/annotations".into(),
+            json!({"helm.sh/resource-policy": "keep"}),
+        ),
+        (
+            "crds.keep=false",
+            "CustomResourceDefinition",
+            "drainpolicies.draingate.dev",
+            "/metadata/annotations".into(),
+            Value::Null,
+        ),
+        (
+            "crds.annotations.a=b,crds.keep=false",
+            "CustomResourceDefinition",
+            "drainpolicies.draingate.dev",
+            "/metadata/annotations".into(),
+            json!({"a": "b"}),
+        ),
+        ("commonLabels.team=x", "Deployment", "draingate", "/metadata/labels/team".into(), json!("x")),
+        ("commonLabels.team=x", "Deployment", "draingate", "/spec/template/metadata/labels/team".into(), json!("x")),
+        ("commonLabels.team=x", "Deployment", "draingate", "/spec/selector/matchLabels/team".into(), Value::Null),
+        ("commonLabels.team=x", "Pod", "draingate-test", "/metadata/labels/team".into(), json!("x")),
+        ("deploymentAnnotations.a=b", "Deployment", "draingate", "/metadata/annotations/a".into(), json!("b")),
+        (
+            "extraVolumes[0].name=v,extraVolumes[0].emptyDir.medium=Memory",
+            "Deployment",
+            "draingate",
+            format!("{POD}/volumes"),
+            json!([{"name": "v", "emptyDir": {"medium": "Memory"}}]),
+        ),
+        (
+            "extraVolumeMounts[0].name=v,extraVolumeMounts[0].mountPath=/v",
+            "Deployment",
+            "draingate",
+            container("volumeMounts"),
+            json!([{"name": "v", "mountPath": "/v"}]),
+        ),
+        (
+            "certificates.mode=cert-manager,extraVolumes[0].name=v",
+            "Deployment",
+            "draingate",
+            format!("{POD}/volumes/0/name"),
+            json!("tls"),
+        ),
+        (
+            "extraEnv[0].name=A,extraEnv[0].value=b",
+            "Deployment",
+            "draingate",
+            container("env/2"),
+            json!({"name": "A", "value": "b"}),
+        ),
+        (
+            "extraObjects[0].kind=Thing,extraObjects[0].metadata.name=x-{{ .Release.Name }}",
+            "Thing",
+            "x-draingate",
+            "/kind".into(),
+            json!("Thing"),
+        ),
+        (
+            "",
+            "Deployment",
+            "draingate",
+            "/spec/strategy".into(),
+            json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
+        ),
+        (
+            "updateStrategy.type=Recreate",
+            "Deployment",
+            "draingate",
+            "/spec/strategy".into(),
+            json!({"type": "Recreate"}),
+        ),
+        ("revisionHistoryLimit=9", "Deployment", "draingate", "/spec/revisionHistoryLimit".into(), json!(9)),
+        (
+            "metrics.serviceMonitor.enabled=true",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0".into(),
+            json!({"port": "metrics", "interval": "30s"}),
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.scrapeTimeout=9s",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0/scrapeTimeout".into(),
+            json!("9s"),
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.relabelings[0].action=drop",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0/relabelings".into(),
+            json!([{"action": "drop"}]),
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.metricRelabelings[0].action=drop",
+            "ServiceMonitor",
+            "draingate",
+            "/spec/endpoints/0/metricRelabelings".into(),
+            json!([{"action": "drop"}]),
+        ),
+        (
+            "metrics.service.enabled=true,admin.port=9080",
+            "Service",
+            "draingate-metrics",
+            "/spec/ports/0/port".into(),
+            json!(9080),
+        ),
+        (
+            "metrics.service.enabled=true,metrics.service.annotations.a=b",
+            "Service",
+            "draingate-metrics",
+            "/metadata/annotations/a".into(),
+            json!("b"),
+        ),
+        // Certificates.
+        (
+            "certificates.keyAlgorithm=RSA-3072",
+            "Deployment",
+            "draingate",
+            container("args/10"),
+            json!("--key-algorithm=rsa-3072"),
+        ),
+        ("certificates.commonName=x", "Deployment", "draingate", container("args/11"), json!("--common-name=x")),
+        (
+            "certificates.mode=cert-manager",
+            "Certificate",
+            "draingate",
+            "/spec/commonName".into(),
+            json!("draingate.draingate.svc"),
+        ),
+        (
+            "certificates.mode=cert-manager,certificates.commonName=x",
+            "Certificate",
+            "draingate",
+            "/spec/commonName".into(),
+            json!("x"),
+        ),
+        (
+            "certificates.mode=cert-manager",
+            "Certificate",
+            "draingate",
+            "/spec/privateKey".into(),
+            json!({"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}),
+        ),
+        (
+            "certificates.mode=cert-manager,certificates.keyAlgorithm=ECDSA-P384",
+            "Certificate",
+            "draingate-ca",
+            "/spec/privateKey/size".into(),
+            json!(384),
+        ),
+        (
+            "certificates.mode=cert-manager,certificates.keyAlgorithm=RSA-4096",
+            "Certificate",
+            "draingate-ca",
+            "/spec/privateKey".into(),
+            json!({"algorithm": "RSA", "size": 4096, "rotationPolicy": "Never"}),
+        ),
+        ("ping.namespaceLabels.a=b", "Namespace", "draingate-ping", "/metadata/labels/a".into(), json!("b")),
+    ];
+    for (set, kind, name, pointer, expected) in rows {
+        let rendered = objects(&render(&[set]));
+        let found = one(&rendered, kind, name);
+        assert_eq!(found.pointer(pointer).unwrap_or(&Value::Null), expected, "{set}: {kind} {name} {pointer}");
+    }
+}
+
+#[test]
+fn a_namespace_of_ones_own_is_everywhere() {
+    let rendered = objects(&render(&[
+        "namespaceOverride=platform",
+        "certificates.mode=cert-manager",
+        "metrics.serviceMonitor.enabled=true",
+    ]));
+    for object in &rendered {
+        if let Some(namespace) = object["metadata"]["namespace"].as_str() {
+            assert!(["platform", "draingate-ping"].contains(&namespace), "{object}");
+        }
+    }
+    let text = json!(rendered).to_string();
+    for (with, without) in [
+        ("draingate.platform.svc", "draingate.draingate.svc"),
+        ("\"namespace\":\"platform\"", "\"namespace\":\"draingate\""),
+    ] {
+        assert!(text.contains(with) && !text.contains(without), "{without}");
+    }
+}
+
+#[test]
+fn what_is_off_is_not_there() {
+    let kinds = |values: &[&str]| -> BTreeSet<String> {
+        let all = objects(&render(values));
+        all.iter()
+            .map(|object| {
+                format!("{} {}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap())
+            })
+            .collect()
+    };
+    let default = kinds(&[]);
+    for (set, gone) in [
+        ("priorityClassName=", "ResourceQuota draingate"),
+        ("resourceQuota.enabled=false", "ResourceQuota draingate"),
+        ("podDisruptionBudget.enabled=false", "PodDisruptionBudget draingate"),
+        ("crds.install=false", "CustomResourceDefinition drainpolicies.draingate.dev"),
+    ] {
+        assert!(default.contains(gone) && !kinds(&[set]).contains(gone), "{set}: {default:?}");
+    }
+    assert!(
+        !default.iter().any(|object| object.starts_with("Lease") || object == "Service draingate-metrics"),
+        "{default:?}"
+    );
+}
+
+#[test]
+fn alerts_are_those_that_the_values_ask_for() {
+    let alerts = |values: &[&str]| -> Vec<Value> {
+        let rendered = objects(&render(&[&["metrics.prometheusRule.enabled=true"], values].concat()));
+        let groups = one(&rendered, "PrometheusRule", "draingate")["spec"]["groups"].as_array().unwrap().clone();
+        groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
+    };
+    let file = objects(&read(&chart().join("files/alerts.yaml"))).remove(0);
+    assert_eq!(json!(alerts(&[])), file["groups"][0]["rules"]);
+    let of = |all: &[Value], name: &str| all.iter().find(|alert| alert["alert"] == name).cloned().unwrap_or_default();
+    let changed = alerts(&[
+        "metrics.prometheusRule.alertLabels.team=x",
+        "metrics.prometheusRule.alertLabels.severity=page",
+        "metrics.prometheusRule.disabled={DraingatePanics}",
+        "metrics.prometheusRule.thresholds.noReview=3h",
+        "metrics.prometheusRule.thresholds.certificateDays=5",
+        "metrics.prometheusRule.thresholds.watchSeconds=99",
+        "metrics.prometheusRule.thresholds.answerMilliseconds=250",
+        "replicas=1",
+    ]);
+    assert!(changed.iter().all(|alert| alert["labels"] == json!({"team": "x", "severity": "page"})), "{changed:?}");
+    for gone in ["DraingatePanics", "DraingateOneReplica"] {
+        assert_eq!((of(&alerts(&[]), gone).is_null(), of(&changed, gone)), (false, Value::Null), "{gone}");
+    }
+    assert_eq!(of(&changed, "DraingateNoReview")["for"], "3h");
+    for (alert, part) in
+        [("DraingateCertificateEnds", "< 5 * 86400"), ("DraingateKnowledgeOld", "> 99"), ("DraingateSlow", "> 0.25")]
+    {
+        assert!(of(&changed, alert)["expr"].as_str().unwrap().ends_with(part), "{}", of(&changed, alert));
+    }
+    assert!(of(&changed, "DraingateSlow")["annotations"]["summary"].as_str().unwrap().contains("250 ms"));
+}
+
+/// A parent chart's values take away what the chart sets, and `global` may hold what it likes. Helm loses a null of a
+/// parent's values.yaml, but not one of its user.
+#[test]
+fn as_a_part_of_another_chart() {
+    let folder = tempfile::tempdir().unwrap();
+    let parent = folder.path();
+    std::fs::write(parent.join("Chart.yaml"), "apiVersion: v2\nname: parent\nversion: 1.0.0\n").unwrap();
+    std::fs::create_dir(parent.join("charts")).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(chart()).arg(parent.join("charts")).status().unwrap();
+    assert!(copied.success());
+    let values = "global: {imageRegistry: registry.example.com, other: true}\ndraingate:\n  \
+        podSecurityContext: {runAsUser: \"\", runAsGroup: \"\"}\n";
+    std::fs::write(parent.join("values.yaml"), values).unwrap();
+    let set = ["--namespace", "draingate", "--set", "draingate.podSecurityContext.fsGroup=null"];
+    let rendered = helm_ok(&[&["template", "p", parent.to_str().unwrap()], &set[..]].concat(), Path::new(NOWHERE));
+    let pod = one(&objects(&rendered), "Deployment", "p-draingate")["spec"]["template"]["spec"].clone();
+    assert_eq!(pod["securityContext"], json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}));
+    assert!(pod["containers"][0]["image"].as_str().unwrap().starts_with("registry.example.com/draingate/"), "{pod}");
+}
+
+/// What Argo CD and Flux render again and again has to be the same: nothing random, nothing read from the cluster.
+#[test]
+fn two_renders_are_the_same() {
+    let chart = chart();
+    let chart = chart.to_str().unwrap();
+    for values in MATRIX {
+        let render = |more: &[&str]| {
+            let mut arguments = vec!["template", "draingate", chart, "--namespace", "draingate"];
+            arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+            helm_ok(&[&arguments[..], more].concat(), Path::new(NOWHERE))
+        };
+        let first = render(&[]);
+        assert_eq!(render(&["--is-upgrade"]), first, "{values:?}");
+        assert_eq!(render(&["--kube-version", "1.30.0"]), first, "{values:?}");
+    }
+}
+
+/// By the schemas of every Kubernetes that the chart is for. Other people's kinds are left to their own (below).
+#[test]
+fn every_kubernetes_has_the_fields_that_are_rendered() {
+    let parts = Command::new(root().join("tests/cluster/parts")).args(["--quiet", "kubeconform"]).output().unwrap();
+    assert!(parts.status.success(), "{}", text(&parts));
+    let folder = PathBuf::from(String::from_utf8(parts.stdout).unwrap().trim());
+    let schemas = format!(
+        "{}/{{{{ .NormalizedKubernetesVersion }}}}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json",
+        folder.join("schemas").display()
+    );
+    let judge = |version: &str, manifest: &str| {
+        let mut command = Command::new(folder.join("kubeconform"));
+        command.args(["-strict", "-summary", "-output", "json", "-schema-location", &schemas]);
+        command.args([
+            "-skip",
+            "ServiceMonitor,PrometheusRule,Certificate,Issuer",
+            "-kubernetes-version",
+            version,
+            "-",
+        ]);
+        let output = draingate_testing::run(&mut command, manifest);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output)));
+        (output.status.success(), said)
+    };
+    let everything: BTreeSet<_> =
+        MATRIX.iter().flat_map(|values| objects(&render(values))).map(|object| object.to_string()).collect();
+    let count = everything.len();
+    let everything = everything.into_iter().collect::<Vec<_>>().join("\n---\n");
+    for minor in 30..=37 {
+        let version = format!("1.{minor}.0");
+        let (is_valid, said) = judge(&version, &everything);
+        assert!(is_valid, "{version}: {said:#}");
+        let summary = &said["summary"];
+        let judged = ["valid", "skipped"].map(|field| summary[field].as_u64().unwrap());
+        assert_eq!(judged.iter().sum::<u64>(), u64::try_from(count).unwrap(), "{version}: {summary}");
+        assert!(judged[0] > judged[1], "{summary}");
+    }
+    let (is_valid, said) = judge("1.30.0", &render(&[]).replace("maxSurge: 1", "maxSurges: 1"));
+    assert!(!is_valid, "it takes a field that is none: {said}");
 }
 
 #[test]
@@ -80,6 +569,13 @@ fn webhooks_are_those_of_the_binary() {
         let policy = policy.to_lowercase();
         compare(&["--set", &set], &["--enforce-failure-policy", &policy, "--timeout-seconds", "9"]);
     }
+    let terms = "webhooks.excludedNamespaces={a,b},webhooks.namespaceExpressions[0].key=team,\
+        webhooks.namespaceExpressions[0].operator=NotIn,webhooks.namespaceExpressions[0].values={lab}";
+    let namespaces = r#"{"matchExpressions":[{"key":"team","operator":"NotIn","values":["lab"]}]}"#;
+    let arguments = ["--exclude-namespace", "a", "--exclude-namespace", "b", "--namespaces", namespaces];
+    compare(&["--set", terms], &arguments);
+    let minimum = ["--minimum-mode", "enforce"];
+    compare(&["--set", terms, "--set", "minimumMode.mode=enforce"], &[&arguments[..], &minimum].concat());
     for mode in ["off", "audit", "warn"] {
         compare(&["--set", &format!("defaultMode={mode}")], &["--default-mode", mode]);
     }
@@ -184,14 +680,19 @@ fn roles_are_those_that_the_code_names() {
     assert_eq!(given_up, watched);
 }
 
+/// The chart as release `draingate` in namespace `draingate`.
+fn printed_chart(more: &[&str]) -> String {
+    let chart = chart();
+    let arguments = ["template", "draingate", chart.to_str().unwrap(), "--namespace", "draingate"];
+    helm_ok(&[&arguments[..], more].concat(), Path::new(NOWHERE))
+}
+
 #[test]
 fn manifest_without_helm_is_the_chart() {
     let note = "# Draingate for `kubectl apply --server-side -f`, without Helm: the chart with its default values.\n\
         # Written by INSTA_UPDATE=always make test.\n---\n\
         apiVersion: v1\nkind: Namespace\nmetadata:\n  name: draingate\n";
-    let chart = chart();
-    let arguments = ["template", "draingate", chart.to_str().unwrap(), "--namespace", "draingate", "--no-hooks"];
-    let rendered = helm_ok(&arguments, Path::new(NOWHERE));
+    let rendered = printed_chart(&["--no-hooks"]);
     let ours = |line: &&str| !line.contains("managed-by: Helm") && !line.contains("helm.sh/chart:");
     let mut manifest = rendered.lines().filter(ours).map(str::trim_end).collect::<Vec<_>>().join("\n");
     while manifest.contains("\n\n---") {
@@ -238,6 +739,9 @@ fn manifests_are_accepted_to_the_letter() {
     server.kubectl(&["apply", "--server-side", "-f", "-"], &crds);
     server.wait_for_crds();
     let strict = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-f", "-"];
+    for namespace in ["draingate-ping", "gate-ping", "platform"] {
+        server.kubectl(&["create", "namespace", namespace], "");
+    }
     for values in MATRIX {
         let rendered = render(values);
         let answers = server.try_kubectl(&strict, &rendered).unwrap_or_else(|e| panic!("{values:?}: {e}"));
@@ -281,6 +785,49 @@ fn first_chart(folder: &Path) -> PathBuf {
     folder.join("charts/draingate")
 }
 
+/// The words of the policy kinds of a chart: fields by their path, and the values that some of them have.
+fn words(chart: &Path) -> BTreeSet<String> {
+    fn walk(schema: &Value, path: &str, words: &mut BTreeSet<String>) {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            walk(field, &path, words);
+            words.insert(path);
+        }
+        for value in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            words.insert(format!("{path}: {value}"));
+        }
+        walk_into(&schema["items"], path, words);
+    }
+    fn walk_into(schema: &Value, path: &str, words: &mut BTreeSet<String>) {
+        if schema.is_object() {
+            walk(schema, path, words);
+        }
+    }
+    let mut words = BTreeSet::new();
+    for kind in ["drainpolicies", "clusterdrainpolicies"] {
+        let kind = objects(&read(&chart.join(format!("files/crd-{kind}.yaml")))).remove(0);
+        walk(&kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"], "", &mut words);
+    }
+    words
+}
+
+#[test]
+fn words_that_the_first_chart_lacks_are_in_the_upgrade_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (then, now) = (words(&first_chart(folder.path())), words(&chart()));
+    assert_eq!(then.difference(&now).collect::<Vec<_>>(), Vec::<&String>::new(), "a word is gone");
+    let new: Vec<_> = now.difference(&then).collect();
+    // A field that is new brings all that is in it.
+    let is_in = |word: &str, field: &str| word.strip_prefix(field).is_some_and(|rest| rest.starts_with(['.', ':']));
+    let outermost = new.iter().filter(|word| !new.iter().any(|field| is_in(word, field)));
+    let list: String = outermost.map(|word| format!("- `{word}`\n")).collect();
+    let page = root().join("docs/upgrade.md");
+    let text = read(&page);
+    let (before, rest) = text.split_once("<!-- words -->").unwrap();
+    let (_, after) = rest.split_once("<!-- /words -->").unwrap();
+    written::same(&page, &format!("{before}<!-- words -->\n{list}<!-- /words -->{after}"));
+}
+
 /// The `caBundle` that [`live_for_a_while`] writes.
 fn live_ca() -> &'static str {
     static CA: OnceLock<String> = OnceLock::new();
@@ -303,8 +850,16 @@ fn live_for_a_while(server: &ApiServer) -> [usize; 2] {
         patch(&[kind, "draingate"], "--type=json", (0..count).map(bundle).collect());
     }
     patch(&["secret", "draingate-ca"], "--type=merge", json!({"data": {"ca.crt": "bGl2ZQ=="}}));
-    patch(&["lease", "draingate-ca"], "--type=merge", json!({"spec": {"holderIdentity": "draingate-0"}}));
+    write_lease(server);
     counts
+}
+
+/// As a replica does, which makes it where it is not there.
+fn write_lease(server: &ApiServer) {
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"holderIdentity": "draingate-0"},
+        "metadata": {"name": "draingate-ca", "namespace": "draingate"}});
+    let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=draingate", "-f", "-"];
+    server.kubectl(&apply, &lease.to_string());
 }
 
 const CONFIGURATIONS: [&str; 2] = ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"];
@@ -317,7 +872,6 @@ fn lives_on(server: &ApiServer, written: [usize; 2]) {
         assert!(bundles.split(' ').all(|bundle| bundle == live_ca()), "{kind}: {bundles}");
     }
     assert_eq!(field(server, &["secret", "draingate-ca"], "{.data.ca\\.crt}"), "bGl2ZQ==");
-    assert_eq!(field(server, &["lease", "draingate-ca"], "{.spec.holderIdentity}"), "draingate-0");
 }
 
 const POLICY: &str = "apiVersion: draingate.dev/v1alpha1\nkind: DrainPolicy\n\
@@ -341,23 +895,43 @@ fn a_release_is_upgraded_rolled_back_and_gone_without_a_trace() {
 
         release(&["upgrade", "draingate", current, server_side, "--set", "webhooks.timeoutSeconds=7"]);
         lives_on(&server, written);
+        // The first chart had a lease, which its replicas make again until they are gone.
+        write_lease(&server);
         let timeout =
             || field(&server, &["validatingwebhookconfiguration", "draingate"], "{.webhooks[0].timeoutSeconds}");
         assert_eq!(timeout(), "7");
-        release(&["rollback", "draingate", "1", server_side]);
+        let back = ["rollback", "draingate", "1", server_side, "--namespace", "draingate"];
+        let first_try = helm(&back, &kubeconfig);
+        if server_side == "--server-side=false" {
+            // Helm 3's way stops at the lease, which it did not make, and takes it the second time (docs/upgrade.md).
+            assert!(!first_try.status.success() && text(&first_try).contains("Lease"), "{}", text(&first_try));
+            helm_ok(&back, &kubeconfig);
+        } else {
+            assert!(first_try.status.success(), "{}", text(&first_try));
+        }
         lives_on(&server, written);
         assert_eq!(timeout(), "5");
         assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
 
         release(&["upgrade", "draingate", current, server_side]);
         lives_on(&server, written);
+        write_lease(&server);
         release(&["uninstall", "draingate", "--wait"]);
+        // The kinds and their policies stay. Nobody collects garbage here: the lease would go with its owner.
+        server.kubectl(&["delete", "lease", "draingate-ca", "-n", "draingate", "--ignore-not-found"], "");
+        server.kubectl(&["delete", "crd", "drainpolicies.draingate.dev", "clusterdrainpolicies.draingate.dev"], "");
         let after = stored(&server);
         assert_eq!(after.symmetric_difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "{server_side}");
     }
 
-    // Policies outlive the release where that was asked for, and the next one takes them over.
-    release(&["install", "draingate", current, "--set", "crds.keep=true"]);
+    // Without crds.keep everything goes.
+    release(&["install", "draingate", current, "--set", "crds.keep=false"]);
+    server.wait_for_crds();
+    release(&["uninstall", "draingate", "--wait"]);
+    assert_eq!(stored(&server).symmetric_difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
+
+    // Policies outlive the release, and the next one takes them over.
+    release(&["install", "draingate", current]);
     server.wait_for_crds();
     server.apply(POLICY);
     release(&["uninstall", "draingate", "--wait"]);
@@ -411,7 +985,38 @@ fn with_nobody_there_only_enforce_under_fail_is_held_up() {
     for open in ["default", "off", "audit", "warn", "inject", "nonsense", "kube-system", "draingate"] {
         create(open).unwrap_or_else(|problem| panic!("{open}: {problem}"));
     }
-    // The way out of docs/install.md.
+    // The way out of docs/install.md that nothing undoes which restores what its source says, forced or not.
+    server.kubectl(&["label", "namespace", "enforce", "draingate.dev/break-glass=nobody-answers"], "");
+    let soon = |what: &str| {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while let Err(problem) = create("enforce") {
+            assert!(std::time::Instant::now() < deadline, "{what}: {problem}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    soon("with the label");
+    // Where the configurations point to stays as it was made above.
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "enforce", "labels": {"draingate.dev/mode": "enforce"}}});
+    let source = objects(&printed_chart(&["--set", "webhooks.enforceFailurePolicy=Fail", "--no-hooks"]));
+    let source =
+        source.into_iter().filter(|object| !object["kind"].as_str().unwrap().ends_with("WebhookConfiguration"));
+    let source: Vec<_> = source.chain([namespace]).map(|object| object.to_string()).collect();
+    let source = source.join("\n---\n");
+    for manager in ["argocd-controller", "kustomize-controller"] {
+        let heal = ["apply", "--server-side", "--force-conflicts", "--field-manager", manager, "-f", "-"];
+        server.kubectl(&heal, &source);
+    }
+    let label = field(&server, &["namespace", "enforce"], "{.metadata.labels.draingate\\.dev/break-glass}");
+    assert_eq!(label, "nobody-answers");
+    soon("after it was healed");
+    server.kubectl(&["label", "namespace", "enforce", "draingate.dev/break-glass-"], "");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while create("enforce").is_ok() {
+        assert!(std::time::Instant::now() < deadline, "without the label pods are let through");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // And the other.
     server.kubectl(&["delete", "validatingwebhookconfiguration", "draingate"], "");
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while let Err(problem) = create("enforce") {
@@ -458,7 +1063,7 @@ fn recipes_of_the_install_page_work() {
 
     // From the manifest to Helm, with the policies.
     let manifest = read(&root().join("charts/draingate.yaml"));
-    server.kubectl(&["apply", "--server-side", "-f", "-"], &manifest);
+    server.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &manifest);
     server.wait_for_crds();
     server.apply(POLICY);
     let written = live_for_a_while(&server);
@@ -466,7 +1071,8 @@ fn recipes_of_the_install_page_work() {
     lives_on(&server, written);
     assert_eq!(field(&server, &["drainpolicy", "default"], "{.spec.budget.safetyMarginSeconds}"), "7");
     helm_ok(&uninstall, &kubeconfig);
-    assert_eq!(server.kubectl(&["get", "crd", "-o", "name"], ""), "");
+    let kept = server.kubectl(&["get", "crd", "-o", "name"], "");
+    assert_eq!(kept.matches("drainpolicies.draingate.dev").count(), 2, "{kept}");
 }
 
 /// A process that ends with the test.

@@ -477,6 +477,8 @@ async fn the_match_conditions_never_fail_to_evaluate() {
         enforce_failure_policy: webhooks::FailurePolicy::Ignore,
         default_mode: Mode::Off,
         minimum_mode: None,
+        excluded_namespaces: Vec::new(),
+        namespaces: Default::default(),
         timeout_seconds: webhooks::Options::TIMEOUT_SECONDS,
     };
     let (mutating, validating) = webhooks::configurations(&options);

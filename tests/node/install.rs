@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// Sends pods to be admitted (dry runs) from inside, at a steady rate, while `meanwhile` goes on; then all that
 /// were sent, and those that failed.
-fn admissions(node: &Node, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<Failure>) {
+pub(crate) fn admissions(node: &Node, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<Failure>) {
     // kube-proxy learns of a new Service's endpoints a moment after they are ready.
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": "shop"}});
     pod["spec"] = pod_spec(&Value::Null);
@@ -39,7 +39,7 @@ fn admissions(node: &Node, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (
 
 /// An admission that failed.
 #[derive(Debug, PartialEq)]
-struct Failure {
+pub(crate) struct Failure {
     /// When it was sent, in seconds since 1970.
     sent: f64,
     reason: String,
@@ -49,7 +49,7 @@ fn clock() -> f64 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
-fn pod_spec(hook: &Value) -> Value {
+pub(crate) fn pod_spec(hook: &Value) -> Value {
     let command = json!(["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]);
     let mut app = json!({"name": "app", "image": "localhost/shell:1", "imagePullPolicy": "Never", "command": command,
         "ports": [{"containerPort": 8080}]});
@@ -134,8 +134,11 @@ fn a_release_is_installed_used_changed_and_gone() {
     node.helm(&["rollback", "draingate", "1", "--wait"]);
     assert!(node.apply(&bare).is_err());
     node.helm(&["uninstall", "draingate", "--wait"]);
-    // Nothing is left, not even what would hold pods up.
+    // Nothing is left but the policies and their kinds, not even what would hold pods up.
     node.apply(&bare).unwrap();
+    let leases = || node.kubectl(&["-n", "draingate", "get", "leases,secrets", "-o", "name"]);
+    eventually("the lease goes with the Secret", || leases().is_empty().then_some(()));
+    node.kubectl(&["delete", "crd", "drainpolicies.draingate.dev", "clusterdrainpolicies.draingate.dev"]);
     node.kubectl(&["delete", "namespace", "draingate", "shop", "--grace-period=1"]);
     eventually("nothing is left", || (leftovers(&node) == before).then_some(()));
 }

@@ -99,3 +99,16 @@ fn the_dockerfile_and_the_script_agree_on_labels_user_and_entry_point() {
         assert!(dockerfile.contains(of_dockerfile) && script.contains(of_script), "{of_dockerfile}");
     }
 }
+
+/// What docs/fips.md says of the TLS provider.
+#[test]
+fn there_is_one_provider_of_cryptography_for_tls() {
+    let lock = read("Cargo.lock");
+    let has = |name: &str| lock.contains(&format!("name = \"{name}\"\n"));
+    for other in
+        ["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "openssl", "openssl-sys", "native-tls", "boring", "graviola"]
+    {
+        assert!(!has(other), "{other}");
+    }
+    assert!(has("rustls") && has("ring") && read("docs/fips.md").contains("with the provider [ring]"));
+}

@@ -11,6 +11,10 @@
 {{- end -}}
 {{- end }}
 
+{{- define "draingate.namespace" -}}
+{{ default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
 {{- define "draingate.selectorLabels" -}}
 app.kubernetes.io/name: draingate
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -21,6 +25,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "draingate.serviceAccountName" -}}
@@ -31,14 +38,26 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{- /* With its registry: CRI-O takes no short name. A repository that begins with a registry has one. */ -}}
 {{- define "draingate.image" -}}
 {{- with .Values.image -}}
+{{- $first := splitList "/" .repository | first -}}
+{{- $registry := default .registry $.Values.global.imageRegistry -}}
+{{- if and $registry (not (and (contains "/" .repository) (or (contains "." $first) (contains ":" $first) (eq $first "localhost")))) -}}
+{{ trimSuffix "/" $registry }}/
+{{- end -}}
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
 {{- else -}}
 {{ .repository }}:{{ default $.Chart.AppVersion .tag }}
 {{- end -}}
 {{- end -}}
+{{- end }}
+
+{{- define "draingate.imagePullSecrets" -}}
+{{- range concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets }}
+- name: {{ kindIs "string" . | ternary . (get (kindIs "map" . | ternary . dict) "name") }}
+{{- end }}
 {{- end }}
 
 {{- /* The Secret that is mounted as files; not used where Draingate makes its own certificate. */ -}}
@@ -50,21 +69,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{- /* What the kubelet lets no container of ours do. */ -}}
-{{- define "draingate.containerSecurityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{- /* The defaults stand here: null does not take away those of a subchart's values.yaml. */ -}}
+{{- define "draingate.podSecurityContext" -}}
+{{- include "draingate.onTopOf" (dict "values" .Values.podSecurityContext "defaults" (dict
+  "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532
+  "seccompProfile" (dict "type" "RuntimeDefault"))) }}
 {{- end }}
 
-{{- define "draingate.podSecurityContext" -}}
-runAsNonRoot: true
-{{- with .Values.runAsUser }}
-runAsUser: {{ int64 . }}
-runAsGroup: {{ int64 . }}
-fsGroup: {{ int64 . }}
+{{- define "draingate.containerSecurityContext" -}}
+{{- include "draingate.onTopOf" (dict "values" .Values.securityContext "defaults" (dict
+  "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")))) }}
 {{- end }}
-seccompProfile:
-  type: RuntimeDefault
+
+{{- define "draingate.onTopOf" -}}
+{{- $all := dict }}
+{{- range $field, $value := .defaults }}{{ $_ := set $all $field $value }}{{ end }}
+{{- range $field, $value := .values }}
+{{- if or (kindIs "invalid" $value) (eq (toString $value) "") }}{{ $_ := unset $all $field }}{{ else }}{{ $_ := set $all $field $value }}{{ end }}
+{{- end }}
+{{- toYaml $all }}
+{{- end }}
+
+{{- /* The API server's name for the Service, which is too long for a common name where both names are long. */ -}}
+{{- define "draingate.commonName" -}}
+{{- default (printf "%s.%s.svc" (include "draingate.fullname" .) (include "draingate.namespace" .) | trunc 64 | trimSuffix ".") .Values.certificates.commonName -}}
+{{- end }}
+
+{{- define "draingate.privateKey" -}}
+{{- $parts := splitList "-" .Values.certificates.keyAlgorithm -}}
+algorithm: {{ first $parts }}
+size: {{ last $parts | trimPrefix "P" }}
 {{- end }}

@@ -5,6 +5,9 @@
 pub const MODE: &str = "draingate.dev/mode";
 /// Namespace label: the [`Profile`](super::policy::Profile), a way to write E.
 pub const PROFILE: &str = "draingate.dev/profile";
+/// The namespace's label that lets all its pods in where `enforce` would ask about them: no configuration names it, so that
+/// nothing which restores configurations takes it away.
+pub const BREAK_GLASS: &str = "draingate.dev/break-glass";
 
 /// Pod annotation: E, whole seconds.
 pub const ENDPOINT_PROPAGATION: &str = "draingate.dev/endpoint-propagation-seconds";

@@ -345,6 +345,13 @@ impl World {
         (sets().map(PolicySet::readable_count).sum(), sets().map(|s| s.unreadable.len()).sum())
     }
 
+    /// The policies that could not be read, those of the cluster first, then by namespace.
+    pub fn unreadable_policies(&self) -> impl Iterator<Item = &UnreadablePolicy> {
+        let mut own: Vec<_> = self.policies.iter().collect();
+        own.sort_unstable_by_key(|(namespace, _)| namespace.as_str());
+        [&self.cluster_policies].into_iter().chain(own.into_iter().map(|(_, set)| set)).flat_map(|set| &set.unreadable)
+    }
+
     /// How many namespaces are known.
     pub fn namespace_count(&self) -> usize {
         self.namespaces.len()

@@ -72,7 +72,7 @@ pub fn render(values: &[&str]) -> String {
 }
 
 /// The values that change what is rendered.
-pub const MATRIX: [&[&str]; 11] = [
+pub const MATRIX: [&[&str]; 14] = [
     &[],
     &["minimumMode.mode=enforce", "webhooks.enforceFailurePolicy=Fail"],
     &[
@@ -90,7 +90,12 @@ pub const MATRIX: [&[&str]; 11] = [
         "certificates.certManager.issuerRef.name=corporate",
         "certificates.certManager.issuerRef.kind=ClusterIssuer",
     ],
-    &["certificates.mode=secret", "certificates.secretName=mine", "runAsUser=null", "crds.install=false"],
+    &[
+        "certificates.mode=secret",
+        "certificates.secretName=mine",
+        "podSecurityContext.runAsUser=null",
+        "crds.install=false",
+    ],
     &[
         "networkPolicy.enabled=true",
         "networkPolicy.webhookFrom[0].ipBlock.cidr=192.0.2.0/24",
@@ -106,7 +111,7 @@ pub const MATRIX: [&[&str]; 11] = [
     ],
     &[
         "fullnameOverride=gate",
-        "crds.keep=true",
+        "crds.keep=false",
         "podDisruptionBudget.maxUnavailable=50%",
         "image.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000",
         "imagePullSecrets[0].name=registry",
@@ -116,6 +121,65 @@ pub const MATRIX: [&[&str]; 11] = [
         "extraArgs[0]=--reload-seconds=20",
         "extraEnv[0].name=RUST_LOG",
         "extraEnv[0].value=debug",
+    ],
+    // A cluster of IPv6, whose API server reaches no pod.
+    &[
+        "hostNetwork=true",
+        "dnsPolicy=ClusterFirstWithHostNet",
+        "webhook.port=9443",
+        "admin.port=9080",
+        "updateStrategy.type=Recreate",
+        "service.ipFamilyPolicy=PreferDualStack",
+        "service.ipFamilies={IPv4}",
+        "metrics.service.enabled=true",
+        "certificates.keyAlgorithm=RSA-2048",
+        "certificates.commonName=draingate",
+    ],
+    // OpenShift, with a registry and a namespace of its own.
+    &[
+        "global.imageRegistry=registry.example.com",
+        "global.imagePullSecrets={pull}",
+        "podSecurityContext.runAsUser=null",
+        "podSecurityContext.runAsGroup=null",
+        "podSecurityContext.fsGroup=null",
+        "namespaceOverride=platform",
+        "resourceQuota.enabled=false",
+        "replicas=1",
+        "metrics.prometheusRule.enabled=true",
+        "metrics.prometheusRule.alertLabels.team=platform",
+    ],
+    // What GitOps tools and other people's admission ask for.
+    &[
+        "certificates.mode=cert-manager",
+        "certificates.keyAlgorithm=RSA-4096",
+        "commonLabels.team=platform",
+        "deploymentAnnotations.team=platform",
+        "crds.annotations.argocd\\.argoproj\\.io/sync-options=ServerSideApply=true",
+        "webhooks.annotations.team=platform",
+        "webhooks.labels.admissions\\.enforcer/disabled=x",
+        "webhooks.excludedNamespaces={kube-node-lease,gatekeeper-system}",
+        "webhooks.namespaceExpressions[0].key=control-plane",
+        "webhooks.namespaceExpressions[0].operator=DoesNotExist",
+        "ping.namespaceLabels.team=platform",
+        "extraVolumes[0].name=scratch",
+        "extraVolumes[0].emptyDir.sizeLimit=1Mi",
+        "extraVolumeMounts[0].name=scratch",
+        "extraVolumeMounts[0].mountPath=/scratch",
+        "extraObjects[0].apiVersion=v1",
+        "extraObjects[0].kind=ConfigMap",
+        "extraObjects[0].metadata.name=extra-{{ .Release.Name }}",
+        "extraObjects[0].metadata.namespace=draingate",
+        "metrics.serviceMonitor.enabled=true",
+        "metrics.serviceMonitor.scrapeTimeout=5s",
+        "metrics.serviceMonitor.relabelings[0].action=labeldrop",
+        "metrics.serviceMonitor.relabelings[0].regex=endpoint",
+        "metrics.serviceMonitor.metricRelabelings[0].action=keep",
+        "metrics.serviceMonitor.metricRelabelings[0].regex=draingate_.*",
+        "metrics.serviceMonitor.metricRelabelings[0].sourceLabels={__name__}",
+        "metrics.prometheusRule.enabled=true",
+        "metrics.prometheusRule.disabled={DraingateSlow}",
+        "metrics.prometheusRule.thresholds.noReview=3h",
+        "revisionHistoryLimit=10",
     ],
     &[
         "serviceAccount.create=false",

@@ -49,10 +49,13 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Draingate's image, built once.
+/// Draingate's image, built once; or the one that DRAINGATE_IMAGE names.
 pub fn image() -> &'static Path {
     static IMAGE: OnceLock<PathBuf> = OnceLock::new();
     IMAGE.get_or_init(|| {
+        if let Some(image) = std::env::var_os("DRAINGATE_IMAGE") {
+            return image.into();
+        }
         let image = crate::scratch().join("draingate.tar");
         // The profile that builds sooner; the image that is shipped is made of another.
         run(Command::new(crate::root().join("image/build")).arg(&image).env("PROFILE", "release"));
@@ -78,12 +81,23 @@ impl Node {
         node
     }
 
+    /// The same, with pods and Services of these IP families.
+    pub fn of_families(families: &str) -> Node {
+        let node = Node::start(families);
+        node.load(image());
+        node
+    }
+
     /// With no image but a shell's.
     pub fn bare() -> Node {
+        Node::start("IPv4")
+    }
+
+    fn start(families: &str) -> Node {
         let folder = tempfile::tempdir().unwrap();
         let watchdog = watchdog(folder.path());
         let node = Node { folder, watchdog };
-        run(script("node").arg("up").arg(node.folder.path()));
+        run(script("node").arg("up").arg(node.folder.path()).arg(families));
         node
     }
 
@@ -127,10 +141,16 @@ impl Node {
 
     /// Installs or upgrades the chart, and waits until it runs.
     pub fn release(&self, verb: &str, values: &[&str]) {
+        self.release_with(verb, values, &[]);
+    }
+
+    /// The same, with further arguments of Helm.
+    pub fn release_with(&self, verb: &str, values: &[&str], more: &[&str]) {
         let chart = crate::root().join("charts/draingate");
         let mut arguments =
             vec![verb, "draingate", chart.to_str().unwrap(), "--wait", "--set", "image.pullPolicy=Never"];
         arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        arguments.extend(more);
         if verb == "install" {
             arguments.push("--create-namespace");
         }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
@@ -32,12 +32,12 @@ impl Holder {
         Holder { api, name, identity, seen: None, held_until: None, renewed: None }
     }
 
-    /// Whether this replica holds the lease; renews it, or takes it where nobody does.
+    /// Whether this replica holds the lease; renews it, or takes it where nobody does. It goes when `owner` does.
     ///
     /// # Errors
     /// The API server's. What was held is held on to, until its time is over.
-    pub(super) async fn holds(&mut self) -> kube::Result<bool> {
-        let answer = self.renew().await;
+    pub(super) async fn holds(&mut self, owner: Option<OwnerReference>) -> kube::Result<bool> {
+        let answer = self.renew(owner).await;
         let held = self.held_until.is_some_and(|until| Instant::now() < until);
         match answer {
             // Somebody else was quicker.
@@ -61,7 +61,7 @@ impl Holder {
         }
     }
 
-    async fn renew(&mut self) -> kube::Result<()> {
+    async fn renew(&mut self, owner: Option<OwnerReference>) -> kube::Result<()> {
         let started = Instant::now();
         if self.held_until.is_some() && self.renewed.is_some_and(|then| started.duration_since(then) < RENEW) {
             return Ok(());
@@ -79,7 +79,7 @@ impl Holder {
             self.held_until = None;
             return Ok(());
         }
-        let written = self.write(found, holder).await;
+        let written = self.write(found, holder, owner).await;
         match written {
             Ok(lease) => {
                 self.seen = lease.metadata.resource_version.map(|version| (version, started));
@@ -91,12 +91,18 @@ impl Holder {
         }
     }
 
-    async fn write(&self, found: Option<Lease>, holder: Option<String>) -> kube::Result<Lease> {
+    async fn write(
+        &self,
+        found: Option<Lease>,
+        holder: Option<String>,
+        owner: Option<OwnerReference>,
+    ) -> kube::Result<Lease> {
         let now = MicroTime(Timestamp::now());
         let mut lease = found.clone().unwrap_or_else(|| Lease {
             metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
             spec: None,
         });
+        lease.metadata.owner_references = owner.map(|owner| vec![owner]).or(lease.metadata.owner_references);
         let old = lease.spec.take().unwrap_or_default();
         let same = holder.as_deref() == Some(&self.identity);
         lease.spec = Some(LeaseSpec {

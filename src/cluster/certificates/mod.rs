@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ use crate::backoff::jitter;
 use crate::serve::certificate::{AuthorityError, CurrentCertificate};
 use crate::serve::drain::{Drain, Phase};
 
-pub use self::state::Durations;
+pub use self::state::Terms;
 
 /// How often everything is looked at.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -62,8 +62,10 @@ pub struct Options {
     pub webhooks: String,
     /// This replica.
     pub identity: String,
-    /// How long things last.
-    pub durations: Durations,
+    /// The common name of the serving certificate; the Service's, where there is none.
+    pub common_name: Option<String>,
+    /// How long things last, and what keys are made.
+    pub terms: Terms,
 }
 
 impl Options {
@@ -72,6 +74,12 @@ impl Options {
         let base = format!("{}.{}", self.service, self.namespace);
         let own = [format!("{base}.svc"), format!("{base}.svc.cluster.local"), base];
         own.into_iter().chain(self.names.iter().cloned()).collect()
+    }
+
+    /// At most 64 characters, as X.509 has it.
+    fn common_name(&self) -> String {
+        let name = self.common_name.clone().unwrap_or_else(|| format!("{}.{}.svc", self.service, self.namespace));
+        name.chars().take(64).collect::<String>().trim_end_matches('.').to_owned()
     }
 }
 
@@ -153,12 +161,18 @@ fn now() -> Time {
     Time::try_from(since.as_secs()).unwrap_or(Time::MAX)
 }
 
+/// The Secret as the owner of the lease, so that an uninstall, which takes the Secret, leaves none.
+fn owner(secret: &Secret) -> Option<OwnerReference> {
+    let (name, uid) = (secret.metadata.name.clone()?, secret.metadata.uid.clone()?);
+    Some(OwnerReference { api_version: "v1".into(), kind: "Secret".into(), name, uid, ..OwnerReference::default() })
+}
+
 impl Keeper {
     async fn look(&mut self) -> Result<(), Problem> {
-        let held = self.holder.holds().await;
+        let secret = self.secrets.get_opt(&self.options.secret).await?;
+        let held = self.holder.holds(secret.as_ref().and_then(owner)).await;
         let writes = matches!(held, Ok(true));
         self.metrics.leader.set(i64::from(writes));
-        let secret = self.secrets.get_opt(&self.options.secret).await?;
         let read = secret.as_ref().and_then(|secret| {
             let bytes = secret.data.as_ref()?.get(STATE)?;
             match State::read(&bytes.0) {
@@ -181,7 +195,7 @@ impl Keeper {
 
     /// The writer's part: the Secret first, then who trusts it.
     async fn write(&mut self, secret: Option<Secret>, read: Option<State>) -> Result<(), Problem> {
-        let durations = self.options.durations;
+        let terms = self.options.terms;
         let annotations = secret.as_ref().and_then(|secret| secret.metadata.annotations.clone());
         let asked = annotations.and_then(|annotations| annotations.get(ROTATE).cloned());
         let mut state = match (read, self.known.clone()) {
@@ -189,7 +203,7 @@ impl Keeper {
             (None, known) => {
                 let state = match known {
                     Some(known) => known,
-                    None => State::first(certificates(&self.configurations.trusted().await?), now(), &durations)?,
+                    None => State::first(certificates(&self.configurations.trusted().await?), now(), &terms)?,
                 };
                 self.store(secret.as_ref(), &state).await?;
                 info!(secret = self.options.secret, "wrote the CA into the Secret");
@@ -200,8 +214,8 @@ impl Keeper {
         };
         self.known = Some(state.clone());
         let trusted = self.trust().await?;
-        if let Some(step) = state.step(now(), trusted, asked.as_deref(), &durations) {
-            state = state.take(step, now(), asked.as_deref(), &durations)?;
+        if let Some(step) = state.step(now(), trusted, asked.as_deref(), &terms) {
+            state = state.take(step, now(), asked.as_deref(), &terms)?;
             self.store(secret.as_ref(), &state).await?;
             info!(?step, "the CA's rotation goes on");
             if step == Step::Switch {
@@ -249,7 +263,7 @@ impl Keeper {
         let Some(state) = &self.known else { return Ok(()) };
         let authority = state.current.authority()?;
         self.metrics.not_after.set(authority.validity.not_after);
-        let Durations { leaf, settle, .. } = self.options.durations;
+        let Terms { leaf, settle, keys, .. } = self.options.terms;
         let fresh = self.current.validity().is_some_and(|shown| shown.not_after > now() + seconds(leaf) / 3);
         let same = self.issued.as_ref() == Some(&authority.certificate_pem);
         // A CA that came out of nowhere is not trusted everywhere yet: who has a certificate waits.
@@ -257,7 +271,8 @@ impl Keeper {
         if fresh && (same || !settled) {
             return Ok(());
         }
-        let leaf = authority.issue(&self.options.all_names(), SystemTime::now(), self.options.durations.leaf)?;
+        let names = self.options.all_names();
+        let leaf = authority.issue(&self.options.common_name(), &names, keys, SystemTime::now(), leaf)?;
         info!(not_after = leaf.validity().not_after, "issued the serving certificate");
         leaf.show(&self.current);
         self.issued = Some(authority.certificate_pem);

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::serve::certificate::{Authority, AuthorityError};
+use crate::serve::certificate::{Authority, AuthorityError, KeyAlgorithm};
 
 /// The most old CAs that are still trusted; no rotation begins beyond it.
 const TRUSTED: usize = 8;
@@ -24,9 +24,11 @@ const NAME: &str = "Draingate CA";
 /// Seconds since 1970.
 pub(super) type Time = i64;
 
-/// How long things last.
+/// How long things last, and what keys are made.
 #[derive(Clone, Copy, Debug)]
-pub struct Durations {
+pub struct Terms {
+    /// The keys of CAs and of serving certificates.
+    pub keys: KeyAlgorithm,
     /// A CA's life; a third of it before the end the next one takes over.
     pub ca: Duration,
     /// A serving certificate's life; at two thirds of it the next one is issued.
@@ -66,14 +68,14 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Kept {
-    fn make(now: Time, durations: &Durations) -> Result<Kept, AuthorityError> {
-        Ok(Kept::of(Authority::generate(NAME, at(now), durations.ca)?, now))
+    fn make(now: Time, terms: &Terms) -> Result<Kept, AuthorityError> {
+        Ok(Kept::of(Authority::generate(NAME, terms.keys, at(now), terms.ca)?, now))
     }
 
-    fn next(&self, now: Time, durations: &Durations) -> Result<Kept, AuthorityError> {
+    fn next(&self, now: Time, terms: &Terms) -> Result<Kept, AuthorityError> {
         match self.authority() {
-            Ok(authority) => Ok(Kept::of(authority.next(NAME, at(now), durations.ca)?, now)),
-            Err(_) => Kept::make(now, durations),
+            Ok(authority) => Ok(Kept::of(authority.next(NAME, terms.keys, at(now), terms.ca)?, now)),
+            Err(_) => Kept::make(now, terms),
         }
     }
 
@@ -118,10 +120,10 @@ pub(super) fn seconds(duration: Duration) -> Time {
 
 impl State {
     /// The first CA; `trusted` is what the configurations trusted until now, and what others may still show.
-    pub(super) fn first(trusted: Vec<String>, now: Time, durations: &Durations) -> Result<State, AuthorityError> {
-        let until = now.saturating_add(seconds(durations.leaf));
+    pub(super) fn first(trusted: Vec<String>, now: Time, terms: &Terms) -> Result<State, AuthorityError> {
+        let until = now.saturating_add(seconds(terms.leaf));
         let previous = trusted.into_iter().take(TRUSTED).map(|certificate| Previous { certificate, until }).collect();
-        Ok(State { current: Kept::make(now, durations)?, next: None, previous, asked: None })
+        Ok(State { current: Kept::make(now, terms)?, next: None, previous, asked: None })
     }
 
     /// Reads the Secret's content.
@@ -154,8 +156,8 @@ impl State {
 
     /// What is to be done now. `trusted`: both configurations trust the whole bundle. `asked`: the value of the
     /// annotation that asks for a rotation.
-    pub(super) fn step(&self, now: Time, trusted: bool, asked: Option<&str>, durations: &Durations) -> Option<Step> {
-        let settle = seconds(durations.settle);
+    pub(super) fn step(&self, now: Time, trusted: bool, asked: Option<&str>, terms: &Terms) -> Option<Step> {
+        let settle = seconds(terms.settle);
         if let Some(next) = &self.next {
             return match now.saturating_sub(next.announced) {
                 // Two clocks may differ a little; a settle time is the most that is waited for.
@@ -165,7 +167,10 @@ impl State {
             };
         }
         let due = match self.current.authority() {
-            Ok(authority) => now >= authority.validity.not_after.saturating_sub(seconds(durations.ca) / 3),
+            Ok(authority) => {
+                let ends = now >= authority.validity.not_after.saturating_sub(seconds(terms.ca) / 3);
+                ends || authority.keys() != Some(terms.keys)
+            }
             Err(_) => true,
         };
         let wanted = asked.is_some_and(|asked| self.asked.as_deref() != Some(asked));
@@ -184,19 +189,19 @@ impl State {
         step: Step,
         now: Time,
         asked: Option<&str>,
-        durations: &Durations,
+        terms: &Terms,
     ) -> Result<State, AuthorityError> {
         let mut state = self.clone();
         match step {
             Step::Announce => {
-                state.next = Some(state.current.next(now, durations)?);
+                state.next = Some(state.current.next(now, terms)?);
                 state.asked = asked.map(str::to_owned);
             }
             Step::Switch => {
                 if let Some(next) = state.next.take() {
                     let old = std::mem::replace(&mut state.current, next);
                     // Replicas take the new CA a moment after it was written.
-                    let until = now.saturating_add(seconds(durations.leaf)).saturating_add(seconds(durations.settle));
+                    let until = now.saturating_add(seconds(terms.leaf)).saturating_add(seconds(terms.settle));
                     state.previous.insert(0, Previous { certificate: old.certificate, until });
                 }
             }
@@ -233,7 +238,8 @@ mod tests {
     use super::*;
 
     const DAY: Time = 24 * 60 * 60;
-    const DURATIONS: Durations = Durations {
+    const TERMS: Terms = Terms {
+        keys: KeyAlgorithm::EcdsaP256,
         ca: Duration::from_secs(300 * DAY as u64),
         leaf: Duration::from_secs(7 * DAY as u64),
         settle: Duration::from_secs(60),
@@ -246,8 +252,8 @@ mod tests {
     /// Steps until nothing more is to be done at `now`.
     fn settle(state: &State, now: Time, asked: Option<&str>) -> State {
         let mut state = state.clone();
-        while let Some(step) = state.step(now, true, asked, &DURATIONS) {
-            state = state.take(step, now, asked, &DURATIONS).unwrap();
+        while let Some(step) = state.step(now, true, asked, &TERMS) {
+            state = state.take(step, now, asked, &TERMS).unwrap();
         }
         state
     }
@@ -255,8 +261,8 @@ mod tests {
     #[test]
     fn a_rotation_trusts_both_until_the_old_one_is_shown_by_nobody() {
         let start = now();
-        let first = State::first(Vec::new(), start, &DURATIONS).unwrap();
-        assert_eq!(first.step(start + 199 * DAY, true, None, &DURATIONS), None);
+        let first = State::first(Vec::new(), start, &TERMS).unwrap();
+        assert_eq!(first.step(start + 199 * DAY, true, None, &TERMS), None);
         let due = start + 200 * DAY + 1;
         let announced = settle(&first, due, None);
         assert_eq!(announced.current, first.current);
@@ -264,8 +270,8 @@ mod tests {
         assert_eq!(announced.bundle(), format!("{}{}", first.current.certificate, next.certificate));
 
         // Not before the settle time, and not before the configurations trust it.
-        assert_eq!(announced.step(due + 59, true, None, &DURATIONS), None);
-        assert_eq!(announced.step(due + 60, false, None, &DURATIONS), None);
+        assert_eq!(announced.step(due + 59, true, None, &TERMS), None);
+        assert_eq!(announced.step(due + 60, false, None, &TERMS), None);
         let switched = settle(&announced, due + 60, None);
         assert_eq!(switched.current, next);
         assert!(switched.bundle().contains(&first.current.certificate));
@@ -279,21 +285,40 @@ mod tests {
     #[test]
     fn a_rotation_can_be_asked_for_once_by_each_value() {
         let start = now();
-        let mut state = State::first(Vec::new(), start, &DURATIONS).unwrap();
+        let mut state = State::first(Vec::new(), start, &TERMS).unwrap();
         for turn in 0..3 {
             let (asked, at) = (turn.to_string(), start + 100 * turn);
             let before = state.current.certificate.clone();
             state = settle(&settle(&state, at, Some(&asked)), at + 60, Some(&asked));
             assert_ne!(state.current.certificate, before);
-            assert_eq!(state.step(at + 61, true, Some(&asked), &DURATIONS), None);
+            assert_eq!(state.step(at + 61, true, Some(&asked), &TERMS), None);
         }
         assert_eq!(state.previous.len(), 3);
     }
 
     #[test]
+    fn another_kind_of_key_is_a_rotation() {
+        let start = now();
+        let first = State::first(Vec::new(), start, &TERMS).unwrap();
+        let rsa = Terms { keys: KeyAlgorithm::Rsa2048, ..TERMS };
+        assert_eq!(first.step(start, true, None, &TERMS), None);
+        assert_eq!(first.step(start, true, None, &rsa), Some(Step::Announce));
+        let announced = first.take(Step::Announce, start, None, &rsa).unwrap();
+        let switched = announced.take(Step::Switch, start + 60, None, &rsa).unwrap();
+        assert_eq!(switched.step(start + 60, true, None, &rsa), None);
+        let authority = switched.current.authority().unwrap();
+        assert_eq!(authority.keys(), Some(KeyAlgorithm::Rsa2048));
+        // Signed by the one kind, with a key of the other.
+        for keys in [KeyAlgorithm::Rsa2048, KeyAlgorithm::EcdsaP384] {
+            authority.issue("a.b.svc", &["a.b.svc".to_owned()], keys, at(start), TERMS.leaf).unwrap();
+        }
+        assert!(switched.bundle().contains(&first.current.certificate));
+    }
+
+    #[test]
     fn what_is_trusted_stays_bounded() {
         let start = now();
-        let mut state = State::first(Vec::new(), start, &DURATIONS).unwrap();
+        let mut state = State::first(Vec::new(), start, &TERMS).unwrap();
         for turn in 0..20 {
             let asked = turn.to_string();
             state = settle(&settle(&state, start + 100 * turn, Some(&asked)), start + 100 * turn + 60, Some(&asked));
@@ -304,11 +329,11 @@ mod tests {
     #[test]
     fn a_clock_that_was_ahead_holds_a_rotation_up_for_no_longer_than_the_settle_time() {
         let start = now();
-        let first = State::first(Vec::new(), start, &DURATIONS).unwrap();
-        let ahead = first.take(Step::Announce, start + 10 * DAY, None, &DURATIONS).unwrap();
-        assert_eq!(ahead.step(start, true, None, &DURATIONS), Some(Step::Restamp));
+        let first = State::first(Vec::new(), start, &TERMS).unwrap();
+        let ahead = first.take(Step::Announce, start + 10 * DAY, None, &TERMS).unwrap();
+        assert_eq!(ahead.step(start, true, None, &TERMS), Some(Step::Restamp));
         let restamped = settle(&ahead, start, None);
-        assert_eq!(restamped.step(start + 60, true, None, &DURATIONS), Some(Step::Switch));
+        assert_eq!(restamped.step(start + 60, true, None, &TERMS), Some(Step::Switch));
     }
 
     #[test]
@@ -316,10 +341,10 @@ mod tests {
         const HOUR: Time = 60 * 60;
         let start = now();
         for jump in [HOUR, 30 * HOUR, 8 * DAY, 210 * DAY, 800 * DAY, -HOUR, -30 * HOUR, -6 * DAY] {
-            let mut state = State::first(Vec::new(), start, &DURATIONS).unwrap();
+            let mut state = State::first(Vec::new(), start, &TERMS).unwrap();
             let valid = |state: &State, at_clock: Time, really: Time| {
                 let authority = state.current.authority().unwrap();
-                let leaf = authority.issue(&["a.b.svc".to_owned()], at(at_clock), DURATIONS.leaf).unwrap();
+                let leaf = authority.issue("a", &["a.b.svc".to_owned()], TERMS.keys, at(at_clock), TERMS.leaf).unwrap();
                 assert!(authority.validity.contains(at(really)), "the CA, {jump}");
                 assert!(leaf.validity().contains(at(really)), "the serving certificate, {jump}");
                 assert!(leaf.validity().contains(at(at_clock)), "by its own clock, {jump}");
@@ -343,11 +368,11 @@ mod tests {
 
     #[test]
     fn it_is_read_back_and_damage_is_found() {
-        let state = State::first(Vec::new(), now(), &DURATIONS).unwrap();
+        let state = State::first(Vec::new(), now(), &TERMS).unwrap();
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(State::read(text.as_bytes()), Ok(state.clone()));
         assert!(!format!("{state:?}").contains("PRIVATE"));
-        let other = State::first(Vec::new(), now(), &DURATIONS).unwrap();
+        let other = State::first(Vec::new(), now(), &TERMS).unwrap();
         let mixed =
             State { current: Kept { key: other.current.key.clone(), ..state.current.clone() }, ..state.clone() };
         let no_certificate = Previous { certificate: "-".into(), until: 0 };
@@ -366,9 +391,9 @@ mod tests {
 
     #[test]
     fn what_others_still_show_stays_trusted_by_a_first_state() {
-        let old = State::first(Vec::new(), now(), &DURATIONS).unwrap();
+        let old = State::first(Vec::new(), now(), &TERMS).unwrap();
         let bundle = format!("{}not a certificate\n", old.bundle());
-        let state = State::first(certificates(bundle.as_bytes()), now(), &DURATIONS).unwrap();
+        let state = State::first(certificates(bundle.as_bytes()), now(), &TERMS).unwrap();
         assert_eq!(certificates(state.bundle().as_bytes()).len(), 2);
         assert!(
             state.bundle().contains(old.current.certificate.trim()) || certificates(old.bundle().as_bytes()).len() == 1

@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, date_time_ymd,
 };
+use rsa::pkcs8::EncodePrivateKey;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::public_key::PublicKey;
 
 use super::pair::Pair;
 use super::{CurrentCertificate, Validity};
@@ -15,7 +17,59 @@ use super::{CurrentCertificate, Validity};
 /// Certificates are valid from so long ago, for clocks that are behind.
 const BACKDATED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A CA (ECDSA P-256) with its key.
+/// What keys are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeyAlgorithm {
+    /// ECDSA on the curve P-256
+    #[default]
+    EcdsaP256,
+    /// ECDSA on the curve P-384
+    EcdsaP384,
+    /// RSA of 2048 bits
+    #[value(name = "rsa-2048")]
+    Rsa2048,
+    /// RSA of 3072 bits
+    #[value(name = "rsa-3072")]
+    Rsa3072,
+    /// RSA of 4096 bits
+    #[value(name = "rsa-4096")]
+    Rsa4096,
+}
+
+impl KeyAlgorithm {
+    fn generate(self) -> Result<KeyPair, AuthorityError> {
+        let bits = match self {
+            KeyAlgorithm::EcdsaP256 => return Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?),
+            KeyAlgorithm::EcdsaP384 => return Ok(KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?),
+            KeyAlgorithm::Rsa2048 => 2048,
+            KeyAlgorithm::Rsa3072 => 3072,
+            KeyAlgorithm::Rsa4096 => 4096,
+        };
+        // ring signs with RSA keys, but makes none.
+        let mut random = rsa::rand_core::UnwrapErr(getrandom::SysRng);
+        let unusable = |reason: String| AuthorityError::Unusable(reason);
+        let key = rsa::PrivateKey::new(&mut random, bits).map_err(|error| unusable(error.to_string()))?;
+        let der = key.to_pkcs8_der().map_err(|error| unusable(error.to_string()))?;
+        let der = PrivatePkcs8KeyDer::from(der.as_bytes().to_vec());
+        Ok(KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_RSA_SHA256)?)
+    }
+
+    /// Of a certificate; `None` for what is none of ours.
+    fn of(certificate: &str) -> Option<KeyAlgorithm> {
+        let (_, pem) = x509_parser::pem::parse_x509_pem(certificate.as_bytes()).ok()?;
+        let certificate = pem.parse_x509().ok()?;
+        match certificate.public_key().parsed().ok()? {
+            PublicKey::EC(point) if point.key_size() == 256 => Some(KeyAlgorithm::EcdsaP256),
+            PublicKey::EC(point) if point.key_size() == 384 => Some(KeyAlgorithm::EcdsaP384),
+            PublicKey::RSA(key) if key.key_size() == 2048 => Some(KeyAlgorithm::Rsa2048),
+            PublicKey::RSA(key) if key.key_size() == 3072 => Some(KeyAlgorithm::Rsa3072),
+            PublicKey::RSA(key) if key.key_size() == 4096 => Some(KeyAlgorithm::Rsa4096),
+            _ => None,
+        }
+    }
+}
+
+/// A CA with its key.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its certificate.
@@ -72,20 +126,37 @@ impl Authority {
     ///
     /// # Errors
     /// When no key or signature can be made.
-    pub fn generate(common_name: &str, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
-        Authority::make(common_name, i64::MAX, now, valid_for)
+    pub fn generate(
+        common_name: &str,
+        keys: KeyAlgorithm,
+        now: SystemTime,
+        valid_for: Duration,
+    ) -> Result<Authority, AuthorityError> {
+        Authority::make(common_name, keys, i64::MAX, now, valid_for)
     }
 
     /// Makes the next one, valid from no later than this one is.
     ///
     /// # Errors
     /// When no key or signature can be made.
-    pub fn next(&self, common_name: &str, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
-        Authority::make(common_name, self.validity.not_before, now, valid_for)
+    pub fn next(
+        &self,
+        common_name: &str,
+        keys: KeyAlgorithm,
+        now: SystemTime,
+        valid_for: Duration,
+    ) -> Result<Authority, AuthorityError> {
+        Authority::make(common_name, keys, self.validity.not_before, now, valid_for)
     }
 
-    fn make(common_name: &str, from: i64, now: SystemTime, valid_for: Duration) -> Result<Authority, AuthorityError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    fn make(
+        common_name: &str,
+        keys: KeyAlgorithm,
+        from: i64,
+        now: SystemTime,
+        valid_for: Duration,
+    ) -> Result<Authority, AuthorityError> {
+        let key = keys.generate()?;
         let mut params = dated(CertificateParams::default(), common_name, from, now, valid_for);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -104,28 +175,41 @@ impl Authority {
         Ok(Authority { issuer, certificate_pem: certificate.to_owned(), validity: pair.validity })
     }
 
+    /// What its key is; `None` for what is none of ours.
+    #[must_use]
+    pub fn keys(&self) -> Option<KeyAlgorithm> {
+        KeyAlgorithm::of(&self.certificate_pem)
+    }
+
     /// Its key, as PEM.
     #[must_use]
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// Issues a serving certificate for `names`: DNS names and IP addresses. Its key is nowhere but in it. It is valid
-    /// from no later than the CA is.
+    /// Issues a serving certificate for `names`: DNS names and IP addresses, under the common name `common_name`. Its key
+    /// is nowhere but in it. It is valid from no later than the CA is.
     ///
     /// # Errors
     /// When a name is neither, or there is none.
-    pub fn issue(&self, names: &[String], now: SystemTime, valid_for: Duration) -> Result<Leaf, AuthorityError> {
+    pub fn issue(
+        &self,
+        common_name: &str,
+        names: &[String],
+        keys: KeyAlgorithm,
+        now: SystemTime,
+        valid_for: Duration,
+    ) -> Result<Leaf, AuthorityError> {
         let unusable = |reason: String| AuthorityError::Names { names: names.to_vec(), reason };
         if names.is_empty() {
             return Err(unusable("there is none".to_owned()));
         }
         let params = CertificateParams::new(names).map_err(|error| unusable(error.to_string()))?;
-        let mut params = dated(params, "Draingate webhook", self.validity.not_before, now, valid_for);
+        let mut params = dated(params, common_name, self.validity.not_before, now, valid_for);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let key = keys.generate()?;
         let leaf = params.signed_by(&key, &self.issuer)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let pair = Pair::from_der(vec![leaf.der().clone()], key);

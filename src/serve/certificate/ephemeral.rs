@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::CurrentCertificate;
-use super::authority::{Authority, AuthorityError};
+use super::authority::{Authority, AuthorityError, KeyAlgorithm};
 use crate::serve::metrics::ServeMetrics;
 
 /// Both are valid for so long. No pod lives a year, and what is forgotten does end.
@@ -24,9 +24,9 @@ pub struct Ephemeral {
 /// # Errors
 /// When a name is neither, or there is none.
 pub fn ephemeral(names: &[String], metrics: &ServeMetrics) -> Result<Ephemeral, AuthorityError> {
-    let now = SystemTime::now();
-    let authority = Authority::generate("Draingate ephemeral CA", now, VALID_FOR)?;
-    let leaf = authority.issue(names, now, VALID_FOR)?;
+    let (now, keys) = (SystemTime::now(), KeyAlgorithm::default());
+    let authority = Authority::generate("Draingate ephemeral CA", keys, now, VALID_FOR)?;
+    let leaf = authority.issue(names.first().map_or("", String::as_str), names, keys, now, VALID_FOR)?;
     let current = CurrentCertificate::none_yet(metrics);
     leaf.show(&current);
     Ok(Ephemeral { current, ca_pem: authority.certificate_pem })

@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-pub use authority::{Authority, AuthorityError, Leaf};
+pub use authority::{Authority, AuthorityError, KeyAlgorithm, Leaf};
 pub use ephemeral::{Ephemeral, ephemeral};
 pub use files::{FileCertificate, StartError};
 use pair::Pair;

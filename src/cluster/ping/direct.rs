@@ -1,66 +1,33 @@
 //! Asks the webhooks as the API server would: by the ClusterIP of their Service, under its name, trusting their
 //! `caBundle` and nothing else. What it proves holds without DNS, as the API server needs none either.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use axum::http::{Request, Uri};
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ServiceReference, ValidatingWebhookConfiguration, WebhookClientConfig,
-};
+use k8s_openapi::api::admissionregistration::v1::{ServiceReference, WebhookClientConfig};
 use k8s_openapi::api::core::v1::Service;
 use kube::{Api, Client, Config};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// How long one connection or answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One endpoint that answered.
-#[derive(Debug)]
-pub struct Answered {
-    /// The webhooks that are sent there.
-    pub webhooks: Vec<String>,
-    /// Its Service and path, or its URL.
-    pub at: String,
-    /// How long connecting and asking took.
-    pub taken: Duration,
+/// What came of asking.
+pub(super) enum Asked {
+    Answered,
+    /// Nobody could be asked from here, as where only the cluster has a route to its Services.
+    OutOfReach(String),
+    /// Somebody is there, and the API server would not take this answer.
+    Wrong(anyhow::Error),
 }
 
-/// Asks every endpoint of both configurations once.
-///
-/// # Errors
-/// The first that does not answer as a webhook should, and why.
-pub async fn ping(client: &Client, configurations: &str) -> Result<Vec<Answered>> {
-    let missing = |kind: &str| format!("cannot read the {kind} {configurations:?}");
-    let mutating: MutatingWebhookConfiguration =
-        Api::all(client.clone()).get(configurations).await.with_context(|| missing("MutatingWebhookConfiguration"))?;
-    let validating: ValidatingWebhookConfiguration = Api::all(client.clone())
-        .get(configurations)
-        .await
-        .with_context(|| missing("ValidatingWebhookConfiguration"))?;
-    let mutating = mutating.webhooks.into_iter().flatten().map(|webhook| (webhook.name, webhook.client_config));
-    let validating = validating.webhooks.into_iter().flatten().map(|webhook| (webhook.name, webhook.client_config));
-
-    let mut endpoints: BTreeMap<_, (WebhookClientConfig, Vec<String>)> = BTreeMap::new();
-    for (name, config) in mutating.chain(validating) {
-        let ca = config.ca_bundle.as_ref().map(|bundle| bundle.0.clone());
-        endpoints.entry((at(&config), ca)).or_insert_with(|| (config, Vec::new())).1.push(name);
-    }
-    ensure!(!endpoints.is_empty(), "the configurations {configurations:?} hold no webhook");
-    let mut answered = Vec::new();
-    for ((at, _), (config, webhooks)) in endpoints {
-        let started = Instant::now();
-        ask(client, &config).await.with_context(|| format!("{} at {at}", webhooks.join(", ")))?;
-        answered.push(Answered { webhooks, at, taken: started.elapsed() });
-    }
-    Ok(answered)
-}
-
-fn at(config: &WebhookClientConfig) -> String {
+pub(super) fn at(config: &WebhookClientConfig) -> String {
     match (&config.service, &config.url) {
         (Some(service), _) => {
             format!("https://{}:{}{}", host(service), port(service), service.path.as_deref().unwrap_or_default())
@@ -78,12 +45,49 @@ fn port(service: &ServiceReference) -> i32 {
     service.port.unwrap_or(443)
 }
 
-async fn ask(client: &Client, webhook: &WebhookClientConfig) -> Result<()> {
-    let (url, server_name) = match &webhook.service {
-        Some(service) => (resolve(client, service).await?, Some(host(service))),
-        None => (at(webhook), None),
+/// Asks once.
+pub(super) async fn ask(client: &Client, webhook: &WebhookClientConfig) -> Asked {
+    let uri = match address(client, webhook).await {
+        Ok(uri) => uri,
+        Err(error) => return Asked::Wrong(error),
     };
-    let uri: Uri = url.parse().with_context(|| format!("not a URL: {url:?}"))?;
+    if let Err(problem) = connects(&uri).await {
+        return Asked::OutOfReach(problem);
+    }
+    match review_by(uri, webhook).await {
+        Ok(()) => Asked::Answered,
+        // As `openssl req -x509` makes it; the API server takes it.
+        Err(error) if format!("{error:#}").contains("CaUsedAsEndEntity") => {
+            Asked::OutOfReach("its certificate is a CA's own, which only the API server takes".to_owned())
+        }
+        Err(error) => Asked::Wrong(error),
+    }
+}
+
+async fn address(client: &Client, webhook: &WebhookClientConfig) -> Result<Uri> {
+    let url = match &webhook.service {
+        Some(service) => resolve(client, service).await?,
+        None => at(webhook),
+    };
+    url.parse().with_context(|| format!("not a URL: {url:?}"))
+}
+
+async fn connects(uri: &Uri) -> Result<(), String> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(443);
+    let connected = match host.parse::<IpAddr>() {
+        Ok(address) => timeout(TIMEOUT, TcpStream::connect(SocketAddr::new(address, port))).await,
+        Err(_) => timeout(TIMEOUT, TcpStream::connect((host, port))).await,
+    };
+    match connected {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("nothing within {} s", TIMEOUT.as_secs())),
+    }
+}
+
+async fn review_by(uri: Uri, webhook: &WebhookClientConfig) -> Result<()> {
+    let server_name = webhook.service.as_ref().map(host);
     let path = uri.path().to_owned();
     let mut config = Config::new(uri);
     config.tls_server_name = server_name;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use draingate::rehearse::pods::{Lives, follow, now};
-use draingate::rehearse::recording::{PodLife, Run, Sample, settled};
+use draingate::traffic::pods::{Lives, follow, now};
+use draingate::traffic::recording::{PodLife, Run, Sample, settled};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -333,7 +333,7 @@ fn marked(file: &Path, lives: &mut BTreeMap<String, PodLife>) -> Vec<Sample> {
     }
     let gone = |pod: &String| lives.get(pod).is_some_and(|life| life.gone.is_some());
     let lost = jobs.into_iter().filter(|(pod, _)| gone(pod));
-    lost.map(|(_, at)| Sample { at, took: 0.0, error: Some("job".to_owned()) }).collect()
+    lost.map(|(_, at)| Sample { at, error: Some("job".to_owned()), ..Sample::default() }).collect()
 }
 
 #[derive(Deserialize)]
@@ -349,7 +349,7 @@ fn taken(file: &Path) -> Vec<Sample> {
     let read = |line: &str| {
         let Taken { at, took, error } = serde_json::from_str(line).ok()?;
         let error = (!error.is_empty()).then_some(error);
-        Some(Sample { at: at / 1000.0, took: took / 1000.0, error })
+        Some(Sample { at: at / 1000.0, took: took / 1000.0, error, ..Sample::default() })
     };
     text.lines().filter_map(read).collect()
 }

@@ -33,6 +33,7 @@ pub mod judge;
 pub mod keys;
 mod kind;
 pub mod manifest;
+pub mod measured;
 pub mod messages;
 pub mod mode;
 pub mod nodes;

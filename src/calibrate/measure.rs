@@ -1,0 +1,294 @@
+//! The rollouts themselves: sends, restarts, waits until nothing more is sent to what was replaced, again and again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::objects::NAME;
+use super::samples::{Measured, Seen};
+use crate::cli::CalibrateArgs;
+use crate::locks;
+use crate::traffic::load::{Connections, Load, Options};
+use crate::traffic::pods::{self, Lives, now};
+use crate::traffic::recording::{PodLife, Sample};
+use crate::traffic::rollout::Rollout;
+use crate::traffic::endpoints::{self, Withdrawn};
+use crate::workloads::name::{RolledKind, WorkloadName};
+
+const POLL: Duration = Duration::from_millis(250);
+/// A way that does not answer within this is none; a cloud's load balancer takes minutes.
+const UNTIL_IT_WORKS: Duration = Duration::from_secs(600);
+/// So long without a failure, and from every pod, and the way works.
+const CALM: f64 = 4.0;
+/// A round is over when no deleted pod has answered for so long, in seconds.
+const QUIET: f64 = 5.0;
+/// The same after the last round.
+const LAST_QUIET: f64 = 12.0;
+/// A rollout that takes longer does not end.
+const ROLLOUT: Duration = Duration::from_secs(300);
+/// How long requests are sent when all pods are terminating and E is over.
+const LAST_PODS: f64 = 5.0;
+/// For one request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// On each kept connection.
+const KEPT_PER_SECOND: u32 = 2;
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) url: String,
+    pub(super) address: Option<SocketAddr>,
+}
+
+impl Target {
+    pub(super) fn words(&self) -> String {
+        match self.address {
+            Some(address) => format!("{} (at {address})", self.url),
+            None => self.url.clone(),
+        }
+    }
+}
+
+/// How long it takes, with an E of nothing, in seconds.
+pub(super) fn shortest(args: &CalibrateArgs) -> u64 {
+    let round = u64::from(args.replicas) * 3 + QUIET as u64 + if args.alone { QUIET as u64 + 3 } else { 0 };
+    20 + u64::from(args.rounds) * round + LAST_QUIET as u64 + LAST_PODS as u64
+}
+
+/// What goes on while it is measured.
+struct Course<'a> {
+    args: &'a CalibrateArgs,
+    rollout: Rollout,
+    deployments: Api<DynamicObject>,
+    lives: Lives,
+    withdrawn: Withdrawn,
+    new: Arc<Load>,
+    kept: Option<Arc<Load>>,
+    rounds: Vec<f64>,
+    alone: BTreeMap<String, f64>,
+    say: &'a (dyn Fn(&str) + Sync),
+}
+
+/// Measures.
+///
+/// # Errors
+/// What kept it from being measured.
+pub(super) async fn measure(
+    client: Client,
+    args: &CalibrateArgs,
+    namespace: &str,
+    target: &Target,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Measured> {
+    let options = |rate, connections| Options {
+        url: target.url.clone(),
+        address: target.address,
+        method: "GET".to_owned(),
+        headers: Vec::new(),
+        timeout: TIMEOUT,
+        rate,
+        connections,
+        ca_file: None,
+        of_canary: true,
+    };
+    let new = Load::new(&options(args.new_per_second, Connections::New))?;
+    let kept = match args.kept {
+        0 => None,
+        count => Some(Load::new(&options(count * KEPT_PER_SECOND, Connections::Kept(count)))?),
+    };
+    let name = WorkloadName { kind: RolledKind::Deployment, name: NAME.to_owned() };
+    say("waiting for the canary's pods");
+    let rollout = at_rest(&client, &name, namespace).await?;
+    let (lives, withdrawn) = (Lives::default(), Withdrawn::default());
+    let mut following = JoinSet::new();
+    following.spawn(pods::follow(rollout.pods(), rollout.selector.clone(), Arc::clone(&lives)));
+    let (slices, noted) = (Api::namespaced(client.clone(), namespace), Arc::clone(&withdrawn));
+    following.spawn(async move { endpoints::follow(slices, NAME, noted).await });
+    let resource = kube::api::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    let deployments = Api::namespaced_with(client, namespace, &resource);
+    let (rounds, alone) = (Vec::new(), BTreeMap::new());
+    let mut course = Course { args, rollout, deployments, lives, withdrawn, new, kept, rounds, alone, say };
+    let mut sending = JoinSet::new();
+    sending.spawn(Arc::clone(&course.new).run());
+    let measured = async {
+        course.works(target).await?;
+        if let Some(kept) = &course.kept {
+            sending.spawn(Arc::clone(kept).run());
+            sleep(Duration::from_secs(2)).await;
+        }
+        course.rounds().await
+    };
+    let measured = measured.await;
+    course.new.end();
+    course.kept.iter().for_each(|kept| kept.end());
+    while sending.join_next().await.is_some() {}
+    let (until, last_pods) = measured?;
+    let pods: Vec<PodLife> = locks::lock(&course.lives).values().cloned().collect();
+    let withdrawn = locks::lock(&course.withdrawn).clone();
+    let kept = course.kept.as_ref().map(|kept| kept.samples()).unwrap_or_default();
+    Ok(Measured::of(&Seen {
+        pods: &pods,
+        withdrawn: &withdrawn,
+        rounds: &course.rounds,
+        alone: &course.alone,
+        new: &course.new.samples(),
+        kept: &kept,
+        until,
+        longest: args.longest as f64,
+        last_pods,
+    }))
+}
+
+/// The Deployment, once all its pods are there.
+async fn at_rest(client: &Client, name: &WorkloadName, namespace: &str) -> Result<Rollout> {
+    let deadline = Instant::now() + ROLLOUT;
+    loop {
+        match Rollout::check(client.clone(), name.clone(), namespace.to_owned()).await {
+            Ok(rollout) => return Ok(rollout),
+            Err(error) if Instant::now() >= deadline => {
+                return Err(error.context(format!("the canary's pods are not ready: kubectl describe {name} -n {namespace}")));
+            }
+            Err(_) => sleep(POLL).await,
+        }
+    }
+}
+
+impl Course<'_> {
+    /// Waits until every pod answers and nothing fails.
+    async fn works(&self, target: &Target) -> Result<()> {
+        (self.say)(&format!("waiting until {} works", target.words()));
+        let deadline = Instant::now() + UNTIL_IT_WORKS;
+        loop {
+            sleep(POLL).await;
+            let from = now() - CALM;
+            let recent: Vec<Sample> = self.new.samples().into_iter().filter(|sample| sample.end() >= from).collect();
+            let answered: std::collections::BTreeSet<&str> =
+                recent.iter().filter_map(|sample| Some(sample.answer.as_ref()?.pod.as_str())).collect();
+            let error = recent.iter().rev().find_map(|sample| sample.error.clone());
+            let enough = recent.len() as f64 > CALM * f64::from(self.args.new_per_second) / 2.0;
+            if enough && error.is_none() && answered.len() == self.args.replicas as usize {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let why = error.map_or(format!("{} of {} pods answered", answered.len(), self.args.replicas), |e| e);
+                bail!("{} did not work within {} s: {why}", target.words(), UNTIL_IT_WORKS.as_secs());
+            }
+        }
+    }
+
+    /// All rounds; when the last was over, and the time in which all pods were terminating.
+    async fn rounds(&mut self) -> Result<(f64, Option<(f64, f64)>)> {
+        for round in 1..=self.args.rounds {
+            self.rounds.push(now());
+            let old = self.standing();
+            self.rollout.restart().await?;
+            self.until_replaced(&old).await?;
+            self.until_quiet(QUIET).await;
+            if self.args.alone {
+                self.delete_one().await?;
+                self.until_quiet(QUIET).await;
+            }
+            (self.say)(&format!("rollout {round} of {}: {}", self.args.rounds, self.so_far()));
+        }
+        self.until_quiet(LAST_QUIET).await;
+        let until = now();
+        let largest = self.largest();
+        (self.say)("all pods at once: what the way does when every pod is terminating and still serves");
+        let patch = json!({"spec": {"replicas": 0}});
+        self.deployments.patch(NAME, &PatchParams::default(), &Patch::Merge(patch)).await.context("scaling to 0")?;
+        let deadline = Instant::now() + ROLLOUT;
+        while !self.standing().is_empty() {
+            if Instant::now() >= deadline {
+                bail!("scaled to 0, and pods were not deleted");
+            }
+            sleep(POLL).await;
+        }
+        let from = now() + largest + 1.0;
+        // No longer than the last ones serve.
+        if largest + 1.0 + LAST_PODS > self.args.longest as f64 {
+            return Ok((until, None));
+        }
+        sleep(Duration::from_secs_f64(largest + 1.0 + LAST_PODS)).await;
+        Ok((until, Some((from, now()))))
+    }
+
+    /// Pods that are not being deleted.
+    fn standing(&self) -> Vec<String> {
+        let lives = locks::lock(&self.lives);
+        lives.values().filter(|life| life.deleted.is_none()).map(|life| life.name.clone()).collect()
+    }
+
+    async fn until_replaced(&self, old: &[String]) -> Result<()> {
+        let deadline = Instant::now() + ROLLOUT;
+        loop {
+            let standing = self.standing();
+            // A look that fails is no end: the API server may be away for a moment.
+            if old.iter().all(|name| !standing.contains(name)) && self.rollout.is_complete().await.unwrap_or(false) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                bail!("a rollout of {NAME} did not end within {} s: is there room for one more pod?", ROLLOUT.as_secs());
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Waits until no deleted pod has answered for a while; no longer than they serve.
+    async fn until_quiet(&self, quiet: f64) {
+        loop {
+            let (deleted, last) = self.deleted_and_last();
+            let newest = deleted.values().copied().fold(0.0, f64::max);
+            let still = newest.max(last);
+            if now() >= still + quiet || now() >= newest + self.args.longest as f64 {
+                return;
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// When pods were deleted, and when one of them answered last.
+    fn deleted_and_last(&self) -> (BTreeMap<String, f64>, f64) {
+        let deleted: BTreeMap<String, f64> = {
+            let lives = locks::lock(&self.lives);
+            lives.values().filter_map(|life| Some((life.name.clone(), life.deleted?))).collect()
+        };
+        let of_deleted = |sample: &Sample| Some(deleted.contains_key(&sample.answer.as_ref()?.pod).then(|| sample.end())?);
+        // The newest first: only the latest can be the last.
+        let last = self.new.recent(|samples| samples.iter().rev().take(20_000).filter_map(of_deleted).fold(0.0, f64::max));
+        (deleted, last)
+    }
+
+    fn largest(&self) -> f64 {
+        let (deleted, _) = self.deleted_and_last();
+        self.new.recent(|samples| {
+            let stayed = samples.iter().filter_map(|sample| {
+                let at = deleted.get(&sample.answer.as_ref()?.pod)?;
+                Some(sample.end() - at)
+            });
+            stayed.fold(0.0, f64::max)
+        })
+    }
+
+    fn so_far(&self) -> String {
+        let count = locks::lock(&self.lives).values().filter(|life| life.deleted.is_some()).count();
+        let (sent, failed) = self.new.counts();
+        format!("{count} pods replaced, E {:.2} s at most, {failed} of {sent} requests failed", self.largest())
+    }
+
+    async fn delete_one(&mut self) -> Result<()> {
+        let Some(name) = self.standing().into_iter().next() else { return Ok(()) };
+        let pods: Api<Pod> = self.rollout.pods();
+        self.alone.insert(name.clone(), now());
+        pods.delete(&name, &DeleteParams::default()).await.with_context(|| format!("deleting {name}"))?;
+        self.until_replaced(&[name]).await
+    }
+}

@@ -1,0 +1,123 @@
+//! The objects that are made, as JSON. All but the Job are owned by it, and go with it.
+
+use serde_json::{Value, json};
+
+use super::way::Way;
+use crate::canary::STOP;
+use crate::cli::CalibrateArgs;
+use draingate_core::keys;
+
+/// The canary's Deployment, its Service, and what leads to that.
+pub const NAME: &str = "draingate-canary";
+/// The Job, and what it may do.
+pub const OWNER: &str = "draingate-calibrate";
+/// The Service's port.
+pub const PORT: u16 = 80;
+/// The canary's.
+const TARGET: u16 = 8080;
+/// How long the Job may go on unless it is told that somebody is there, in seconds.
+pub const ALONE: u64 = 60;
+/// How long it is kept when it is over, in seconds: for whoever reads its log.
+const KEPT: u64 = 20;
+/// What a canary has beside its hook, in seconds.
+const RESERVE: u64 = 30;
+
+/// Labels of everything.
+fn labels() -> Value {
+    json!({"app.kubernetes.io/name": OWNER, "app.kubernetes.io/managed-by": "draingate"})
+}
+
+fn container(args: &CalibrateArgs, name: &str, arguments: &[String]) -> Value {
+    json!({"name": name, "image": args.image, "imagePullPolicy": "IfNotPresent", "args": arguments,
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]}}})
+}
+
+fn restricted() -> Value {
+    json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
+}
+
+/// The Job: the owner of all the rest. Its pod sends, where it is given arguments, and is only there where not.
+pub fn owner(args: &CalibrateArgs, namespace: &str, sends: Option<&[String]>) -> Value {
+    let idle = ["canary".to_owned()];
+    let mut spec = json!({"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "securityContext": restricted(),
+        "containers": [container(args, "calibrate", sends.unwrap_or(&idle))]});
+    match sends {
+        Some(_) => spec["serviceAccountName"] = OWNER.into(),
+        None => spec["automountServiceAccountToken"] = false.into(),
+    }
+    let template = json!({"metadata": {"labels": labels(), "annotations": skip()}, "spec": spec});
+    json!({"apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": OWNER, "namespace": namespace, "labels": labels()},
+        "spec": {"backoffLimit": 0, "activeDeadlineSeconds": ALONE, "ttlSecondsAfterFinished": KEPT, "template": template}})
+}
+
+fn skip() -> Value {
+    json!({keys::SKIP: "draingate calibrate measures with a hook of its own"})
+}
+
+/// What the pod that sends may do: in this namespace, and no more than it needs.
+fn rights(args: &CalibrateArgs, namespace: &str) -> [Value; 3] {
+    let metadata = json!({"name": OWNER, "namespace": namespace, "labels": labels()});
+    let mut pods = vec!["list", "watch"];
+    if args.alone {
+        pods.push("delete");
+    }
+    let rbac = "rbac.authorization.k8s.io";
+    [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}),
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "Role", "metadata": metadata, "rules": [
+            {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [NAME], "verbs": ["get", "patch"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": pods},
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}]}),
+        json!({"apiVersion": format!("{rbac}/v1"), "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": OWNER},
+            "subjects": [{"kind": "ServiceAccount", "name": OWNER, "namespace": namespace}]}),
+    ]
+}
+
+/// How many pods there are at once, at most: those that were replaced serve on.
+pub fn most_pods(args: &CalibrateArgs) -> u32 {
+    args.replicas * (args.rounds + 1) + 1 + if args.alone { args.rounds } else { 0 }
+}
+
+/// Everything but the Job, in the order in which it is made.
+pub fn owned(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool) -> Vec<Value> {
+    let select = json!({"app": NAME});
+    let mut all = Vec::new();
+    if from_cluster {
+        all.extend(rights(args, namespace));
+    }
+    let mut canary = container(args, "canary", &["canary".to_owned()]);
+    canary["ports"] = json!([{"containerPort": TARGET}]);
+    canary["readinessProbe"] = json!({"httpGet": {"path": "/", "port": TARGET}, "periodSeconds": 1});
+    let stop = format!("{STOP}?seconds={}", args.longest);
+    canary["lifecycle"] = json!({"preStop": {"httpGet": {"path": stop, "port": TARGET}}});
+    let mut annotations = skip();
+    // Where `skip` is locked, the length of its hook is known.
+    annotations[format!("{}canary", keys::PRESTOP_PREFIX)] = args.longest.to_string().into();
+    let spec = json!({"terminationGracePeriodSeconds": args.longest + RESERVE, "automountServiceAccountToken": false,
+        "securityContext": restricted(), "containers": [canary]});
+    let metadata = json!({"name": NAME, "namespace": namespace, "labels": labels()});
+    all.push(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+        "spec": {"replicas": args.replicas, "revisionHistoryLimit": 1, "selector": {"matchLabels": select},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": select, "annotations": annotations}, "spec": spec}}}));
+    let mut service = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata,
+        "spec": {"selector": select, "ports": [{"port": PORT, "targetPort": TARGET}]}});
+    if *way == Way::LoadBalancer {
+        service["spec"]["type"] = "LoadBalancer".into();
+        service["metadata"]["annotations"] = args.annotation.iter().cloned().collect();
+    }
+    all.push(service);
+    all.extend(way.object(args, namespace));
+    all
+}
+
+/// The object with its owner.
+pub fn owned_by(mut object: Value, uid: &str) -> Value {
+    object["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": OWNER, "uid": uid}]);
+    object
+}

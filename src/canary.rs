@@ -1,9 +1,9 @@
 //! The `canary` command: the pods that `calibrate` replaces. It answers with its pod's name and whether it was told to stop,
-//! and its preStop hook is a request to itself that is answered late: it serves on through it.
+//! and its preStop hook is a request to itself that is answered late: it serves on through it, until nobody asks any more.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::extract::{Query, State};
@@ -14,16 +14,35 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::CanaryArgs;
+use crate::locks;
 use crate::traffic::load::Canary;
 
 /// Where the hook asks.
 pub const STOP: &str = "/draingate-canary/stop";
-/// The longest that a hook may ask for.
+/// Where its readiness probe asks: nobody's request.
+pub const READY: &str = "/draingate-canary/ready";
+/// Where the hook is ended: nobody measures any more.
+pub const RELEASE: &str = "/draingate-canary/release";
+/// The port that it serves on in a pod.
+pub const PORT: u16 = 8080;
+/// The longest that a hook may ask for, in seconds.
 const LONGEST: u64 = 3_600;
+/// Nobody has asked for so long, and the hook ends: whoever measured is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(200);
 
 struct Told {
     pod: String,
     stopping: AtomicBool,
+    released: AtomicBool,
+    asked: Mutex<Instant>,
+}
+
+impl Told {
+    fn new(pod: String) -> Arc<Told> {
+        let (stopping, released) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Told { pod, stopping, released, asked: Mutex::new(Instant::now()) })
+    }
 }
 
 #[derive(Deserialize)]
@@ -39,7 +58,7 @@ pub async fn run(args: CanaryArgs) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
-    let told = Arc::new(Told { pod: args.pod_name, stopping: AtomicBool::new(false) });
+    let told = Told::new(args.pod_name);
     tokio::select! {
         served = axum::serve(listener, router(told)) => served.context("serving failed"),
         _ = terminate.recv() => Ok(()),
@@ -48,16 +67,28 @@ pub async fn run(args: CanaryArgs) -> Result<()> {
 }
 
 fn router(told: Arc<Told>) -> Router {
-    Router::new().route(STOP, get(stop)).fallback(answer).with_state(told)
+    Router::new()
+        .route(STOP, get(stop))
+        .route(READY, get(async || "ready\n"))
+        .route(RELEASE, get(async |State(told): State<Arc<Told>>| told.released.store(true, Ordering::Relaxed)))
+        .fallback(answer)
+        .with_state(told)
 }
 
 async fn answer(State(told): State<Arc<Told>>) -> Json<Canary> {
+    *locks::lock(&told.asked) = Instant::now();
     Json(Canary { pod: told.pod.clone(), stopping: told.stopping.load(Ordering::Relaxed) })
 }
 
 async fn stop(State(told): State<Arc<Told>>, Query(stop): Query<Stop>) {
     told.stopping.store(true, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_secs(stop.seconds.min(LONGEST))).await;
+    let end = Instant::now() + Duration::from_secs(stop.seconds.min(LONGEST));
+    while Instant::now() < end && !told.released.load(Ordering::Relaxed) {
+        if locks::lock(&told.asked).elapsed() >= SILENCE {
+            return;
+        }
+        tokio::time::sleep(POLL.min(end - Instant::now())).await;
+    }
 }
 
 #[cfg(test)]
@@ -71,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_answers_through_its_hook_and_says_so() {
-        let told = Arc::new(Told { pod: "canary-1".to_owned(), stopping: AtomicBool::new(false) });
+        let told = Told::new("canary-1".to_owned());
         let asked = |path: String| {
             let mut app = router(Arc::clone(&told));
             async move {
@@ -81,12 +112,20 @@ mod tests {
         };
         let says = |bytes: &[u8]| serde_json::from_slice::<Canary>(bytes).unwrap().stopping;
         assert!(!says(&asked("/any/path".to_owned()).await));
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let hook = tokio::spawn(asked(format!("{STOP}?seconds=1")));
         while !says(&asked("/".to_owned()).await) {
             tokio::task::yield_now().await;
         }
         hook.await.unwrap();
         assert!(begun.elapsed() >= Duration::from_secs(1));
+        // Released, it does not wait; neither where nobody has asked for long.
+        let hook = tokio::spawn(asked(format!("{STOP}?seconds=3600")));
+        asked(RELEASE.to_owned()).await;
+        hook.await.unwrap();
+        told.released.store(false, Ordering::Relaxed);
+        *locks::lock(&told.asked) = Instant::now().checked_sub(SILENCE).unwrap();
+        assert_eq!(&asked(READY.to_owned()).await[..], b"ready\n");
+        asked(format!("{STOP}?seconds=3600")).await;
     }
 }

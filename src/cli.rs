@@ -525,9 +525,9 @@ pub struct CalibrateArgs {
     /// Leaves what it made for another hour
     #[arg(long)]
     pub keep: bool,
-    /// Set in the pod that sends: measures, and says what it measured to whoever reads its log
-    #[arg(long, hide = true)]
-    pub inside: bool,
+    /// Set in the pod that sends: where to, as URL or "URL ADDRESS"; what it measured it says in its log
+    #[arg(long, value_name = "TARGET", hide = true)]
+    pub inside: Option<String>,
 }
 
 /// A policy as kubectl names it.

@@ -8,7 +8,9 @@ use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
 use draingate::explain::live::LiveName;
-use draingate::{calibrate, canary, check, codes, explain, helpers, hooks, observe, rehearse, run, scan, servers, telemetry};
+use draingate::{
+    calibrate, canary, check, codes, explain, helpers, hooks, observe, rehearse, run, scan, servers, telemetry,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

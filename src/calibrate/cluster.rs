@@ -1,7 +1,6 @@
 //! Measuring from a pod of the cluster: what it is told, what it says in its log, and how that is read.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -15,9 +14,8 @@ use tokio::time::sleep;
 use super::ENOUGH;
 use super::house::House;
 use super::measure::{Target, measure};
-use super::objects::NAME;
+use super::objects::{NAME, TARGET};
 use super::samples::Measured;
-use super::way::Way;
 use crate::cli::CalibrateArgs;
 
 /// How long the pod that sends may take to start, its image included.
@@ -32,8 +30,6 @@ const TRIES: u32 = 60;
 enum Line {
     /// What is going on.
     Say(String),
-    /// Where requests go.
-    Target(String),
     /// The end.
     Measured(Measured),
     /// Why there is none.
@@ -41,8 +37,10 @@ enum Line {
 }
 
 /// The arguments of the pod that sends.
-pub(super) fn arguments(args: &CalibrateArgs, way: &Way, namespace: &str) -> Vec<String> {
-    let mut all = vec!["calibrate".to_owned(), "--inside".to_owned(), "--namespace".to_owned(), namespace.to_owned()];
+pub(super) fn arguments(args: &CalibrateArgs, namespace: &str) -> Vec<String> {
+    // The kubelet fills the variable in.
+    let mut all =
+        ["calibrate", "--inside", &format!("$({TARGET})"), "--namespace", namespace].map(str::to_owned).to_vec();
     all.push("--via".to_owned());
     all.extend(args.via.iter().cloned());
     for (name, value) in [
@@ -57,19 +55,11 @@ pub(super) fn arguments(args: &CalibrateArgs, way: &Way, namespace: &str) -> Vec
     if args.alone {
         all.push("--alone".to_owned());
     }
-    for (name, value) in [("--ingress-class", &args.ingress_class), ("--host", &args.host)] {
-        all.extend(value.iter().flat_map(|value| [name.to_owned(), value.clone()]));
-    }
-    if let Some((ip, port)) = args.address {
-        let text = port.map_or(ip.to_string(), |port| SocketAddr::new(ip, port).to_string());
-        all.extend(["--address".to_owned(), text]);
-    }
-    let _ = way;
     all
 }
 
 /// In the pod: measures, and says it line by line.
-pub(super) async fn inside(client: Client, args: &CalibrateArgs, namespace: &str, way: &Way) -> Result<u8> {
+pub(super) async fn inside(client: Client, args: &CalibrateArgs, namespace: &str, target: &str) -> Result<u8> {
     let print = |line: &Line| {
         let mut out = io::stdout().lock();
         let _ = serde_json::to_writer(&mut out, line);
@@ -77,8 +67,7 @@ pub(super) async fn inside(client: Client, args: &CalibrateArgs, namespace: &str
         let _ = out.flush();
     };
     let measured = async {
-        let target = super::inside_target(&client, args, way, namespace).await?;
-        print(&Line::Target(target.words()));
+        let target: Target = target.parse()?;
         measure(client.clone(), args, namespace, &target, &|text| print(&Line::Say(text.to_owned()))).await
     };
     match measured.await {
@@ -94,12 +83,12 @@ pub(super) async fn follow(
     house: &House,
     namespace: &str,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<(Measured, Target, Vec<String>)> {
+) -> Result<(Measured, Vec<String>)> {
     say("waiting for the pod that sends");
     let pod = house.sender(START).await?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let name = pod.name_any();
-    let (mut seen, mut sidecars, mut target) = (0, Vec::new(), String::new());
+    let mut seen = 0;
     for _ in 0..TRIES {
         let log = pods.log_stream(&name, &LogParams { follow: true, ..LogParams::default() }).await;
         if let Ok(log) = log {
@@ -113,12 +102,7 @@ pub(super) async fn follow(
                 seen = number;
                 match serde_json::from_str(&line) {
                     Ok(Line::Say(text)) => say(&text),
-                    Ok(Line::Target(url)) => {
-                        say(&format!("sending to {url}, from pod {name}"));
-                        sidecars = self::sidecars(client, namespace).await;
-                        target = url;
-                    }
-                    Ok(Line::Measured(measured)) => return Ok((measured, Target { url: target, address: None }, sidecars)),
+                    Ok(Line::Measured(measured)) => return Ok((measured, sidecars(client, namespace).await)),
                     Ok(Line::Failed(why)) => bail!("{why}"),
                     // What the runtime or a panic wrote.
                     Err(_) => say(&line),
@@ -127,7 +111,10 @@ pub(super) async fn follow(
         }
         let phase = pods.get_opt(&name).await.context("the pod that sends")?.and_then(|pod| pod.status?.phase);
         if phase.as_deref() != Some("Running") {
-            bail!("the pod {name} ended without a result ({}): its last words are above", phase.unwrap_or("gone".to_owned()));
+            bail!(
+                "the pod {name} ended without a result ({}): its last words are above",
+                phase.unwrap_or("gone".to_owned())
+            );
         }
         sleep(RETRY).await;
     }
@@ -139,6 +126,7 @@ pub(super) async fn sidecars(client: &Client, namespace: &str) -> Vec<String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let list = pods.list(&ListParams::default().labels(&format!("app={NAME}")).limit(1)).await;
     let Some(spec) = list.ok().and_then(|list| list.items.into_iter().next()?.spec) else { return Vec::new() };
-    let beside = spec.init_containers.into_iter().flatten().filter(|one| one.restart_policy.as_deref() == Some("Always"));
+    let beside =
+        spec.init_containers.into_iter().flatten().filter(|one| one.restart_policy.as_deref() == Some("Always"));
     spec.containers.into_iter().chain(beside).map(|one| one.name).filter(|name| name != "canary").collect()
 }

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use axum::http::Request;
+use futures::future::join_all;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -13,13 +15,14 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::objects::{ALONE, NAME, OWNER, owned_by};
+use crate::canary::{PORT, RELEASE};
 
 /// How often the deadline is put off.
 const BEAT: Duration = Duration::from_secs(15);
 /// For one answer of the API server.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long what was deleted may take to go.
-const GOING: Duration = Duration::from_secs(60);
+const GOING: Duration = Duration::from_secs(90);
 /// What `--keep` leaves is kept for so long, in seconds.
 pub(super) const KEEP: u64 = 3_600;
 const POLL: Duration = Duration::from_millis(500);
@@ -56,11 +59,14 @@ impl House {
                     && now.uid() == old.uid()
                     && deadline(&now) != deadline(&old)
                 {
-                    bail!("another calibrate runs in namespace {namespace}: wait for it, or take another namespace (-n)");
+                    bail!(
+                        "another calibrate runs in namespace {namespace}: wait for it, or take another namespace (-n)"
+                    );
                 }
             }
-            remove(&client, namespace, &jobs).await?;
         }
+        // Canaries that are still going would be asked, too.
+        remove(&client, namespace, &jobs).await?;
         let job: Job = serde_json::from_value(owner.clone())?;
         let begun = Instant::now();
         let made = jobs.create(&PostParams::default(), &job).await;
@@ -83,7 +89,9 @@ impl House {
                 "{kind} {name} is in namespace {} already, and not of this run: it is not touched; take another namespace (-n)",
                 self.namespace
             ),
-            Err(error) => Err(error).with_context(|| format!("cannot make {kind} {name} in namespace {}", self.namespace)),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot make {kind} {name} in namespace {}", self.namespace))
+            }
         }
     }
 
@@ -157,7 +165,10 @@ impl House {
                 self.namespace
             )
         };
-        timeout(GOING + ANSWER, remove(&self.client, &self.namespace, &self.jobs)).await.with_context(left)?.with_context(left)
+        timeout(GOING + ANSWER, remove(&self.client, &self.namespace, &self.jobs))
+            .await
+            .with_context(left)?
+            .with_context(left)
     }
 }
 
@@ -190,22 +201,25 @@ fn of_us(object: &impl kube::Resource) -> bool {
     object.owner_references().iter().any(|owner| owner.kind == "Job" && owner.name == OWNER)
 }
 
-/// Ends canaries that are going without waiting for their hooks; how many there are.
+/// Ends the hooks of canaries that are going, through the API server; how many there are. Who may not ask them there waits
+/// until they notice themselves that nobody asks any more.
 async fn hurry(client: &Client, namespace: &str) -> Result<usize> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let mut count = 0;
-    for pod in pods.list(&ListParams::default().labels(&format!("app={NAME}"))).await? {
-        // Its ReplicaSet's Deployment is ours by its name; one that is not going is somebody's.
-        let ours = pod.owner_references().iter().any(|one| one.kind == "ReplicaSet" && one.name.starts_with(NAME));
-        if !ours || pod.metadata.deletion_timestamp.is_none() {
-            continue;
+    let list = pods.list(&ListParams::default().labels(&format!("app={NAME}"))).await?;
+    // Its ReplicaSet's Deployment is ours by its name; one that is not going is somebody's.
+    let ours = |pod: &&Pod| {
+        let by_us = pod.owner_references().iter().any(|one| one.kind == "ReplicaSet" && one.name.starts_with(NAME));
+        by_us && pod.metadata.deletion_timestamp.is_some()
+    };
+    let going: Vec<String> = list.items.iter().filter(ours).map(ResourceExt::name_any).collect();
+    let release = going.iter().map(|name| {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{PORT}/proxy{RELEASE}");
+        async move {
+            let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
+            timeout(ANSWER, client.request_text(request)).await.unwrap_or(Ok(String::new()))
         }
-        count += 1;
-        if pod.metadata.deletion_grace_period_seconds.is_some_and(|grace| grace > 1) {
-            let now = DeleteParams::default().grace_period(1);
-            let uid = kube::api::Preconditions { uid: pod.uid(), resource_version: None };
-            let _ = pods.delete(&pod.name_any(), &now.preconditions(uid)).await;
-        }
-    }
-    Ok(count)
+    });
+    // One that is gone already cannot answer.
+    let _ = join_all(release).await;
+    Ok(going.len())
 }

@@ -1,7 +1,9 @@
 //! The rollouts themselves: sends, restarts, waits until nothing more is sent to what was replaced, again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +19,11 @@ use super::objects::NAME;
 use super::samples::{Measured, Seen};
 use crate::cli::CalibrateArgs;
 use crate::locks;
+use crate::traffic::endpoints::{self, Withdrawn};
 use crate::traffic::load::{Connections, Load, Options};
 use crate::traffic::pods::{self, Lives, now};
 use crate::traffic::recording::{PodLife, Sample};
 use crate::traffic::rollout::Rollout;
-use crate::traffic::endpoints::{self, Withdrawn};
 use crate::workloads::name::{RolledKind, WorkloadName};
 
 const POLL: Duration = Duration::from_millis(250);
@@ -47,6 +49,22 @@ const KEPT_PER_SECOND: u32 = 2;
 pub(super) struct Target {
     pub(super) url: String,
     pub(super) address: Option<SocketAddr>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)?;
+        self.address.map_or(Ok(()), |address| write!(f, " {address}"))
+    }
+}
+
+impl FromStr for Target {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> Result<Target> {
+        let (url, address) = text.split_once(' ').unwrap_or((text, ""));
+        let address = (!address.is_empty()).then(|| address.parse().context("the target's address")).transpose()?;
+        Ok(Target { url: url.to_owned(), address })
+    }
 }
 
 impl Target {
@@ -155,7 +173,9 @@ async fn at_rest(client: &Client, name: &WorkloadName, namespace: &str) -> Resul
         match Rollout::check(client.clone(), name.clone(), namespace.to_owned()).await {
             Ok(rollout) => return Ok(rollout),
             Err(error) if Instant::now() >= deadline => {
-                return Err(error.context(format!("the canary's pods are not ready: kubectl describe {name} -n {namespace}")));
+                return Err(
+                    error.context(format!("the canary's pods are not ready: kubectl describe {name} -n {namespace}"))
+                );
             }
             Err(_) => sleep(POLL).await,
         }
@@ -171,7 +191,7 @@ impl Course<'_> {
             sleep(POLL).await;
             let from = now() - CALM;
             let recent: Vec<Sample> = self.new.samples().into_iter().filter(|sample| sample.end() >= from).collect();
-            let answered: std::collections::BTreeSet<&str> =
+            let answered: BTreeSet<&str> =
                 recent.iter().filter_map(|sample| Some(sample.answer.as_ref()?.pod.as_str())).collect();
             let error = recent.iter().rev().find_map(|sample| sample.error.clone());
             let enough = recent.len() as f64 > CALM * f64::from(self.args.new_per_second) / 2.0;
@@ -236,7 +256,10 @@ impl Course<'_> {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                bail!("a rollout of {NAME} did not end within {} s: is there room for one more pod?", ROLLOUT.as_secs());
+                bail!(
+                    "a rollout of {NAME} did not end within {} s: is there room for one more pod?",
+                    ROLLOUT.as_secs()
+                );
             }
             sleep(POLL).await;
         }
@@ -261,9 +284,11 @@ impl Course<'_> {
             let lives = locks::lock(&self.lives);
             lives.values().filter_map(|life| Some((life.name.clone(), life.deleted?))).collect()
         };
-        let of_deleted = |sample: &Sample| Some(deleted.contains_key(&sample.answer.as_ref()?.pod).then(|| sample.end())?);
+        let of_deleted =
+            |sample: &Sample| Some(deleted.contains_key(&sample.answer.as_ref()?.pod).then(|| sample.end())?);
         // The newest first: only the latest can be the last.
-        let last = self.new.recent(|samples| samples.iter().rev().take(20_000).filter_map(of_deleted).fold(0.0, f64::max));
+        let last =
+            self.new.recent(|samples| samples.iter().rev().take(20_000).filter_map(of_deleted).fold(0.0, f64::max));
         (deleted, last)
     }
 

@@ -61,8 +61,8 @@ pub async fn run(client: Result<Client>, args: &CalibrateArgs) -> Result<u8> {
         return dry_run(args, &way, &namespace, from_cluster);
     }
     let client = client?;
-    if args.inside {
-        return cluster::inside(client, args, &namespace, &way).await;
+    if let Some(target) = &args.inside {
+        return cluster::inside(client, args, &namespace, target).await;
     }
     if !args.yes && !asked(args, &way, &namespace, from_cluster)? {
         bail!("nothing was made");
@@ -130,11 +130,11 @@ async fn in_house(
 ) -> Result<(Measured, Target, Vec<String>)> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     say(&format!("making the canary in namespace {namespace}"));
-    let owner = |sends: Option<&[String]>| objects::owner(args, namespace, sends);
-    let sends = from_cluster.then(|| cluster::arguments(args, way, namespace));
+    let sends = from_cluster.then(|| cluster::arguments(args, namespace));
+    let owner = objects::owner(args, namespace, sends.as_deref());
     // What sends waits for its ServiceAccount: the Job is there first, so that nothing is ever without an owner.
     let house = tokio::select! {
-        house = House::found(client.clone(), namespace, &owner(sends.as_deref())) => house?,
+        house = House::found(client.clone(), namespace, &owner) => house?,
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("ended"),
     };
@@ -142,11 +142,13 @@ async fn in_house(
         for object in objects::owned(args, way, namespace, from_cluster) {
             house.make(&object).await?;
         }
-        if from_cluster {
-            return cluster::follow(client, &house, args, namespace, say).await;
-        }
         let target = target(client, &house, args, way, namespace, say).await?;
         say(&format!("sending to {}", target.words()));
+        if from_cluster {
+            house.make(&objects::told(namespace, &target.to_string())).await?;
+            let (measured, sidecars) = cluster::follow(client, &house, namespace, say).await?;
+            return Ok((measured, target, sidecars));
+        }
         let measured = measure::measure(client.clone(), args, namespace, &target, say).await?;
         let sidecars = cluster::sidecars(client, namespace).await;
         Ok((measured, target, sidecars))
@@ -193,7 +195,10 @@ fn plan(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool) ->
         Way::LoadBalancer => format!("the address that Service {NAME} reports"),
         Way::Url(url) => url.clone(),
     };
-    let to = args.address.map_or(to, |(ip, _)| ip.to_string());
+    let to = match args.address {
+        Some((ip, _)) => ip.to_string(),
+        None => to,
+    };
     format!(
         "E by {}, measured in namespace {namespace}:\n  makes    {}\n  pods     {}, up to {} at a time: those that were replaced serve on \
          for {} s\n  rolls    {} times\n  sends    {rate} requests a second to {to}, {}\n  takes    about {} and as often E as \
@@ -212,7 +217,9 @@ fn plan(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool) ->
 /// Asks on a terminal; without one, `--yes` is needed.
 fn asked(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        bail!("what is made is asked for first, and there is no terminal to ask on: --yes says so beforehand, --dry-run shows it");
+        bail!(
+            "what is made is asked for first, and there is no terminal to ask on: --yes says so beforehand, --dry-run shows it"
+        );
     }
     let mut out = io::stderr().lock();
     write!(out, "{}Begin? [y/N] ", plan(args, way, namespace, from_cluster))?;
@@ -228,9 +235,11 @@ fn dry_run(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool)
         writeln!(out, "# {line}")?;
     }
     writeln!(out, "# The first object owns all others.")?;
-    let sends = from_cluster.then(|| cluster::arguments(args, way, namespace));
+    let sends = from_cluster.then(|| cluster::arguments(args, namespace));
     let owner = objects::owner(args, namespace, sends.as_deref());
-    for object in std::iter::once(owner).chain(objects::owned(args, way, namespace, from_cluster)) {
+    let told = from_cluster.then(|| objects::told(namespace, "(where to, once that is known)"));
+    let owned = objects::owned(args, way, namespace, from_cluster);
+    for object in std::iter::once(owner).chain(owned).chain(told) {
         write!(out, "---\n{}", serde_saphyr::to_string(&object)?)?;
     }
     Ok(ENOUGH)
@@ -258,16 +267,17 @@ async fn target(
         None => reported(client, house, args, way, namespace, say).await?,
     };
     let at: Option<IpAddr> = name.parse().ok();
-    let plain = at.map_or(name, |ip| SocketAddr::new(ip, port).ip().to_string());
-    let bracketed = if plain.contains(':') { format!("[{plain}]") } else { plain.clone() };
+    let bracketed = if name.contains(':') { format!("[{name}]") } else { name.clone() };
     match (way.host(args, namespace), at) {
         (None, _) => Ok(Target { url: format!("http://{bracketed}:{port}/"), address: None }),
         (Some(host), Some(ip)) => {
             Ok(Target { url: format!("http://{host}:{port}/"), address: Some(SocketAddr::new(ip, port)) })
         }
         (Some(host), None) => {
-            let mut found = tokio::net::lookup_host((plain.as_str(), port)).await.with_context(|| format!("cannot resolve {plain}"))?;
-            let address = found.next().with_context(|| format!("{plain} has no address"))?;
+            let mut found = tokio::net::lookup_host((name.as_str(), port))
+                .await
+                .with_context(|| format!("cannot resolve {name}"))?;
+            let address = found.next().with_context(|| format!("{name} has no address"))?;
             Ok(Target { url: format!("http://{host}:{port}/"), address: Some(address) })
         }
     }
@@ -287,7 +297,8 @@ async fn reported(
     loop {
         let found = match way {
             Way::Gateway(of, name) => {
-                let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "Gateway"));
+                let resource =
+                    ApiResource::from_gvk(&GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "Gateway"));
                 let gateways: Api<DynamicObject> =
                     Api::namespaced_with(client.clone(), of.as_deref().unwrap_or(namespace), &resource);
                 let gateway = gateways.get(name).await.with_context(|| format!("Gateway {name}"))?;

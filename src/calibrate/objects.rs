@@ -3,20 +3,21 @@
 use serde_json::{Value, json};
 
 use super::way::Way;
-use crate::canary::STOP;
+use crate::canary::{PORT as SERVES, READY, STOP};
 use crate::cli::CalibrateArgs;
 use draingate_core::keys;
 
 /// The canary's Deployment, its Service, and what leads to that.
-pub const NAME: &str = "draingate-canary";
+pub(super) const NAME: &str = "draingate-canary";
 /// The Job, and what it may do.
-pub const OWNER: &str = "draingate-calibrate";
+pub(super) const OWNER: &str = "draingate-calibrate";
 /// The Service's port.
-pub const PORT: u16 = 80;
-/// The canary's.
-const TARGET: u16 = 8080;
+pub(super) const PORT: u16 = 80;
+/// The variable of the pod that sends which says where to, and its key in the ConfigMap.
+pub(super) const TARGET: &str = "TARGET";
+const TARGET_KEY: &str = "target";
 /// How long the Job may go on unless it is told that somebody is there, in seconds.
-pub const ALONE: u64 = 60;
+pub(super) const ALONE: u64 = 60;
 /// How long it is kept when it is over, in seconds: for whoever reads its log.
 const KEPT: u64 = 20;
 /// What a canary has beside its hook, in seconds.
@@ -40,12 +41,17 @@ fn restricted() -> Value {
 }
 
 /// The Job: the owner of all the rest. Its pod sends, where it is given arguments, and is only there where not.
-pub fn owner(args: &CalibrateArgs, namespace: &str, sends: Option<&[String]>) -> Value {
+pub(super) fn owner(args: &CalibrateArgs, namespace: &str, sends: Option<&[String]>) -> Value {
     let idle = ["canary".to_owned()];
     let mut spec = json!({"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "securityContext": restricted(),
         "containers": [container(args, "calibrate", sends.unwrap_or(&idle))]});
     match sends {
-        Some(_) => spec["serviceAccountName"] = OWNER.into(),
+        Some(_) => {
+            spec["serviceAccountName"] = OWNER.into();
+            // It does not start before that is known.
+            let target = json!({"configMapKeyRef": {"name": OWNER, "key": TARGET_KEY}});
+            spec["containers"][0]["env"] = json!([{"name": TARGET, "valueFrom": target}]);
+        }
         None => spec["automountServiceAccountToken"] = false.into(),
     }
     let template = json!({"metadata": {"labels": labels(), "annotations": skip()}, "spec": spec});
@@ -56,6 +62,12 @@ pub fn owner(args: &CalibrateArgs, namespace: &str, sends: Option<&[String]>) ->
 
 fn skip() -> Value {
     json!({keys::SKIP: "draingate calibrate measures with a hook of its own"})
+}
+
+/// What tells the pod that sends where to.
+pub(super) fn told(namespace: &str, target: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": OWNER, "namespace": namespace, "labels": labels()},
+        "data": {TARGET_KEY: target}})
 }
 
 /// What the pod that sends may do: in this namespace, and no more than it needs.
@@ -79,22 +91,22 @@ fn rights(args: &CalibrateArgs, namespace: &str) -> [Value; 3] {
 }
 
 /// How many pods there are at once, at most: those that were replaced serve on.
-pub fn most_pods(args: &CalibrateArgs) -> u32 {
+pub(super) fn most_pods(args: &CalibrateArgs) -> u32 {
     args.replicas * (args.rounds + 1) + 1 + if args.alone { args.rounds } else { 0 }
 }
 
 /// Everything but the Job, in the order in which it is made.
-pub fn owned(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool) -> Vec<Value> {
+pub(super) fn owned(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: bool) -> Vec<Value> {
     let select = json!({"app": NAME});
     let mut all = Vec::new();
     if from_cluster {
         all.extend(rights(args, namespace));
     }
     let mut canary = container(args, "canary", &["canary".to_owned()]);
-    canary["ports"] = json!([{"containerPort": TARGET}]);
-    canary["readinessProbe"] = json!({"httpGet": {"path": "/", "port": TARGET}, "periodSeconds": 1});
+    canary["ports"] = json!([{"containerPort": SERVES}]);
+    canary["readinessProbe"] = json!({"httpGet": {"path": READY, "port": SERVES}, "periodSeconds": 1});
     let stop = format!("{STOP}?seconds={}", args.longest);
-    canary["lifecycle"] = json!({"preStop": {"httpGet": {"path": stop, "port": TARGET}}});
+    canary["lifecycle"] = json!({"preStop": {"httpGet": {"path": stop, "port": SERVES}}});
     let mut annotations = skip();
     // Where `skip` is locked, the length of its hook is known.
     annotations[format!("{}canary", keys::PRESTOP_PREFIX)] = args.longest.to_string().into();
@@ -106,7 +118,7 @@ pub fn owned(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: boo
             "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {"metadata": {"labels": select, "annotations": annotations}, "spec": spec}}}));
     let mut service = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata,
-        "spec": {"selector": select, "ports": [{"port": PORT, "targetPort": TARGET}]}});
+        "spec": {"selector": select, "ports": [{"port": PORT, "targetPort": SERVES}]}});
     if *way == Way::LoadBalancer {
         service["spec"]["type"] = "LoadBalancer".into();
         service["metadata"]["annotations"] = args.annotation.iter().cloned().collect();
@@ -117,7 +129,8 @@ pub fn owned(args: &CalibrateArgs, way: &Way, namespace: &str, from_cluster: boo
 }
 
 /// The object with its owner.
-pub fn owned_by(mut object: Value, uid: &str) -> Value {
-    object["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": OWNER, "uid": uid}]);
+pub(super) fn owned_by(mut object: Value, uid: &str) -> Value {
+    object["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "batch/v1", "kind": "Job", "name": OWNER, "uid": uid}]);
     object
 }

@@ -135,8 +135,10 @@ impl Report {
 
     /// For people.
     pub fn text(&self) -> String {
-        let mut text = format!("{BOLD}E by {} in namespace {}{PLAIN}\n  {}\n", self.via, self.namespace, self.summary());
-        let _ = writeln!(text, "  {:<22}{:>8}{:>8}{:>8}{:>8}  seconds after the deletion", "", "min", "p50", "p90", "max");
+        let mut text =
+            format!("{BOLD}E by {} in namespace {}{PLAIN}\n  {}\n", self.via, self.namespace, self.summary());
+        let _ =
+            writeln!(text, "  {:<22}{:>8}{:>8}{:>8}{:>8}  seconds after the deletion", "", "min", "p50", "p90", "max");
         let rows = [
             ("new connections", &self.new_connections),
             ("deleted alone", &self.alone),
@@ -152,10 +154,21 @@ impl Report {
             let _ = writeln!(text, "  kept connections      {ends}");
         }
         let Measured { new, kept, last_pods, left_out, resolution, .. } = &self.measured;
-        let _ = writeln!(text, "  requests              {} new, {}; {} kept, {}", new.sent, failed(new), kept.sent, failed(kept));
+        let _ = writeln!(
+            text,
+            "  requests              {} new, {}; {} kept, {}",
+            new.sent,
+            failed(new),
+            kept.sent,
+            failed(kept)
+        );
         match last_pods {
             Some(last) if last.failures() == 0 => {
-                let _ = writeln!(text, "  all pods terminating  the way goes on: {} of {} requests were answered", last.sent, last.sent);
+                let _ = writeln!(
+                    text,
+                    "  all pods terminating  the way goes on: {} of {} requests were answered",
+                    last.sent, last.sent
+                );
             }
             Some(last) => {
                 let _ = writeln!(
@@ -168,7 +181,11 @@ impl Report {
         }
         let _ = writeln!(text, "  resolution            {resolution:.2} s");
         if *left_out > 0 {
-            let _ = writeln!(text, "  left out              {} that could not be measured by", count(*left_out, "pod", "pods"));
+            let _ = writeln!(
+                text,
+                "  left out              {} that could not be measured by",
+                count(*left_out, "pod", "pods")
+            );
         }
         if !self.sidecars.is_empty() {
             let _ = writeln!(

@@ -156,9 +156,9 @@ impl Measured {
             });
         }
         replaced.sort_by(|a, b| a.round.cmp(&b.round).then(a.deleted.total_cmp(&b.deleted)));
-        let last_pods = seen.last_pods.map(|(from, to)| {
-            Requests::of(seen.new.iter().filter(|sample| sample.at >= from && sample.end() <= to))
-        });
+        let last_pods = seen
+            .last_pods
+            .map(|(from, to)| Requests::of(seen.new.iter().filter(|sample| sample.at >= from && sample.end() <= to)));
         Measured {
             replaced,
             left_out,
@@ -233,7 +233,8 @@ fn stay(lane: &[&Sample], life: &PodLife, deleted: f64, seen: &Seen) -> Option<K
     let was_there = sample.end() > deleted || before == Some(last);
     let answer = sample.answer.as_ref().filter(|_| was_there)?;
     let next = lane.get(last + 1);
-    let stopped = life.gone.is_some_and(|gone| sample.end() > gone - 2.0) || sample.end() > deleted + seen.longest - 2.0;
+    let stopped =
+        life.gone.is_some_and(|gone| sample.end() > gone - 2.0) || sample.end() > deleted + seen.longest - 2.0;
     let end = match next {
         None => End::Stayed,
         Some(_) if stopped => End::Stayed,
@@ -284,16 +285,33 @@ mod tests {
     fn a_sample_is_the_last_new_connection_that_a_deleted_pod_answered() {
         let mut late = life("late", 12.0);
         late.late = true;
-        let pods = [life("a", 10.0), life("b", 31.0), late, life("never", 12.0), life("early", 5.0), life("last", 65.0), life("single", 40.5)];
+        let pods = [
+            life("a", 10.0),
+            life("b", 31.0),
+            late,
+            life("never", 12.0),
+            life("early", 5.0),
+            life("last", 65.0),
+            life("single", 40.5),
+        ];
         let new = [
-            answered(5.0, "a"), answered(10.5, "a"), answered(13.5, "a"), answered(20.0, "b"), answered(12.5, "late"),
-            answered(35.0, "a"), answered(62.0, "b"), answered(5.0, "early"), answered(66.0, "last"), answered(41.0, "single"),
+            answered(5.0, "a"),
+            answered(10.5, "a"),
+            answered(13.5, "a"),
+            answered(20.0, "b"),
+            answered(12.5, "late"),
+            answered(35.0, "a"),
+            answered(62.0, "b"),
+            answered(5.0, "early"),
+            answered(66.0, "last"),
+            answered(41.0, "single"),
             Sample { at: 15.0, error: Some("reset".to_owned()), ..Sample::default() },
             Sample { at: 75.0, error: Some("status 503".to_owned()), ..Sample::default() },
             answered(76.0, "last"),
         ];
         let all = measured(&pods, &new, &[]);
-        let short: Vec<_> = all.replaced.iter().map(|one| (one.pod.as_str(), one.round, one.deleted, one.new, one.endpoint)).collect();
+        let short: Vec<_> =
+            all.replaced.iter().map(|one| (one.pod.as_str(), one.round, one.deleted, one.new, one.endpoint)).collect();
         // What comes in a later round counts; after the end nothing does.
         assert_eq!(short, [("a", 0, 1.0, 25.0, Some(0.25)), ("b", 1, 1.0, 0.0, None), ("single", 1, 10.0, 1.0, None)]);
         assert_eq!((all.left_out, all.new.sent, all.new.failures()), (2, 7, 1));
@@ -308,12 +326,21 @@ mod tests {
         let mut said = on(4, 11.0, "a", 40);
         said.answer.as_mut().unwrap().closes = true;
         let kept = [
-            on(0, 9.0, "a", 1), on(0, 11.0, "a", 1), on(0, 12.0, "b", 1),
-            on(1, 9.5, "a", 2), on(1, 10.5, "b", 3),
-            on(2, 11.0, "a", 4), broken, on(2, 12.0, "b", 5),
-            on(3, 11.0, "a", 6), on(3, 59.0, "a", 6),
-            said, on(4, 12.0, "b", 41),
-            on(5, 8.0, "a", 7), on(5, 9.0, "b", 7), on(5, 11.0, "b", 7),
+            on(0, 9.0, "a", 1),
+            on(0, 11.0, "a", 1),
+            on(0, 12.0, "b", 1),
+            on(1, 9.5, "a", 2),
+            on(1, 10.5, "b", 3),
+            on(2, 11.0, "a", 4),
+            broken,
+            on(2, 12.0, "b", 5),
+            on(3, 11.0, "a", 6),
+            on(3, 59.0, "a", 6),
+            said,
+            on(4, 12.0, "b", 41),
+            on(5, 8.0, "a", 7),
+            on(5, 9.0, "b", 7),
+            on(5, 11.0, "b", 7),
         ];
         let all = measured(&[life("a", 10.0)], &[answered(9.0, "a")], &kept);
         let ends: Vec<_> = all.replaced[0].kept.iter().map(|kept| (kept.last, kept.end)).collect();

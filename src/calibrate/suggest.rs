@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::samples::Measured;
 use crate::cli::PolicyName;
+use crate::traffic::recording::quantile;
 use draingate_core::keys;
 use draingate_core::measured::{Day, Measured as Annotation};
 use draingate_core::policy::{API_VERSION, PolicyKind};
-use crate::traffic::recording::quantile;
 
 /// Fewer samples than this say too little.
 pub const FEWEST: usize = 12;
@@ -74,7 +74,7 @@ pub fn annotation(measured: &Measured, seconds: u64, largest: f64, rounds: u32, 
         samples: measured.replaced.len() as u64,
         rounds: rounds.into(),
         via: via.to_owned(),
-        largest_seconds: (largest * 100.0).round() / 100.0,
+        largest_milliseconds: (largest * 1000.0).round() as u64,
     }
 }
 
@@ -87,17 +87,19 @@ pub fn patch(annotation: &Annotation) -> Value {
 
 /// The policy, as YAML.
 pub fn yaml(policy: &PolicyName, namespace: &str, annotation: &Annotation) -> String {
-    let mut text = format!("apiVersion: {API_VERSION}\nkind: {}\nmetadata:\n  name: {}\n", policy.kind.as_str(), policy.name);
+    let mut text =
+        format!("apiVersion: {API_VERSION}\nkind: {}\nmetadata:\n  name: {}\n", policy.kind.as_str(), policy.name);
     if policy.kind == PolicyKind::DrainPolicy {
         let _ = writeln!(text, "  namespace: {namespace}");
     }
     let value = serde_json::to_string(annotation).unwrap_or_default();
-    let Annotation { endpoint_propagation_seconds: seconds, largest_seconds: largest, samples, .. } = annotation;
+    let Annotation { endpoint_propagation_seconds: seconds, largest_milliseconds: largest, samples, .. } = annotation;
     let quoted = value.replace('\'', "''");
     let _ = write!(
         text,
-        "  annotations:\n    {}: '{quoted}'\nspec:\n  budget:\n    endpointPropagationSeconds: {seconds}  # the largest of {samples} was {largest}\n",
-        keys::MEASURED
+        "  annotations:\n    {}: '{quoted}'\nspec:\n  budget:\n    endpointPropagationSeconds: {seconds}  # the largest of {samples} was {:.2}\n",
+        keys::MEASURED,
+        *largest as f64 / 1000.0
     );
     text
 }

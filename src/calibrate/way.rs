@@ -38,7 +38,9 @@ impl Way {
             ["service-type", "LoadBalancer"] => Way::LoadBalancer,
             ["url", url] => Way::Url((*url).to_owned()),
             ["gateway"] => bail!("--via gateway: names no Gateway: --via gateway NAME, or NAMESPACE/NAME"),
-            ["service-type", ..] => bail!("--via service-type: only LoadBalancer is a way in: --via service-type LoadBalancer"),
+            ["service-type", ..] => {
+                bail!("--via service-type: only LoadBalancer is a way in: --via service-type LoadBalancer")
+            }
             ["url"] => bail!("--via url: names no URL: --via url https://canary.example.com/"),
             other => bail!(
                 "--via {}: no way in: cluster-ip, ingress, gateway NAME, service-type LoadBalancer, url URL",
@@ -87,7 +89,9 @@ impl Way {
                 if let Some(class) = class {
                     merge(&mut spec, "ingressClassName", class.as_str().into());
                 }
-                Some(json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}))
+                Some(
+                    json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}),
+                )
             }
             Way::Gateway(of, name) => {
                 let mut parent = json!({"name": name});
@@ -125,7 +129,8 @@ pub fn of_gateway(gateway: &Value) -> Result<Option<(String, u16)>> {
     let listeners = gateway.pointer("/spec/listeners").and_then(Value::as_array).into_iter().flatten();
     let http = listeners.filter(|one| one.get("protocol").and_then(Value::as_str) == Some("HTTP"));
     let port = http.filter_map(|one| one.get("port")?.as_u64()?.try_into().ok()).next();
-    let port: u16 = port.context("the Gateway has no listener of the protocol HTTP; with --via url a way of your own is measured")?;
+    let port: u16 =
+        port.context("the Gateway has no listener of the protocol HTTP; with --via url a way of your own is measured")?;
     let address = gateway.pointer("/status/addresses/0/value").and_then(Value::as_str);
     Ok(address.map(|address| (address.to_owned(), port)))
 }
@@ -178,9 +183,7 @@ mod tests {
         assert_eq!(of(json!([{"ip": "10.0.0.1"}])).as_deref(), Some("10.0.0.1"));
         assert_eq!(of(json!([{"ip": "", "hostname": "lb.example"}])).as_deref(), Some("lb.example"));
         assert_eq!((of(json!([])), reported(&json!({}))), (None, None));
-        let gateway = |protocol: &str| {
-            json!({"spec": {"listeners": [{"protocol": protocol, "port": 8080}]}, "status": {"addresses": [{"value": "10.0.0.2"}]}})
-        };
+        let gateway = |protocol: &str| json!({"spec": {"listeners": [{"protocol": protocol, "port": 8080}]}, "status": {"addresses": [{"value": "10.0.0.2"}]}});
         assert_eq!(of_gateway(&gateway("HTTP")).unwrap(), Some(("10.0.0.2".to_owned(), 8080)));
         assert!(of_gateway(&gateway("TLS")).is_err());
     }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::suggest;
 use crate::cli::CalibrateArgs;
-use draingate_core::keys;
 use draingate_core::measured::Measured;
 use draingate_core::policy::{API_VERSION, PolicyKind};
 
@@ -28,25 +27,33 @@ pub(super) async fn write(client: Client, args: &CalibrateArgs, namespace: &str,
             (Api::namespaced_with(client, namespace, &resource), format!("DrainPolicy {namespace}/{name}"))
         }
     };
-    let old = policies.get_opt(name).await.with_context(|| format!("cannot read {title}: is Draingate installed here?"))?;
+    let old =
+        policies.get_opt(name).await.with_context(|| format!("cannot read {title}: is Draingate installed here?"))?;
     let seconds = measured.endpoint_propagation_seconds;
     let said = match &old {
         None => format!("{title} is new: endpointPropagationSeconds {seconds}"),
-        Some(old) => format!("{title}: endpointPropagationSeconds {} becomes {seconds}", former(&serde_json::to_value(old)?)),
+        Some(old) => {
+            format!("{title}: endpointPropagationSeconds {} becomes {seconds}", former(&serde_json::to_value(old)?))
+        }
     };
     writeln!(io::stderr(), "calibrate: {said}")?;
     let patch = suggest::patch(measured);
     if old.is_some() {
-        policies.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.with_context(|| format!("cannot write {title}"))?;
+        policies
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .with_context(|| format!("cannot write {title}"))?;
     } else {
-        let mut object = json!({"apiVersion": API_VERSION, "kind": args.policy.kind.as_str(), "metadata": {"name": name}});
+        let mut object =
+            json!({"apiVersion": API_VERSION, "kind": args.policy.kind.as_str(), "metadata": {"name": name}});
         json_patch::merge(&mut object, &patch);
         let object = serde_json::from_value(object)?;
         policies.create(&PostParams::default(), &object).await.with_context(|| format!("cannot make {title}"))?;
     }
     // Of several without a selector the oldest wins.
     if args.policy.kind == PolicyKind::ClusterDrainPolicy && old.is_none() {
-        let others: Vec<String> = policies.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
+        let others: Vec<String> =
+            policies.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
         let others: Vec<String> = others.into_iter().filter(|other| other != name).collect();
         if !others.is_empty() {
             writeln!(
@@ -77,11 +84,13 @@ fn former(old: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use draingate_core::keys;
+
     use super::*;
 
     #[test]
     fn what_is_replaced_is_said() {
-        let text = json!({"endpointPropagationSeconds": 9, "date": "2026-01-31", "samples": 30, "rounds": 10, "via": "x", "largestSeconds": 1.0});
+        let text = json!({"endpointPropagationSeconds": 9, "date": "2026-01-31", "samples": 30, "rounds": 10, "via": "x", "largestMilliseconds": 1000});
         let annotations = json!({keys::MEASURED: text.to_string()});
         let policy = |spec: Value| json!({"metadata": {"annotations": annotations}, "spec": spec});
         let stated = |seconds: u64| policy(json!({"budget": {"endpointPropagationSeconds": seconds}}));

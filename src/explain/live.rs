@@ -80,7 +80,8 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
     let file = File { name: place.into(), text };
 
     let reader = Reader::new(client.clone(), Some(namespace.clone()), None);
-    let mut world = World { today: Some(today()), ..World::default() };
+    let mut world = World::default();
+    world.today = Some(today());
     reader.services(&mut world).await?;
     // Who has no Draingate is often forbidden to ask for what it brings, and who has one namespace for what is around it.
     tell(reader.namespaces(&mut world).await, "its labels are taken for absent")?;

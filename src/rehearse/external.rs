@@ -43,8 +43,11 @@ impl Counter {
                 last = next;
                 let at = now() - EVERY.as_secs_f64();
                 let error = |number| (number < failed).then(|| "counted".to_owned());
-                let new =
-                    (0..sent.max(failed).min(100_000)).map(|number| Sample { at, error: error(number), ..Sample::default() });
+                let new = (0..sent.max(failed).min(100_000)).map(|number| Sample {
+                    at,
+                    error: error(number),
+                    ..Sample::default()
+                });
                 locks::lock(&into).extend(new);
             }
         });

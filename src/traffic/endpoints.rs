@@ -52,8 +52,10 @@ fn note<'p>(pods: impl Iterator<Item = &'p String>, withdrawn: &Withdrawn) {
 }
 
 fn ready_pods(slice: &EndpointSlice) -> HashSet<String> {
-    let ready = slice.endpoints.iter().filter(|endpoint| {
-        endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
-    });
+    let ready = slice
+        .endpoints
+        .iter()
+        .flatten()
+        .filter(|endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true));
     ready.filter_map(|endpoint| endpoint.target_ref.as_ref()?.name.clone()).collect()
 }

@@ -246,7 +246,9 @@ impl Load {
         let mut body = Vec::new();
         while let Some(frame) = response.body_mut().frame().await {
             let frame = frame.map_err(|error| reason(&error, false))?;
-            if let Some(data) = frame.data_ref().filter(|data| self.of_canary && body.len() + data.len() <= LONGEST_ANSWER) {
+            if let Some(data) =
+                frame.data_ref().filter(|data| self.of_canary && body.len() + data.len() <= LONGEST_ANSWER)
+            {
                 body.extend_from_slice(data);
             }
         }
@@ -254,7 +256,8 @@ impl Load {
             return Ok(None);
         }
         let connection = response.extensions().get::<HttpInfo>().map_or(0, |info| info.local_addr().port());
-        let closes = response.headers().get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+        let closes =
+            response.headers().get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
         let said: Canary = serde_json::from_slice(&body).map_err(|_| "not the canary".to_owned())?;
         Ok(Some(Answer { pod: said.pod, stopping: said.stopping, connection, closes }))
     }

@@ -11,7 +11,7 @@ use crate::keys;
 pub const OLD_DAYS: i64 = 180;
 
 /// The annotation [`keys::MEASURED`], as JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
     /// The E that was suggested. Where the policy says another one by now, the annotation says nothing of it.
@@ -24,8 +24,8 @@ pub struct Measured {
     pub rounds: u64,
     /// Which way in.
     pub via: String,
-    /// The largest that was seen, in seconds.
-    pub largest_seconds: f64,
+    /// The largest that was seen, in milliseconds.
+    pub largest_milliseconds: u64,
 }
 
 impl Measured {
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_measure_is_old_after_half_a_year() {
         let text = json!({"endpointPropagationSeconds": 13, "date": "2026-01-01", "samples": 30, "rounds": 10,
-            "via": "cluster-ip", "largestSeconds": 10.03});
+            "via": "cluster-ip", "largestMilliseconds": 10030});
         let annotations = json!({keys::MEASURED: text.to_string()});
         let measured = Measured::of_annotations(Some(&annotations)).unwrap();
         let on = |date: &str| measured.old(Some(Day::try_from(date.to_owned()).unwrap()));

@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt
+.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak faults deny coverage mutants fmt calibrate
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -74,6 +74,9 @@ shells: ## The reader of hooks against dash, bash and busybox, on LINES=1000000 
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test $(ALL) --test node -- --ignored --exact install::soak_of_rollouts_and_rotations --nocapture
+
+calibrate: ## What `draingate calibrate` measures on data planes whose E is known (as root, some 20 minutes)
+	$(CARGO) test $(ALL) --test node -- --ignored --exact calibrate::every_known_propagation_is_measured_within_a_second --nocapture
 
 faults: ## Every row of docs/reliability.md at length, with its figures (some 17 minutes)
 	@tests/cluster/parts > /dev/null

@@ -15,16 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::CanaryArgs;
 use crate::locks;
-use crate::traffic::load::Canary;
+use crate::traffic::canary::{Canary, READY, RELEASE, STOP};
 
-/// Where the hook asks.
-pub const STOP: &str = "/draingate-canary/stop";
-/// Where its readiness probe asks: nobody's request.
-pub const READY: &str = "/draingate-canary/ready";
-/// Where the hook is ended: nobody measures any more.
-pub const RELEASE: &str = "/draingate-canary/release";
-/// The port that it serves on in a pod.
-pub const PORT: u16 = 8080;
 /// The longest that a hook may ask for, in seconds.
 const LONGEST: u64 = 3_600;
 /// Nobody has asked for so long, and the hook ends: whoever measured is gone.

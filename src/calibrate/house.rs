@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::objects::{ALONE, NAME, OWNER, owned_by};
-use crate::canary::{PORT, RELEASE};
+use crate::traffic::canary::{PORT, RELEASE};
 
 /// How often the deadline is put off.
 const BEAT: Duration = Duration::from_secs(15);

@@ -31,9 +31,12 @@ const POLL: Duration = Duration::from_millis(250);
 const UNTIL_IT_WORKS: Duration = Duration::from_secs(600);
 /// So long without a failure, and from every pod, and the way works.
 const CALM: f64 = 4.0;
-/// A round is over when no deleted pod has answered for so long, in seconds.
+/// A round is over when no deleted pod has answered for so long, in seconds, at least.
 const QUIET: f64 = 5.0;
-/// The same after the last round.
+/// And up to so much longer: a pause that is always the same falls into step with a data plane's throttle, and a window that
+/// nothing has used up for a while is what shows all of it.
+const MORE_QUIET: f64 = 20.0;
+/// The pause after the last round.
 const LAST_QUIET: f64 = 12.0;
 /// A rollout that takes longer does not end.
 const ROLLOUT: Duration = Duration::from_secs(300);
@@ -78,8 +81,15 @@ impl Target {
 
 /// How long it takes, with an E of nothing, in seconds.
 pub(super) fn shortest(args: &CalibrateArgs) -> u64 {
-    let round = u64::from(args.replicas) * 3 + QUIET as u64 + if args.alone { QUIET as u64 + 3 } else { 0 };
+    let pause = (QUIET + MORE_QUIET / 2.0) as u64;
+    let round = u64::from(args.replicas) * 2 + pause + if args.alone { pause + 3 } else { 0 };
     20 + u64::from(args.rounds) * round + LAST_QUIET as u64 + LAST_PODS as u64
+}
+
+/// The pause before the rounds' next deletions: spread evenly, whatever their number, and never in step.
+fn pause(number: usize) -> f64 {
+    let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
+    QUIET + MORE_QUIET * (number as f64 * golden).fract()
 }
 
 /// What goes on while it is measured.
@@ -139,10 +149,11 @@ pub(super) async fn measure(
     sending.spawn(Arc::clone(&course.new).run());
     let measured = async {
         course.works(target).await?;
+        (course.say)("a pause, so that the first rollout meets a way at rest");
         if let Some(kept) = &course.kept {
             sending.spawn(Arc::clone(kept).run());
-            sleep(Duration::from_secs(2)).await;
         }
+        sleep(Duration::from_secs_f64(pause(0) + MORE_QUIET / 2.0)).await;
         course.rounds().await
     };
     let measured = measured.await;
@@ -212,14 +223,13 @@ impl Course<'_> {
             let old = self.standing();
             self.rollout.restart().await?;
             self.until_replaced(&old).await?;
-            self.until_quiet(QUIET).await;
             if self.args.alone {
+                self.until_quiet(pause(self.rounds.len() + self.alone.len())).await;
                 self.delete_one().await?;
-                self.until_quiet(QUIET).await;
             }
+            self.until_quiet(if round == self.args.rounds { LAST_QUIET } else { pause(self.rounds.len()) }).await;
             (self.say)(&format!("rollout {round} of {}: {}", self.args.rounds, self.so_far()));
         }
-        self.until_quiet(LAST_QUIET).await;
         let until = now();
         let largest = self.largest();
         (self.say)("all pods at once: what the way does when every pod is terminating and still serves");
@@ -305,7 +315,11 @@ impl Course<'_> {
 
     fn so_far(&self) -> String {
         let count = locks::lock(&self.lives).values().filter(|life| life.deleted.is_some()).count();
-        let (sent, failed) = self.new.counts();
+        let from = self.rounds.first().copied().unwrap_or(f64::MAX);
+        let (sent, failed) = self.new.recent(|samples| {
+            let counted = samples.iter().filter(|sample| sample.at >= from);
+            counted.fold((0, 0), |(sent, failed), one| (sent + 1, failed + usize::from(one.error.is_some())))
+        });
         format!("{count} pods replaced, E {:.2} s at most, {failed} of {sent} requests failed", self.largest())
     }
 
@@ -315,5 +329,26 @@ impl Course<'_> {
         self.alone.insert(name.clone(), now());
         pods.delete(&name, &DeleteParams::default()).await.with_context(|| format!("deleting {name}"))?;
         self.until_replaced(&[name]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_spread() {
+        let mut all: Vec<f64> = (1..=10).map(pause).collect();
+        all.sort_by(f64::total_cmp);
+        assert!(all.iter().all(|pause| (QUIET..=QUIET + MORE_QUIET).contains(pause)), "{all:?}");
+        assert!(all.windows(2).all(|pair| pair[1] - pair[0] > 0.5 && pair[1] - pair[0] < 5.0), "{all:?}");
+    }
+
+    #[test]
+    fn a_target_is_read_as_it_is_written() {
+        for text in ["http://10.0.0.1:80/", "http://a.invalid:80/ 10.0.0.1:80", "http://a.invalid/ [::1]:80"] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        assert!("http://a/ b".parse::<Target>().is_err());
     }
 }

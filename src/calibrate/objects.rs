@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::way::Way;
-use crate::canary::{PORT as SERVES, READY, STOP};
 use crate::cli::CalibrateArgs;
+use crate::traffic::canary::{PORT as SERVES, READY, STOP};
 use draingate_core::keys;
 
 /// The canary's Deployment, its Service, and what leads to that.

@@ -21,11 +21,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tower::Service;
 
+use super::canary::Canary;
 use super::pods::now;
 use super::recording::{Answer, Sample};
 use crate::locks;
@@ -261,15 +261,6 @@ impl Load {
         let said: Canary = serde_json::from_slice(&body).map_err(|_| "not the canary".to_owned())?;
         Ok(Some(Answer { pod: said.pod, stopping: said.stopping, connection, closes }))
     }
-}
-
-/// What a canary answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Canary {
-    /// Its pod's name.
-    pub pod: String,
-    /// Whether it was told to stop.
-    pub stopping: bool,
 }
 
 type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;

@@ -4,6 +4,8 @@
 //! program started there.
 
 #[cfg(test)]
+mod calibrate;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod install;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::samples::{End, Measured, Requests};
 use super::suggest::Suggestion;
@@ -11,7 +11,7 @@ use crate::terminal::{BOLD, PLAIN, RED, YELLOW, count};
 use crate::traffic::recording::quantile;
 
 /// The result, and the JSON of `--format json`, version 1.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// 1
@@ -51,7 +51,7 @@ pub struct Report {
 }
 
 /// How values are spread, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// How many.
     pub count: usize,

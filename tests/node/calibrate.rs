@@ -3,34 +3,18 @@
 //! A short form of it is a test; `make calibrate` is all of it.
 
 use std::fmt::Write as _;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
-use draingate_testing::node::{Node, eventually, run, script, text};
+use draingate_testing::node::{Inside, Node, eventually, run, script, text};
 use draingate_testing::plane;
 use serde_json::{Value, json};
 
-/// A process inside the node that ends with the guard.
-struct Inside(Child);
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        // `node exec` becomes the program itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn spawned(command: &mut Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
 /// A data plane of the Service of a namespace's canary, on a port of the node, that hears of everything so much later.
-fn plane(node: &Node, namespace: &str, port: u16, lag: u64) -> Inside {
+fn plane<'n>(node: &'n Node, namespace: &str, port: u16, lag: u64) -> Inside<'n> {
     let this = std::env::current_exe().unwrap();
-    let mut command = node.command(this, &["--ignored", "--exact", "calibrate::inside_plane", "--nocapture"]);
-    command.env("DRAINGATE_PLANE", format!("{namespace} {port} {lag}"));
-    Inside(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    let arguments = ["--ignored", "--exact", "calibrate::inside_plane", "--nocapture"];
+    node.start(this, &arguments, &[("DRAINGATE_PLANE", &format!("{namespace} {port} {lag}"))])
 }
 
 /// Not a test: what [`plane`] starts inside the node's network.
@@ -49,7 +33,7 @@ async fn inside_plane() {
 }
 
 /// A namespace that admits only what the restricted Pod Security Standard does.
-fn restricted(node: &Node, name: &str) {
+pub(crate) fn restricted(node: &Node, name: &str) {
     let labels = json!({"pod-security.kubernetes.io/enforce": "restricted", "draingate.dev/mode": "enforce"});
     node.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}))
         .unwrap();
@@ -58,13 +42,14 @@ fn restricted(node: &Node, name: &str) {
     });
 }
 
-fn calibrate(node: &Node, namespace: &str, arguments: &[&str]) -> Command {
+/// A run of `calibrate` that goes on.
+pub(crate) fn calibrate<'n>(node: &'n Node, namespace: &str, arguments: &[&str]) -> Inside<'n> {
     let mut all = vec!["calibrate", "-n", namespace, "--yes"];
     all.extend(arguments);
-    node.command(env!("CARGO_BIN_EXE_draingate"), &all)
+    node.start(env!("CARGO_BIN_EXE_draingate"), &all, &[])
 }
 
-fn report(output: &Output) -> Value {
+pub(crate) fn report(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(output)))
 }
 
@@ -99,18 +84,17 @@ fn a_known_propagation_is_measured_and_nothing_is_left() {
     let _plane = plane(&node, "lag", 9003, 3);
     let short = ["--rounds", "4", "--format", "json"];
     // All at once: most of the time they wait.
-    let way = spawned(&mut calibrate(&node, "way", &[&short[..], &["--via", "cluster-ip", "--write"]].concat()));
-    let lag =
-        spawned(&mut calibrate(&node, "lag", &[&short[..], &["--via", "url", "http://127.0.0.1:9003/"]].concat()));
-    let mut killed = Inside(spawned(&mut calibrate(&node, "killed", &["--via", "cluster-ip"])));
+    let way = calibrate(&node, "way", &[&short[..], &["--via", "cluster-ip", "--write"]].concat());
+    let lag = calibrate(&node, "lag", &[&short[..], &["--via", "url", "http://127.0.0.1:9003/"]].concat());
+    let killed = calibrate(&node, "killed", &["--via", "cluster-ip"]);
     eventually("the canary runs", || left(&node, "killed").contains("pod/draingate-canary").then_some(()));
     // A second one does not touch what a first one made.
-    let second = calibrate(&node, "killed", &["--via", "cluster-ip"]).stdin(Stdio::null()).output().unwrap();
+    let second = calibrate(&node, "killed", &["--via", "cluster-ip"]).output();
     assert!(text(&second).contains("another calibrate runs"), "{}", text(&second));
-    killed.0.kill().unwrap();
+    killed.signal("KILL");
     let at = Instant::now();
 
-    let (way, lag) = (way.wait_with_output().unwrap(), lag.wait_with_output().unwrap());
+    let (way, lag) = (way.output(), lag.output());
     // kube-proxy writes its rules once a second at most.
     println!("{}", assert_known(&report(&way), 1.0, 3.0));
     println!("{}", assert_known(&report(&lag), 3.0, 3.0));
@@ -164,18 +148,16 @@ fn every_known_propagation_is_measured_within_a_second() {
         restricted(&node, &namespace);
         let _plane = plane(&node, &namespace, port, lag);
         let url = format!("http://127.0.0.1:{port}/");
-        let output = calibrate(&node, &namespace, &["--rounds", "5", "--format", "json", "--via", "url", &url])
-            .output()
-            .unwrap();
+        let output =
+            calibrate(&node, &namespace, &["--rounds", "5", "--format", "json", "--via", "url", &url]).output();
         row(&format!("a plane that lags {lag} s"), lag as f64, &output);
     }
     restricted(&node, "way");
     for mode in ["iptables", "nftables"] {
         for period in [1, 10] {
             run(script("node").arg("proxy").arg(node.folder.path()).args([mode, &format!("{period}s")]));
-            let output = calibrate(&node, "way", &["--rounds", "6", "--format", "json", "--via", "cluster-ip"])
-                .output()
-                .unwrap();
+            let output =
+                calibrate(&node, "way", &["--rounds", "6", "--format", "json", "--via", "cluster-ip"]).output();
             row(&format!("kube-proxy {mode}, minSyncPeriod {period} s"), f64::from(period), &output);
         }
     }

@@ -9,3 +9,5 @@ mod calibrate;
 mod conformance;
 #[cfg(test)]
 mod install;
+#[cfg(test)]
+mod propagation;

@@ -87,10 +87,14 @@ fn main() -> ExitCode {
 async fn outside(arguments: &Arguments) -> ExitCode {
     std::fs::create_dir_all(&arguments.results).unwrap();
     let root = root();
+    let with_traefik = arguments.scenarios().is_ok_and(|all| all.iter().any(|one| one.name == "traefik"));
     eprintln!("lab: the programs and images (the first time some minutes), then a node");
     let prepared = tokio::task::spawn_blocking(move || {
         let images = scratch();
         node::run(Command::new(root.join("lab/images")).arg(images));
+        if with_traefik {
+            node::run(script("planes").arg("traefik"));
+        }
         let node = Node::up();
         node.load(&images.join("lab.tar"));
         node.load(&images.join("debian.tar"));

@@ -294,8 +294,7 @@ impl Course<'_> {
             let lives = locks::lock(&self.lives);
             lives.values().filter_map(|life| Some((life.name.clone(), life.deleted?))).collect()
         };
-        let of_deleted =
-            |sample: &Sample| Some(deleted.contains_key(&sample.answer.as_ref()?.pod).then(|| sample.end())?);
+        let of_deleted = |sample: &Sample| deleted.contains_key(&sample.answer.as_ref()?.pod).then(|| sample.end());
         // The newest first: only the latest can be the last.
         let last =
             self.new.recent(|samples| samples.iter().rev().take(20_000).filter_map(of_deleted).fold(0.0, f64::max));

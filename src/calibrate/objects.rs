@@ -40,21 +40,28 @@ fn restricted() -> Value {
     json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
 }
 
+/// An object with more in it.
+fn with(mut object: Value, more: &Value) -> Value {
+    json_patch::merge(&mut object, more);
+    object
+}
+
 /// The Job: the owner of all the rest. Its pod sends, where it is given arguments, and is only there where not.
 pub(super) fn owner(args: &CalibrateArgs, namespace: &str, sends: Option<&[String]>) -> Value {
     let idle = ["canary".to_owned()];
-    let mut spec = json!({"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "securityContext": restricted(),
-        "containers": [container(args, "calibrate", sends.unwrap_or(&idle))]});
-    match sends {
+    let plain = container(args, "calibrate", sends.unwrap_or(&idle));
+    let (container, more) = match sends {
         Some(_) => {
-            spec["serviceAccountName"] = OWNER.into();
             // It does not start before that is known.
             let target = json!({"configMapKeyRef": {"name": OWNER, "key": TARGET_KEY}});
-            spec["containers"][0]["env"] = json!([{"name": TARGET, "valueFrom": target}]);
+            let env = json!({"env": [{"name": TARGET, "valueFrom": target}]});
+            (with(plain, &env), json!({"serviceAccountName": OWNER}))
         }
-        None => spec["automountServiceAccountToken"] = false.into(),
-    }
-    let template = json!({"metadata": {"labels": labels(), "annotations": skip()}, "spec": spec});
+        None => (plain, json!({"automountServiceAccountToken": false})),
+    };
+    let spec = json!({"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "securityContext": restricted(),
+        "containers": [container]});
+    let template = json!({"metadata": {"labels": labels(), "annotations": skip()}, "spec": with(spec, &more)});
     json!({"apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"name": OWNER, "namespace": namespace, "labels": labels()},
         "spec": {"backoffLimit": 0, "activeDeadlineSeconds": ALONE, "ttlSecondsAfterFinished": KEPT, "template": template}})
@@ -102,35 +109,72 @@ pub(super) fn owned(args: &CalibrateArgs, way: &Way, namespace: &str, from_clust
     if from_cluster {
         all.extend(rights(args, namespace));
     }
-    let mut canary = container(args, "canary", &["canary".to_owned()]);
-    canary["ports"] = json!([{"containerPort": SERVES}]);
-    canary["readinessProbe"] = json!({"httpGet": {"path": READY, "port": SERVES}, "periodSeconds": 1});
     let stop = format!("{STOP}?seconds={}", args.longest);
-    canary["lifecycle"] = json!({"preStop": {"httpGet": {"path": stop, "port": SERVES}}});
-    let mut annotations = skip();
+    let serves = json!({"ports": [{"containerPort": SERVES}],
+        "readinessProbe": {"httpGet": {"path": READY, "port": SERVES}, "periodSeconds": 1},
+        "lifecycle": {"preStop": {"httpGet": {"path": stop, "port": SERVES}}}});
+    let canary = with(container(args, "canary", &["canary".to_owned()]), &serves);
     // Where `skip` is locked, the length of its hook is known.
-    annotations[format!("{}canary", keys::PRESTOP_PREFIX)] = args.longest.to_string().into();
+    let length = json!({format!("{}canary", keys::PRESTOP_PREFIX): args.longest.to_string()});
     let spec = json!({"terminationGracePeriodSeconds": args.longest + RESERVE, "automountServiceAccountToken": false,
         "securityContext": restricted(), "containers": [canary]});
     let metadata = json!({"name": NAME, "namespace": namespace, "labels": labels()});
     all.push(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
         "spec": {"replicas": args.replicas, "revisionHistoryLimit": 1, "selector": {"matchLabels": select},
             "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {"metadata": {"labels": select, "annotations": annotations}, "spec": spec}}}));
-    let mut service = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata,
+            "template": {"metadata": {"labels": select, "annotations": with(skip(), &length)}, "spec": spec}}}));
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata,
         "spec": {"selector": select, "ports": [{"port": PORT, "targetPort": SERVES}]}});
-    if *way == Way::LoadBalancer {
-        service["spec"]["type"] = "LoadBalancer".into();
-        service["metadata"]["annotations"] = args.annotation.iter().cloned().collect();
-    }
-    all.push(service);
+    let annotations: Value = args.annotation.iter().cloned().collect();
+    let more = match way {
+        Way::LoadBalancer => json!({"metadata": {"annotations": annotations}, "spec": {"type": "LoadBalancer"}}),
+        _ => json!({}),
+    };
+    all.push(with(service, &more));
     all.extend(way.object(args, namespace));
     all
 }
 
 /// The object with its owner.
-pub(super) fn owned_by(mut object: Value, uid: &str) -> Value {
-    object["metadata"]["ownerReferences"] =
-        json!([{"apiVersion": "batch/v1", "kind": "Job", "name": OWNER, "uid": uid}]);
-    object
+pub(super) fn owned_by(object: Value, uid: &str) -> Value {
+    let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": OWNER, "uid": uid});
+    with(object, &json!({"metadata": {"ownerReferences": [owner]}}))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn everything_is_owned_and_named_apart() {
+        let line =
+            ["draingate", "calibrate", "--via", "service-type", "LoadBalancer", "--annotation", "a/b=c", "--alone"];
+        let Command::Calibrate(args) = Cli::try_parse_from(line).unwrap().command else { panic!("another command") };
+        let all = owned(&args, &Way::LoadBalancer, "shop", true);
+        let kinds: Vec<&str> = all.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["ServiceAccount", "Role", "RoleBinding", "Deployment", "Service"]);
+        for object in &all {
+            assert_eq!(object["metadata"]["namespace"], "shop");
+            assert_eq!(owned_by(object.clone(), "u")["metadata"]["ownerReferences"][0]["uid"], "u");
+        }
+        // A Role of one namespace, and of what the canary is only.
+        let rules = all[1]["rules"].as_array().unwrap();
+        assert!(!rules.iter().any(|rule| rule.to_string().contains('*')), "{rules:?}");
+        assert_eq!(rules[1]["verbs"], json!(["list", "watch", "delete"]));
+        assert_eq!(
+            (&all[4]["spec"]["type"], &all[4]["metadata"]["annotations"]["a/b"]),
+            (&json!("LoadBalancer"), &json!("c"))
+        );
+        // Its hook is shorter than its grace, and no other Draingate touches it.
+        let template = &all[3]["spec"]["template"];
+        assert_eq!(template["spec"]["terminationGracePeriodSeconds"], 210);
+        assert!(template["metadata"]["annotations"]["draingate.dev/skip"].is_string());
+        // Without a pod that sends, nobody needs rights.
+        assert_eq!(owned(&args, &Way::Url("http://x/".to_owned()), "shop", false).len(), 2);
+        let idle = owner(&args, "shop", None);
+        assert_eq!(idle["spec"]["template"]["spec"]["automountServiceAccountToken"], false);
+    }
 }

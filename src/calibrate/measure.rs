@@ -42,6 +42,9 @@ const LAST_QUIET: f64 = 12.0;
 const ROLLOUT: Duration = Duration::from_secs(300);
 /// How long requests are sent when all pods are terminating and E is over.
 const LAST_PODS: f64 = 5.0;
+/// A change that fails is tried so often.
+const TRIES: u32 = 5;
+const RETRY: Duration = Duration::from_secs(2);
 /// For one request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// On each kept connection.
@@ -177,6 +180,17 @@ pub(super) async fn measure(
     }))
 }
 
+/// Tries a change a few times: the API server may be away for a moment, and a connection that was kept may be dead.
+async fn again<T>(change: impl AsyncFn() -> Result<T>) -> Result<T> {
+    for _ in 0..TRIES {
+        if let Ok(done) = change().await {
+            return Ok(done);
+        }
+        sleep(RETRY).await;
+    }
+    change().await
+}
+
 /// The Deployment, once all its pods are there.
 async fn at_rest(client: &Client, name: &WorkloadName, namespace: &str) -> Result<Rollout> {
     let deadline = Instant::now() + ROLLOUT;
@@ -221,7 +235,7 @@ impl Course<'_> {
         for round in 1..=self.args.rounds {
             self.rounds.push(now());
             let old = self.standing();
-            self.rollout.restart().await?;
+            again(async || self.rollout.restart().await).await?;
             self.until_replaced(&old).await?;
             if self.args.alone {
                 self.until_quiet(pause(self.rounds.len() + self.alone.len())).await;
@@ -234,7 +248,9 @@ impl Course<'_> {
         let largest = self.largest();
         (self.say)("all pods at once: what the way does when every pod is terminating and still serves");
         let patch = json!({"spec": {"replicas": 0}});
-        self.deployments.patch(NAME, &PatchParams::default(), &Patch::Merge(patch)).await.context("scaling to 0")?;
+        let params = PatchParams::default();
+        again(async || self.deployments.patch(NAME, &params, &Patch::Merge(&patch)).await.context("scaling to 0"))
+            .await?;
         let deadline = Instant::now() + ROLLOUT;
         while !self.standing().is_empty() {
             if Instant::now() >= deadline {

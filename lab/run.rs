@@ -29,8 +29,6 @@ use crate::scenarios::{Before, Event, Place, Saved, Scenario, Way, container, sh
 const TIMEOUT: Duration = Duration::from_secs(240);
 /// Load before anything happens, and after all of it has.
 const CALM: Duration = Duration::from_secs(4);
-/// E of a Service's ClusterIP, which all of the load goes through.
-const PROPAGATION: Duration = Duration::from_secs(5);
 /// Of a run in which nothing happens.
 const CONTROL: Duration = Duration::from_secs(10);
 /// The longest load; the end of a run ends it earlier.
@@ -150,8 +148,8 @@ impl Lab {
         if variant == Variant::After && scenario.after == Saved::Untouched {
             self.untouched(&namespace).await;
         }
-        // kube-proxy learns of endpoints a moment after they are ready.
-        sleep(Duration::from_secs(3)).await;
+        // A way in learns of endpoints a moment after they are ready.
+        sleep(Duration::from_secs(3) + scenario.propagation()).await;
         let mut outcomes = Vec::new();
         if variant == Variant::Before || matches!(scenario.before, Before::None) {
             outcomes.push(self.run(scenario, &place, Variant::Control).await);
@@ -188,11 +186,7 @@ impl Lab {
             sleep(CALM).await;
             let from = now();
             self.happen(scenario.event, &place.namespace, &pods).await;
-            let propagation = match scenario.before {
-                Before::BuiltInE(Way::Lag(seconds) | Way::Traefik(seconds)) => Duration::from_secs(seconds + 2),
-                _ => PROPAGATION,
-            };
-            let over = settled(pods.lock().unwrap().values(), propagation);
+            let over = settled(pods.lock().unwrap().values(), scenario.propagation());
             sleep(Duration::from_secs_f64((over.unwrap_or(from) - now()).max(0.0))).await;
             let to = now();
             sleep(CALM).await;
@@ -268,7 +262,7 @@ impl Lab {
                 "--policy",
                 "drainpolicy/calibrated",
                 "--rounds",
-                "5",
+                "4",
                 "-n",
                 namespace,
                 "--via",

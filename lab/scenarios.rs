@@ -1,5 +1,7 @@
 //! What is rolled, under which load, and what happens to it. Each is run without Draingate and with it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 /// What happens to the pods.
@@ -53,6 +55,16 @@ pub(crate) struct Scenario {
     pub(crate) after: Saved,
     /// The objects; the Deployment `app` is the one that is rolled.
     pub(crate) objects: fn(&Place) -> Vec<Value>,
+}
+
+impl Scenario {
+    /// E of the way in that the load goes through: a Service's ClusterIP, where there is no other.
+    pub(crate) fn propagation(&self) -> Duration {
+        Duration::from_secs(match self.before {
+            Before::BuiltInE(Way::Lag(seconds) | Way::Traefik(seconds)) => seconds + 2,
+            _ => 5,
+        })
+    }
 }
 
 /// What the run before Draingate is of.

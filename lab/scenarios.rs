@@ -317,7 +317,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             name: "slow-data-plane",
             title: "Behind a data plane that hears of a deletion after 25 s, with E as `calibrate` measured it",
             event: Event::Restart,
-            load: Some(http),
+            load: Some(&["-url=http://URL/", "-rate=150"]),
             before: Before::BuiltInE(Way::Lag(25)),
             after: Saved::All,
             objects: |place| server(place, &["-work=200ms"], json!({}), json!({})),

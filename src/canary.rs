@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -21,6 +22,9 @@ use crate::traffic::canary::{Canary, READY, RELEASE, STOP};
 const LONGEST: u64 = 3_600;
 /// Nobody has asked for so long, and the hook ends: whoever measured is gone.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How long canaries take until they are ready, each by its name. An address that comes and is not ready yet opens a data
+/// plane's window, too: where the new pod is ready at once, the old one goes within the same window, and E seems shorter.
+const STARTS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(4), Duration::from_secs(12)];
 const POLL: Duration = Duration::from_millis(200);
 
 struct Told {
@@ -28,12 +32,16 @@ struct Told {
     stopping: AtomicBool,
     released: AtomicBool,
     asked: Mutex<Instant>,
+    ready: Instant,
 }
 
 impl Told {
     fn new(pod: String) -> Arc<Told> {
         let (stopping, released) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Told { pod, stopping, released, asked: Mutex::new(Instant::now()) })
+        let now = Instant::now();
+        let start = STARTS.get(pod.bytes().map(usize::from).sum::<usize>() % STARTS.len());
+        let ready = now + start.copied().unwrap_or_default();
+        Arc::new(Told { pod, stopping, released, asked: Mutex::new(now), ready })
     }
 }
 
@@ -61,10 +69,14 @@ pub async fn run(args: CanaryArgs) -> Result<()> {
 fn router(told: Arc<Told>) -> Router {
     Router::new()
         .route(STOP, get(stop))
-        .route(READY, get(async || "ready\n"))
+        .route(READY, get(ready))
         .route(RELEASE, get(async |State(told): State<Arc<Told>>| told.released.store(true, Ordering::Relaxed)))
         .fallback(answer)
         .with_state(told)
+}
+
+async fn ready(State(told): State<Arc<Told>>) -> StatusCode {
+    if Instant::now() < told.ready { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
 }
 
 async fn answer(State(told): State<Arc<Told>>) -> Json<Canary> {
@@ -117,7 +129,17 @@ mod tests {
         hook.await.unwrap();
         told.released.store(false, Ordering::Relaxed);
         *locks::lock(&told.asked) = Instant::now().checked_sub(SILENCE).unwrap();
-        assert_eq!(&asked(READY.to_owned()).await[..], b"ready\n");
         asked(format!("{STOP}?seconds=3600")).await;
+    }
+
+    #[test]
+    fn canaries_take_different_times_to_be_ready() {
+        let starts = ["draingate-canary-a", "draingate-canary-b", "draingate-canary-c"].map(|name| {
+            let begun = Instant::now();
+            Told::new(name.to_owned()).ready.duration_since(begun).as_secs()
+        });
+        let mut sorted = starts;
+        sorted.sort_unstable();
+        assert_eq!(sorted, STARTS.map(|start| start.as_secs()));
     }
 }

@@ -85,7 +85,7 @@ impl Target {
 /// How long it takes, with an E of nothing, in seconds.
 pub(super) fn shortest(args: &CalibrateArgs) -> u64 {
     let pause = (QUIET + MORE_QUIET / 2.0) as u64;
-    let round = u64::from(args.replicas) * 2 + pause + if args.alone { pause + 3 } else { 0 };
+    let round = u64::from(args.replicas) * 7 + pause + if args.alone { pause + 7 } else { 0 };
     20 + u64::from(args.rounds) * round + LAST_QUIET as u64 + LAST_PODS as u64
 }
 

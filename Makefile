@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak upgrade faults deny coverage mutants fmt
+.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak upgrade faults deny coverage mutants fmt calibrate propagation
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -77,6 +77,14 @@ upgrade: ## From the last chart to this one and back, under admission load on a 
 
 soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as root, some 20 minutes)
 	$(CARGO) test $(ALL) --test node -- --ignored --exact install::soak_of_rollouts_and_rotations --nocapture
+
+calibrate: ## What `draingate calibrate` measures on data planes whose E is known (as root, some 20 minutes)
+	$(CARGO) test $(ALL) --test node -- --ignored --exact calibrate::every_known_propagation_is_measured_within_a_second --nocapture
+
+propagation: ## E of real data planes into docs/propagation.md (as root, more than an hour; ONLY=Traefik, ROUNDS=4)
+	@for name in traefik envoy contour; do tests/cluster/planes $$name > /dev/null || exit 1; done
+	@command -v nginx > /dev/null && command -v haproxy > /dev/null || apt-get install -yq --no-install-recommends nginx-light haproxy > /dev/null
+	ONLY="$(ONLY)" ROUNDS=$(or $(ROUNDS),10) $(CARGO) test $(ALL) --test node -- --ignored --exact propagation::real_data_planes --nocapture
 
 faults: ## Every row of docs/reliability.md at length, with its figures (some 17 minutes)
 	@tests/cluster/parts > /dev/null

@@ -87,12 +87,16 @@ fn main() -> ExitCode {
 async fn outside(arguments: &Arguments) -> ExitCode {
     std::fs::create_dir_all(&arguments.results).unwrap();
     let root = root();
+    let with_traefik = arguments.scenarios().is_ok_and(|all| all.iter().any(|one| one.name == "traefik"));
     eprintln!("lab: a node, then the programs and images (the first time some minutes)");
     let prepared = tokio::task::spawn_blocking(move || {
         // The node brings the packages that the images are made of.
         let node = Node::up();
         let images = scratch();
         node::run(Command::new(root.join("lab/images")).arg(images));
+        if with_traefik {
+            node::run(script("planes").arg("traefik"));
+        }
         node.load(&images.join("lab.tar"));
         node.load(&images.join("debian.tar"));
         node.release("install", &[]);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use draingate::rehearse::picture;
-use draingate::rehearse::recording::{Count, Run, quantile};
+use draingate::traffic::recording::{Count, Run, quantile};
 use serde::{Deserialize, Serialize};
 
 use crate::scenarios::Saved;

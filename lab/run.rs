@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use draingate::rehearse::pods::{Lives, follow, now};
-use draingate::rehearse::recording::{PodLife, Run, Sample, settled};
+use clap::Parser;
+use draingate::cli::{Cli, Command};
+use draingate::traffic::pods::{Lives, follow, now};
+use draingate::traffic::recording::{PodLife, Run, Sample, settled};
+use draingate_testing::node::{run, script};
+use draingate_testing::plane::forward;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -15,21 +19,33 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::results::{Outcome, Variant, table};
-use crate::scenarios::{Before, Event, Place, Saved, Scenario, container, shared, volume, with_hook};
+use crate::scenarios::{Before, Event, Place, Saved, Scenario, Way, container, shared, volume, with_hook};
 
 /// How long anything may take.
 const TIMEOUT: Duration = Duration::from_secs(240);
 /// Load before anything happens, and after all of it has.
 const CALM: Duration = Duration::from_secs(4);
-/// E of a Service's ClusterIP, which all of the load goes through.
-const PROPAGATION: Duration = Duration::from_secs(5);
 /// Of a run in which nothing happens.
 const CONTROL: Duration = Duration::from_secs(10);
 /// The longest load; the end of a run ends it earlier.
 const BOUND: &str = "-duration=3m";
+
+/// The node's own address, which its pods reach, and ports there.
+const NODE: &str = "10.245.0.1";
+const APP_PORT: u32 = 20_000;
+const CANARY_PORT: u32 = 21_000;
+const TRAEFIK_PORT: u32 = 22_000;
+
+/// A way in, for as long as it is held.
+#[derive(Default)]
+struct InTheWay {
+    tasks: JoinSet<()>,
+    process: Option<tokio::process::Child>,
+}
 
 struct Lab {
     client: Client,
@@ -95,8 +111,9 @@ async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl
 impl Lab {
     async fn scenario(&self, scenario: &Scenario) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
+        let mode = if matches!(scenario.before, Before::BuiltInE(_)) { "inject" } else { "off" };
         if !matches!(scenario.before, Before::None) {
-            outcomes.extend(self.runs(scenario, Variant::Before, "off").await);
+            outcomes.extend(self.runs(scenario, Variant::Before, mode).await);
         }
         outcomes.extend(self.runs(scenario, Variant::After, "inject").await);
         outcomes
@@ -108,13 +125,24 @@ impl Lab {
         let namespace = format!("{}-{}", scenario.name, variant.name());
         let folder = self.folder.join(&namespace);
         std::fs::create_dir_all(&folder).unwrap();
+        let ip = format!("10.96.100.{number}");
+        let door = match scenario.before {
+            Before::BuiltInE(Way::Lag(_)) => format!("{NODE}:{}", APP_PORT + number),
+            Before::BuiltInE(Way::Traefik(_)) => format!("{NODE}:{TRAEFIK_PORT}"),
+            _ => ip.clone(),
+        };
         let place = Place {
             namespace: namespace.clone(),
-            ip: format!("10.96.100.{number}"),
+            ip,
+            door,
             behind: format!("10.96.101.{number}"),
             folder: folder.display().to_string(),
         };
         self.namespace(&namespace, mode).await;
+        let _way = match scenario.before {
+            Before::BuiltInE(way) => Some(self.way(way, &namespace, number, variant).await),
+            _ => None,
+        };
         let written = (scenario.objects)(&place);
         let objects = match (variant, scenario.before) {
             (Variant::Before, Before::HookWithoutGrace(hook, grace)) => with_hook(written, hook, grace),
@@ -125,8 +153,8 @@ impl Lab {
         if variant == Variant::After && scenario.after != Saved::All {
             self.untouched(&namespace).await;
         }
-        // kube-proxy learns of endpoints a moment after they are ready.
-        sleep(Duration::from_secs(3)).await;
+        // A way in learns of endpoints a moment after they are ready.
+        sleep(Duration::from_secs(3) + scenario.propagation()).await;
         let mut outcomes = Vec::new();
         if variant == Variant::Before || matches!(scenario.before, Before::None) {
             outcomes.push(self.run(scenario, &place, Variant::Control).await);
@@ -163,7 +191,7 @@ impl Lab {
             sleep(CALM).await;
             let from = now();
             self.happen(scenario.event, &place.namespace, &pods).await;
-            let over = settled(pods.lock().unwrap().values(), PROPAGATION);
+            let over = settled(pods.lock().unwrap().values(), scenario.propagation());
             sleep(Duration::from_secs_f64((over.unwrap_or(from) - now()).max(0.0))).await;
             let to = now();
             sleep(CALM).await;
@@ -195,6 +223,63 @@ impl Lab {
         let run = Run { title, window, samples, pods: lives.into_values().collect() };
         let (title, event) = (scenario.title.to_owned(), scenario.event.words().to_owned());
         Outcome { scenario: scenario.name.to_owned(), title, event, variant, run }
+    }
+
+    /// Starts a way in, and, for the run after, lets `draingate calibrate` write the policy for it.
+    async fn way(&self, way: Way, namespace: &str, number: u32, variant: Variant) -> InTheWay {
+        let mut open = InTheWay::default();
+        let via = match way {
+            Way::Lag(seconds) => {
+                for (service, port) in [("app", APP_PORT + number), ("draingate-canary", CANARY_PORT + number)] {
+                    let listener = tokio::net::TcpListener::bind(format!("{NODE}:{port}")).await.unwrap();
+                    let (client, namespace, lag) =
+                        (self.client.clone(), namespace.to_owned(), Duration::from_secs(seconds));
+                    open.tasks.spawn(async move { forward(client, &namespace, service, lag, listener).await });
+                }
+                vec!["url".to_owned(), format!("http://{NODE}:{}/", CANARY_PORT + number)]
+            }
+            Way::Traefik(seconds) => {
+                let class = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+                    "metadata": {"name": "traefik"}, "spec": {"controller": "traefik.io/ingress-controller"}});
+                let classes: Api<k8s_openapi::api::networking::v1::IngressClass> = Api::all(self.client.clone());
+                let _ = classes.create(&PostParams::default(), &serde_json::from_value(class).unwrap()).await;
+                let program = Path::new(run(script("planes").arg("traefik")).trim()).join("traefik");
+                let traefik = tokio::process::Command::new(program)
+                    .arg(format!("--entrypoints.web.address={NODE}:{TRAEFIK_PORT}"))
+                    .arg(format!("--providers.providersThrottleDuration={seconds}s"))
+                    .args(["--providers.kubernetesingress", "--providers.kubernetesingress.ingressclass=traefik"])
+                    .args(["--global.checknewversion=false", "--global.sendanonymoususage=false"])
+                    .kill_on_drop(true)
+                    .stdout(std::process::Stdio::null())
+                    .spawn();
+                open.process = Some(traefik.unwrap());
+                ["ingress", "--ingress-class", "traefik", "--address", &format!("{NODE}:{TRAEFIK_PORT}")]
+                    .map(str::to_owned)
+                    .to_vec()
+            }
+        };
+        if variant == Variant::After {
+            let fixed = [
+                "draingate",
+                "calibrate",
+                "--yes",
+                "--write",
+                "--policy",
+                "drainpolicy/calibrated",
+                "--rounds",
+                "4",
+                "-n",
+                namespace,
+                "--via",
+            ];
+            let all = fixed.map(str::to_owned).into_iter().chain(via);
+            let Command::Calibrate(arguments) = Cli::parse_from(all).command else {
+                unreachable!("calibrate was asked for")
+            };
+            let code = draingate::calibrate::run(Ok(self.client.clone()), &arguments).await.unwrap();
+            assert_eq!(code, 0, "{namespace}: calibrate found too little");
+        }
+        open
     }
 
     fn api<K>(&self, namespace: &str) -> Api<K>
@@ -246,7 +331,7 @@ impl Lab {
     }
 
     async fn load(&self, name: &str, arguments: &[&str], place: &Place) {
-        let filled: Vec<String> = arguments.iter().map(|one| one.replace("URL", &place.ip)).collect();
+        let filled: Vec<String> = arguments.iter().map(|one| one.replace("URL", &place.door)).collect();
         let mut all = vec!["load", BOUND];
         all.extend(filled.iter().map(String::as_str));
         let pod = json!({"metadata": {"name": name}, "spec": {"restartPolicy": "Never", "containers": [container("load", &all)],
@@ -347,7 +432,7 @@ fn marked(file: &Path, lives: &mut BTreeMap<String, PodLife>) -> Vec<Sample> {
     }
     let gone = |pod: &String| lives.get(pod).is_some_and(|life| life.gone.is_some());
     let lost = jobs.into_iter().filter(|(pod, _)| gone(pod));
-    lost.map(|(_, at)| Sample { at, took: 0.0, error: Some("job".to_owned()) }).collect()
+    lost.map(|(_, at)| Sample { at, error: Some("job".to_owned()), ..Sample::default() }).collect()
 }
 
 #[derive(Deserialize)]
@@ -363,7 +448,7 @@ fn taken(file: &Path) -> Vec<Sample> {
     let read = |line: &str| {
         let Taken { at, took, error } = serde_json::from_str(line).ok()?;
         let error = (!error.is_empty()).then_some(error);
-        Some(Sample { at: at / 1000.0, took: took / 1000.0, error })
+        Some(Sample { at: at / 1000.0, took: took / 1000.0, error, ..Sample::default() })
     };
     text.lines().filter_map(read).collect()
 }

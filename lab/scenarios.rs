@@ -1,5 +1,7 @@
 //! What is rolled, under which load, and what happens to it. Each is run without Draingate and with it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 /// What happens to the pods.
@@ -31,6 +33,8 @@ pub(crate) struct Place {
     pub(crate) namespace: String,
     /// Of the Service that is asked.
     pub(crate) ip: String,
+    /// What stands for `URL` in the load's arguments: that, or a way in.
+    pub(crate) door: String,
     /// Of a Service behind it, where there is one.
     pub(crate) behind: String,
     /// On the node, for marks and samples.
@@ -53,6 +57,16 @@ pub(crate) struct Scenario {
     pub(crate) objects: fn(&Place) -> Vec<Value>,
 }
 
+impl Scenario {
+    /// E of the way in that the load goes through: a Service's ClusterIP, where there is no other.
+    pub(crate) fn propagation(&self) -> Duration {
+        Duration::from_secs(match self.before {
+            Before::BuiltInE(Way::Lag(seconds) | Way::Traefik(seconds)) => seconds + 2,
+            _ => 5,
+        })
+    }
+}
+
 /// What the run before Draingate is of.
 #[derive(Clone, Copy)]
 pub(crate) enum Before {
@@ -62,6 +76,18 @@ pub(crate) enum Before {
     AsWritten,
     /// The same objects with a hook that is taken out of what the app had after SIGTERM: in seconds, with the grace.
     HookWithoutGrace(u64, u64),
+    /// The same objects injected with the built-in E, behind a way in that takes longer; after, with the policy that
+    /// `draingate calibrate` wrote.
+    BuiltInE(Way),
+}
+
+/// A way in that is slow to hear of a deletion.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A data plane of the tests' own that hears of everything so many seconds later.
+    Lag(u64),
+    /// Traefik, which writes changes so many seconds apart.
+    Traefik(u64),
 }
 
 /// What Draingate makes of it.
@@ -315,6 +341,24 @@ pub(crate) fn all() -> Vec<Scenario> {
                 all
             },
         },
+        Scenario {
+            name: "slow-data-plane",
+            title: "Behind a data plane that hears of a deletion after 25 s, with E as `calibrate` measured it",
+            event: Event::Restart,
+            load: Some(&["-url=http://URL/", "-rate=150"]),
+            before: Before::BuiltInE(Way::Lag(25)),
+            after: Saved::All,
+            objects: |place| server(place, &["-work=200ms"], json!({}), json!({})),
+        },
+        Scenario {
+            name: "traefik",
+            title: "Behind Traefik with a throttle of 10 s, with E as `calibrate` measured it",
+            event: Event::Restart,
+            load: Some(&["-url=http://URL/", "-rate=200"]),
+            before: Before::BuiltInE(Way::Traefik(10)),
+            after: Saved::All,
+            objects: behind_traefik,
+        },
     ]
 }
 
@@ -361,6 +405,7 @@ pub(crate) fn shared(namespace: &str) -> Vec<Value> {
     let place = Place {
         namespace: namespace.to_owned(),
         ip: POSTGRES_IP.to_owned(),
+        door: POSTGRES_IP.to_owned(),
         behind: String::new(),
         folder: String::new(),
     };
@@ -466,11 +511,21 @@ fn grpc(place: &Place, annotations: Value, spec: Value) -> Vec<Value> {
     vec![deployment(place, "app", 3, annotations, whole), service(place, "app", &place.ip, 80, 8080)]
 }
 
+fn behind_traefik(place: &Place) -> Vec<Value> {
+    let mut all = server(place, &["-work=200ms"], json!({}), json!({}));
+    let backend = json!({"service": {"name": "app", "port": {"number": 80}}});
+    let rules = json!([{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]);
+    let spec = json!({"spec": {"ingressClassName": "traefik", "rules": rules}});
+    all.push(object("networking.k8s.io/v1", "Ingress", place, "app", spec));
+    all
+}
+
 fn behind_nginx(place: &Place) -> Vec<Value> {
     let asked = Place {
         ip: place.behind.clone(),
         namespace: place.namespace.clone(),
         folder: place.folder.clone(),
+        door: String::new(),
         behind: String::new(),
     };
     let mut all = server(&asked, &["-work=100ms", "-on-term=finish"], json!({}), json!({}));

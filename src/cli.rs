@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the one binary.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,7 +13,9 @@ use crate::serve::address::ListenAddress;
 use crate::serve::certificate::KeyAlgorithm;
 use crate::workloads::name::WorkloadName;
 use draingate_core::finding::Code;
+use draingate_core::keys::is_name;
 use draingate_core::mode::{MinimumMode, Mode};
+use draingate_core::policy::PolicyKind;
 use draingate_core::selector::LabelSelector;
 
 /// Draingate makes pods stop without dropping work.
@@ -76,6 +79,24 @@ Send the load from where your clients are: what a port-forward shows is not what
 Needs: get and patch of the workload; list and watch of pods. Exit code: 0 the SLO was met, 1 it was not or the
 rollout was undone, 2 nothing could be rehearsed.")]
     Rehearse(Box<RehearseArgs>),
+    /// Measures how long this cluster's own way in goes on sending to a pod that was deleted, and prints the policy for it
+    #[command(after_help = "Examples:
+  draingate calibrate -n calibrate --via cluster-ip --dry-run           every object that it would make
+  draingate calibrate -n calibrate --via cluster-ip
+  draingate calibrate -n calibrate --via ingress --ingress-class nginx --format html > e.html
+  draingate calibrate -n calibrate --via gateway infra/public --host canary.example.com
+  draingate calibrate -n calibrate --via service-type LoadBalancer --annotation K=V --write
+  draingate calibrate -n calibrate --via url https://canary.example.com/     a way of your own to Service draingate-canary
+
+It makes a Deployment of its own image with a Service, and what the way needs, rolls it again and again while it sends,
+and takes all of it away. It asks first. All is owned by one Job, whose end removes it a minute after this process
+was lost. It never touches an object that it did not make. Needs the rights to make what --dry-run prints, and to read
+pods and EndpointSlices there; cluster-ip runs in the cluster, in a pod with a Role of that namespace. Exit code: 0 measured,
+1 not enough for a suggestion, 2 it could not be measured.")]
+    Calibrate(Box<CalibrateArgs>),
+    /// Serves as one of the pods that calibrate replaces: answers with its name, and through its preStop hook
+    #[command(after_help = "Example:\n  draingate canary --listen 127.0.0.1:8080 --pod-name here")]
+    Canary(CanaryArgs),
     /// Watches pods stop: how long they really take, who is killed at the end of the grace, what policy that asks for
     #[command(after_help = "Examples:
   draingate observe --for 10m                    while a rollout runs; Ctrl-C ends it sooner
@@ -452,6 +473,135 @@ pub enum RehearseFormat {
 fn percent(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|value| (0.0..=100.0).contains(value));
     value.ok_or_else(|| "a number from 0 to 100".to_owned())
+}
+
+/// Arguments of `calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// Where the canary runs [default: the current context's namespace]
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// The way in: cluster-ip, ingress, gateway NAME, service-type LoadBalancer, url URL
+    #[arg(long, num_args = 1..=2, value_names = ["WAY", "VALUE"], required = true)]
+    pub via: Vec<String>,
+    /// The class of the Ingress, with --via ingress
+    #[arg(long, value_name = "CLASS")]
+    pub ingress_class: Option<String>,
+    /// The host of the Ingress or HTTPRoute, so that nobody else's requests are met [default: one that nobody has]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// An annotation of the Ingress, HTTPRoute or Service that is made (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub annotation: Vec<(String, String)>,
+    /// Sends there, instead of to what the Ingress, Gateway or Service reports as its address
+    #[arg(long, value_name = "IP[:PORT]", value_parser = address)]
+    pub address: Option<(std::net::IpAddr, Option<u16>)>,
+    /// How many rollouts
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Pods of the canary
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub replicas: u32,
+    /// Requests a second, each on a new connection
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(5..=1000))]
+    pub new_per_second: u32,
+    /// Connections that are kept, with two requests a second on each
+    #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=200))]
+    pub kept: u32,
+    /// How long a deleted pod goes on serving, in seconds: no longer E can be seen
+    #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub longest: u64,
+    /// In each round deletes a single pod, too, after the rollout
+    #[arg(long)]
+    pub alone: bool,
+    /// Sends from a pod of the cluster, as cluster-ip always does
+    #[arg(long)]
+    pub from_cluster: bool,
+    /// The image of the canary: Draingate's own
+    #[arg(long, default_value = concat!("docker.io/draingate/draingate:", env!("CARGO_PKG_VERSION")))]
+    pub image: String,
+    /// The policy to suggest: clusterdrainpolicy/NAME, or drainpolicy/NAME in that namespace
+    #[arg(long, value_name = "KIND/NAME", default_value = "clusterdrainpolicy/calibrated")]
+    pub policy: PolicyName,
+    /// Applies the policy: its E and the annotation about it; all else that it says stays
+    #[arg(long)]
+    pub write: bool,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = CalibrateFormat::Text)]
+    pub format: CalibrateFormat,
+    /// Prints the objects that it would make, and makes none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Begins without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Leaves what it made for another hour
+    #[arg(long)]
+    pub keep: bool,
+    /// Set in the pod that sends: where to, as URL or "URL ADDRESS"; what it measured it says in its log
+    #[arg(long, value_name = "TARGET", hide = true)]
+    pub inside: Option<String>,
+}
+
+/// A policy as kubectl names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyName {
+    /// Which of the two kinds.
+    pub kind: PolicyKind,
+    /// Its name.
+    pub name: String,
+}
+
+impl FromStr for PolicyName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<PolicyName, String> {
+        let (kind, name) = text.split_once('/').unwrap_or_default();
+        let kind = match kind.to_ascii_lowercase().as_str() {
+            "clusterdrainpolicy" => PolicyKind::ClusterDrainPolicy,
+            "drainpolicy" => PolicyKind::DrainPolicy,
+            _ => return Err("clusterdrainpolicy/NAME or drainpolicy/NAME".to_owned()),
+        };
+        if !is_name(name) {
+            return Err(format!("{name:?} is no object's name"));
+        }
+        Ok(PolicyName { kind, name: name.to_owned() })
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn address(text: &str) -> Result<(std::net::IpAddr, Option<u16>), String> {
+    if let Ok(address) = text.parse::<std::net::SocketAddr>() {
+        return Ok((address.ip(), Some(address.port())));
+    }
+    text.parse().map(|ip| (ip, None)).map_err(|_| "an address such as 10.0.0.7, 10.0.0.7:8080 or [::1]:8080".to_owned())
+}
+
+/// What `calibrate` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CalibrateFormat {
+    /// For people
+    Text,
+    /// For programs, version 1
+    Json,
+    /// A picture with a lane for each rollout
+    Svg,
+    /// A page with the picture
+    Html,
+}
+
+/// Arguments of `canary`.
+#[derive(Debug, Args)]
+pub struct CanaryArgs {
+    /// Where it serves
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub listen: std::net::SocketAddr,
+    /// What it calls itself
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    pub pod_name: String,
 }
 
 /// Arguments of `observe`.

@@ -9,6 +9,8 @@
 //! who look at running pods.
 
 mod backoff;
+pub mod calibrate;
+pub mod canary;
 pub mod check;
 pub mod cli;
 pub mod cluster;
@@ -32,6 +34,7 @@ pub mod telemetry;
 mod terminal;
 #[cfg(feature = "traces")]
 pub mod traces;
+pub mod traffic;
 pub mod walk;
 pub mod webhook;
 pub mod workloads;

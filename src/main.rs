@@ -8,7 +8,9 @@ use clap::{CommandFactory, Parser};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
 use draingate::explain::live::LiveName;
-use draingate::{check, codes, explain, helpers, hooks, observe, rehearse, run, scan, servers, telemetry};
+use draingate::{
+    calibrate, canary, check, codes, explain, helpers, hooks, observe, rehearse, run, scan, servers, telemetry,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,6 +49,14 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Rehearse(args) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             return runtime.block_on(async { rehearse::run(run::client().await?, &args).await });
+        }
+        Command::Calibrate(args) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            return runtime.block_on(async { calibrate::run(run::client().await, &args).await });
+        }
+        Command::Canary(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(canary::run(args))?;
         }
         Command::Observe(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -15,7 +15,7 @@ use super::File;
 use crate::cli::ExplainArgs;
 use crate::cluster::watch::read_sleep_support;
 use crate::files;
-use crate::workloads::read::Reader;
+use crate::workloads::read::{Reader, today};
 use draingate_core::keys;
 use draingate_core::world::World;
 
@@ -81,6 +81,7 @@ pub(super) async fn read(client: Client, args: &ExplainArgs, name: &LiveName) ->
 
     let reader = Reader::new(client.clone(), Some(namespace.clone()), None);
     let mut world = World::default();
+    world.today = Some(today());
     reader.services(&mut world).await?;
     // Who has no Draingate is often forbidden to ask for what it brings, and who has one namespace for what is around it.
     tell(reader.namespaces(&mut world).await, "its labels are taken for absent")?;

@@ -9,9 +9,9 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::pods::now;
-use super::recording::Sample;
 use crate::locks;
+use crate::traffic::pods::now;
+use crate::traffic::recording::Sample;
 
 /// Between two questions.
 const EVERY: Duration = Duration::from_secs(1);
@@ -43,8 +43,11 @@ impl Counter {
                 last = next;
                 let at = now() - EVERY.as_secs_f64();
                 let error = |number| (number < failed).then(|| "counted".to_owned());
-                let new =
-                    (0..sent.max(failed).min(100_000)).map(|number| Sample { at, took: 0.0, error: error(number) });
+                let new = (0..sent.max(failed).min(100_000)).map(|number| Sample {
+                    at,
+                    error: error(number),
+                    ..Sample::default()
+                });
                 locks::lock(&into).extend(new);
             }
         });

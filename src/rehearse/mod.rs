@@ -1,15 +1,10 @@
 //! The `rehearse` command: a rollout under load, as its clients feel it.
 //!
-//! [`rollout`] restarts and undoes, [`load`] asks, [`pods`] follows; [`recording`] is what all three saw, as plain data,
-//! and [`report`] and [`picture`] show it.
+//! [`traffic`](crate::traffic) restarts, asks and follows; [`report`] and [`picture`] show what it recorded.
 
 mod external;
-mod load;
 pub mod picture;
-pub mod pods;
-pub mod recording;
 pub mod report;
-pub mod rollout;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
@@ -22,13 +17,13 @@ use kube::Client;
 use tokio::time::{Instant, sleep};
 
 use self::external::Counter;
-use self::load::Load;
-use self::pods::{Lives, now};
-use self::recording::{Count, Run};
 use self::report::Report;
-use self::rollout::Rollout;
 use crate::cli::{RehearseArgs, RehearseFormat};
 use crate::locks;
+use crate::traffic::load::{Connections, Load, Options};
+use crate::traffic::pods::{self, Lives, now};
+use crate::traffic::recording::{self, Count, Run};
+use crate::traffic::rollout::Rollout;
 
 /// Between two looks at the rollout.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -71,7 +66,7 @@ pub async fn run(client: Client, args: &RehearseArgs) -> Result<u8> {
     let namespace = args.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
     let rollout = Rollout::check(client, args.workload.clone(), namespace.clone()).await?;
     let source = match (&args.url, &args.counter) {
-        (Some(url), _) => Source::Own(Load::new(args, url)?),
+        (Some(url), _) => Source::Own(Load::new(&load(args, url))?),
         (None, Some(command)) => Source::External(Counter::start(command).await?),
         (None, None) => Source::None,
     };
@@ -112,6 +107,21 @@ pub async fn run(client: Client, args: &RehearseArgs) -> Result<u8> {
     }
     let missed = report.stopped.is_some() || report.slo.is_some_and(|slo| !slo.met);
     Ok(if missed { MISSED } else { MET })
+}
+
+/// What the arguments ask to send.
+fn load(args: &RehearseArgs, url: &str) -> Options {
+    Options {
+        url: url.to_owned(),
+        address: None,
+        method: args.method.clone(),
+        headers: args.header.clone(),
+        timeout: args.timeout,
+        rate: args.rate,
+        connections: if args.keep_alive { Connections::Pooled } else { Connections::New },
+        ca_file: args.ca_file.clone(),
+        of_canary: false,
+    }
 }
 
 /// Asks on a terminal; without one, `--yes` is needed.

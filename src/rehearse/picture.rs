@@ -1,8 +1,8 @@
 //! A run as a picture over time: requests and errors above, a lane for each pod below.
 
-use super::recording::{PodLife, Run};
 use crate::report::timeline::svg::canvas::{Anchor, Canvas, Type};
 use crate::report::timeline::svg::palette::Colour;
+use crate::traffic::recording::{PodLife, Run};
 
 const WIDTH: u64 = 900;
 const PADDING: u64 = 20;

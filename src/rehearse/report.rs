@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::recording::{Count, PodLife, Run};
 use crate::terminal::{BOLD, GREEN, PLAIN, RED};
+use crate::traffic::recording::{Count, PodLife, Run};
 
 /// The result, and the JSON of `--format json`, version 1.
 #[derive(Debug, Serialize)]

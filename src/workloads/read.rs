@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use draingate_core::measured::Day;
 use draingate_core::objects;
 use draingate_core::world::World;
 
@@ -21,6 +22,11 @@ pub(crate) struct Reader {
     pub(crate) page: usize,
     /// No more objects of a list than this.
     pub(crate) most: usize,
+}
+
+/// The day on which a measure's age is counted.
+pub(crate) fn today() -> Day {
+    Day::of_seconds(k8s_openapi::jiff::Timestamp::now().as_second())
 }
 
 #[derive(Deserialize)]
@@ -100,6 +106,7 @@ impl Reader {
     /// Namespaces, Services and policies.
     pub(crate) async fn world(&self) -> Result<World> {
         let mut world = World::default();
+        world.today = Some(today());
         self.namespaces(&mut world).await?;
         self.services(&mut world).await?;
         self.policies(&mut world).await?;

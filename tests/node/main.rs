@@ -4,8 +4,12 @@
 //! program started there.
 
 #[cfg(test)]
+mod calibrate;
+#[cfg(test)]
 mod clusters;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod install;
+#[cfg(test)]
+mod propagation;

@@ -44,6 +44,8 @@ pub const ROLE_PREFIX: &str = "role.draingate.dev/";
 pub const CONTAINER_PREFIXES: [&str; 6] =
     [PRESTOP_PREFIX, REQUEST_PREFIX, ACCEPT_PREFIX, FINISH_PREFIX, WORK_PREFIX, ROLE_PREFIX];
 
+/// Annotation of a policy that `draingate calibrate` writes: how its E was measured.
+pub const MEASURED: &str = "draingate.dev/measured";
 /// What all of our annotation keys have in common.
 pub const DOMAIN: &str = "draingate.dev/";
 /// Where Prometheus is told to read a pod's metrics.

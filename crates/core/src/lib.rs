@@ -34,6 +34,7 @@ pub mod judge;
 pub mod keys;
 mod kind;
 pub mod manifest;
+pub mod measured;
 mod mend;
 pub mod messages;
 pub mod mode;

@@ -74,7 +74,9 @@ pub fn add(world: &mut World, object: &Value, namespace: Option<&str>) -> Result
                 _ => (PolicyKind::ClusterDrainPolicy, ""),
             };
             let created = text("/metadata/creationTimestamp").map(str::to_owned);
+            let annotations = object.pointer("/metadata/annotations");
             let policy = Policy::read(kind, namespace, name, created, spec);
+            let policy = policy.map(|policy| policy.with_annotations(annotations));
             let problem = policy.as_ref().err().map(|bad| (bad.title.clone(), bad.problem.clone()));
             world.set_policy(kind, namespace, policy);
             if let Some(problem) = problem {

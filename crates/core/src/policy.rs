@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
+use super::measured::Measured;
 use super::selector::LabelSelector;
 use super::servers::{Sigterm, Work};
 use super::text::sentence;
@@ -494,6 +495,8 @@ pub struct Policy {
     pub spec: PolicySpec,
     /// `spec.hook`, read.
     pub hook: Option<Hook>,
+    /// How its E was measured, where that is known.
+    pub measured: Option<Measured>,
 }
 
 /// A policy that could not be read. It matches nothing, and is reported.
@@ -534,9 +537,18 @@ impl Policy {
             Ok((spec, hook))
         });
         match read {
-            Ok((spec, hook)) => Ok(Policy { kind, title, name: name.to_owned(), created, spec, hook }),
+            Ok((spec, hook)) => Ok(Policy { kind, title, name: name.to_owned(), created, spec, hook, measured: None }),
             Err(problem) => Err(UnreadablePolicy { title, name: name.to_owned(), problem }),
         }
+    }
+
+    /// The same with what its annotations say of its E, as far as that is still the one that was measured.
+    #[must_use]
+    pub fn with_annotations(mut self, annotations: Option<&Value>) -> Policy {
+        let stated = self.spec.budget.endpoint_propagation_seconds;
+        let measured = Measured::of_annotations(annotations);
+        self.measured = measured.filter(|measured| stated == Some(measured.endpoint_propagation_seconds));
+        self
     }
 
     /// Policies that come first win: a selector beats none, then the oldest, then the name.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::config_maps::{self, ConfigMap};
 use super::keys;
+use super::measured::Day;
 use super::mode::{MinimumMode, Mode, ModeOf};
 use super::owner::Owner;
 use super::policy::{Policy, PolicyKind, UnreadablePolicy};
@@ -54,6 +55,8 @@ pub struct World {
     pub default_mode: Mode,
     /// The mode that holds in some namespaces whatever their label says.
     pub minimum_mode: Option<MinimumMode>,
+    /// Today, where it matters how old a measure is.
+    pub today: Option<Day>,
     /// The kinds of policies that are there and could not be read yet. Until they are, `enforce` rejects nothing.
     pub unread_policies: Vec<PolicyKind>,
 }
@@ -312,6 +315,7 @@ impl World {
             own_namespace: self.own_namespace.clone(),
             default_mode: self.default_mode,
             minimum_mode: self.minimum_mode.clone(),
+            today: self.today,
             unread_policies: self.unread_policies.clone(),
         }
     }
@@ -437,6 +441,11 @@ impl<'a> Context<'a> {
     pub fn policies(&self, pod: &Pairs) -> (Option<&'a Policy>, Option<&'a Policy>) {
         let first = |set: &'a PolicySet| set.first(pod, self.labels);
         (first(&self.world.cluster_policies), self.policies.and_then(first))
+    }
+
+    /// Today, where that is known.
+    pub fn today(&self) -> Option<Day> {
+        self.world.today
     }
 
     /// The policies that could have applied, had they been readable.

@@ -186,7 +186,8 @@ fn add(world: &mut World, document: &Value) -> Result<(), String> {
     };
     let mut policy = |kind, namespace: &str| {
         let created = metadata["creationTimestamp"].as_str().map(str::to_owned);
-        let policy = Policy::read(kind, namespace, name, created, &document["spec"]);
+        let policy = Policy::read(kind, namespace, name, created, &document["spec"])
+            .map(|policy| policy.with_annotations(metadata.get("annotations")));
         world.set_policy(kind, namespace, policy);
     };
     match (document["apiVersion"].as_str(), document["kind"].as_str()) {

@@ -22,6 +22,8 @@ pub mod load;
 #[cfg(feature = "program")]
 pub mod node;
 #[cfg(feature = "program")]
+pub mod plane;
+#[cfg(feature = "program")]
 pub mod proxy;
 pub mod random_pod;
 #[cfg(feature = "program")]

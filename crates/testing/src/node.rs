@@ -73,7 +73,62 @@ pub fn lab_image() -> &'static Path {
     })
 }
 
+/// A program that runs inside a node, and ends with the guard.
+pub struct Inside<'a> {
+    node: &'a Node,
+    /// By which the processes inside know it.
+    pub process: u32,
+    child: Child,
+}
+
+impl Inside<'_> {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: &str) {
+        let _ = self.node.command("kill", &[&format!("-{signal}"), &self.process.to_string()]).output();
+    }
+
+    /// Waits for its end.
+    pub fn output(self) -> Output {
+        let mut this = self;
+        let mut output =
+            this.child.wait().map(|status| Output { status, stdout: Vec::new(), stderr: Vec::new() }).unwrap();
+        let read = |name: &str| std::fs::read(this.node.folder.path().join(name)).unwrap_or_default();
+        (output.stdout, output.stderr) =
+            (read(&format!("{}.out", this.process)), read(&format!("{}.err", this.process)));
+        output
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.signal("KILL");
+            let _ = self.child.wait();
+        }
+    }
+}
+
 impl Node {
+    /// Starts a program inside that goes on; what it says is in files that bear its process id.
+    pub fn start(
+        &self,
+        program: impl AsRef<std::ffi::OsStr>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Inside<'_> {
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let file = self.folder.path().canonicalize().unwrap().join(format!("start-{number}"));
+        let script = "f=$1; shift; echo $$ >\"$f.new\"; mv \"$f.new\" \"$f\"; exec \"$@\" >\"${f%/*}/$$.out\" 2>\"${f%/*}/$$.err\"";
+        let all = [&["-c", script, "start", file.to_str().unwrap(), program.as_ref().to_str().unwrap()][..], arguments]
+            .concat();
+        let mut command = self.command("sh", &all);
+        command.envs(variables.iter().copied());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
+        let process = eventually("the program is started", || std::fs::read_to_string(&file).ok()?.trim().parse().ok());
+        Inside { node: self, process, child }
+    }
+
     /// With Draingate's image in its containerd.
     pub fn up() -> Node {
         let node = Node::bare();
@@ -83,17 +138,17 @@ impl Node {
 
     /// The same, with pods and Services of these IP families.
     pub fn of_families(families: &str) -> Node {
-        let node = Node::start(families);
+        let node = Node::of(families);
         node.load(image());
         node
     }
 
     /// With no image but a shell's.
     pub fn bare() -> Node {
-        Node::start("IPv4")
+        Node::of("IPv4")
     }
 
-    fn start(families: &str) -> Node {
+    fn of(families: &str) -> Node {
         let folder = tempfile::tempdir().unwrap();
         let watchdog = watchdog(folder.path());
         let node = Node { folder, watchdog };

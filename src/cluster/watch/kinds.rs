@@ -117,7 +117,9 @@ impl Kind for Policies {
     fn read(&self, key: &Key, object: DynamicObject) -> Self::Item {
         let created = object.meta().creation_timestamp.as_ref().map(|time| time.0.to_string());
         let spec = object.data.get("spec").unwrap_or(&Value::Null);
-        let policy = Policy::read(self.kind, &key.namespace, &key.name, created, spec);
+        let annotations = object.meta().annotations.as_ref().and_then(|all| serde_json::to_value(all).ok());
+        let policy = Policy::read(self.kind, &key.namespace, &key.name, created, spec)
+            .map(|policy| policy.with_annotations(annotations.as_ref()));
         let record = Record::new(&object, &policy);
         (policy, record)
     }

@@ -14,6 +14,7 @@ use super::MAX_SECONDS;
 use super::finding::{Code, Severity};
 use super::helpers;
 use super::keys;
+use super::measured::Day;
 use super::policy::{
     Adjust, AppliesTo, Controllers, HelperRole, Hook, Lock, Pattern, Policy, PolicyKind, PolicySpec, Profile,
     ServerSpec,
@@ -75,6 +76,7 @@ pub struct Settings<'a> {
     /// In the order of the layers.
     servers: Vec<ServerEntry<'a>>,
     locks: Option<Locks<'a>>,
+    today: Option<Day>,
 }
 
 /// The locks of the ClusterDrainPolicy that applies, and the values at its layer.
@@ -106,13 +108,14 @@ impl<'a> Settings<'a> {
             roles: Vec::new(),
             servers: Vec::new(),
             locks: None,
+            today: None,
         }
     }
 
     /// Merges every layer that concerns `subject`; what was not taken is in the problems.
     pub fn resolve(subject: &'a Subject<'a>, context: &Context<'a>) -> (Settings<'a>, Vec<SettingProblem<'a>>) {
         let mut problems = Vec::new();
-        let mut settings = Settings::built_in();
+        let mut settings = Settings { today: context.today(), ..Settings::built_in() };
         settings.node_limit = subject.pod.spec.taken_away().map(Sourced::of_nodes);
         let (cluster, own) = context.policies(&subject.pod.metadata.labels);
         if let Some(policy) = cluster {
@@ -324,7 +327,14 @@ impl<'a> Settings<'a> {
                 let source = Source::Policy(&policy.title, Some(profile));
                 Some(Sourced { value: profile.endpoint_propagation_seconds(), source })
             };
-            if let Some(new) = (setting.in_policy)(budget).map(from).or_else(by_profile) {
+            let of_policy = |value| match &policy.measured {
+                Some(measured) if setting.time == Time::EndpointPropagation => {
+                    let source = Source::Measured(&policy.title, measured, measured.old(self.today));
+                    Sourced { value, source }
+                }
+                _ => from(value),
+            };
+            if let Some(new) = (setting.in_policy)(budget).map(of_policy).or_else(by_profile) {
                 self.set_time(setting, base, new, problems);
             }
         }

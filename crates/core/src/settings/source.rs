@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::measured::Measured;
 use crate::nodes::TakenAway;
 use crate::policy::Profile;
 use crate::servers::InFile;
@@ -15,6 +16,8 @@ pub enum Source<'a> {
     Nodes(&'static str),
     /// A policy, by its title, and the profile in it where that gave the value.
     Policy(&'a str, Option<Profile>),
+    /// A policy, by its title, whose value was measured, and the age of that in days, where it is old.
+    Measured(&'a str, &'a Measured, Option<i64>),
     /// The namespace's profile label.
     ProfileLabel(&'a str, Profile),
     /// A pod annotation, by its key.
@@ -34,6 +37,10 @@ impl fmt::Display for Source<'_> {
             Source::Nodes(name) => write!(f, "built-in, {name}"),
             Source::Policy(title, None) => f.write_str(title),
             Source::Policy(title, Some(profile)) => write!(f, "{title}, profile {}", profile.as_str()),
+            Source::Measured(title, measured, old) => {
+                write!(f, "{title}, measured on {}, {} samples", measured.date, measured.samples)?;
+                old.map_or(Ok(()), |days| write!(f, ", {days} days old: measure again"))
+            }
             Source::ProfileLabel(namespace, profile) => {
                 write!(f, "profile {} of namespace {namespace}", profile.as_str())
             }
@@ -58,8 +65,8 @@ impl Source<'_> {
     pub(super) fn layer(&self) -> u8 {
         match self {
             Source::Annotation(_) => 3,
-            Source::Policy(title, _) if title.starts_with("DrainPolicy") => 2,
-            Source::Policy(..) => Self::CLUSTER,
+            Source::Policy(title, _) | Source::Measured(title, ..) if title.starts_with("DrainPolicy") => 2,
+            Source::Policy(..) | Source::Measured(..) => Self::CLUSTER,
             _ => 0,
         }
     }

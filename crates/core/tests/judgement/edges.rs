@@ -2,7 +2,8 @@
 
 use draingate_core::finding::Code;
 use draingate_core::judge::{Judgement, Skip, View, judge, patch_for, rejects};
-use draingate_core::keys::is_name;
+use draingate_core::keys::{MEASURED, is_name};
+use draingate_core::measured::Day;
 use draingate_core::mode::Mode;
 use draingate_core::owner::Owner;
 use draingate_core::plan::Refusal;
@@ -398,6 +399,28 @@ fn with_cluster(cluster: Value, own: Value) -> World {
     assert!(cluster.is_ok(), "{cluster:?}");
     world.set_policy(PolicyKind::ClusterDrainPolicy, "", cluster);
     world
+}
+
+#[test]
+fn a_measured_propagation_says_when_and_whether_that_is_long_ago() {
+    let said = |stated: u64, today: Option<&str>| {
+        let measured = json!({"endpointPropagationSeconds": 14, "date": "2026-01-31", "samples": 30, "rounds": 10,
+            "via": "cluster-ip", "largestMilliseconds": 9955});
+        let annotations = json!({MEASURED: measured.to_string()});
+        let spec = json!({"budget": {"endpointPropagationSeconds": stated}, "locked": ["endpointPropagationSeconds"]});
+        let policy = Policy::read(PolicyKind::ClusterDrainPolicy, "", "c", None, &spec).unwrap();
+        let mut world = World::default();
+        world.today = today.map(|date| Day::try_from(date.to_owned()).unwrap());
+        let policy = policy.with_annotations(Some(&annotations));
+        world.set_policy(PolicyKind::ClusterDrainPolicy, "", Ok(policy));
+        let source = |judgement: &Judgement| judgement.settings.endpoint_propagation.source.to_string();
+        judged(&world, Kind::Pod, &app(Value::Null), View::AsAdmitted, source)
+    };
+    let fresh = "ClusterDrainPolicy c, measured on 2026-01-31, 30 samples";
+    assert_eq!((said(14, None), said(14, Some("2026-07-30"))), (fresh.to_owned(), fresh.to_owned()));
+    assert_eq!(said(14, Some("2026-07-31")), format!("{fresh}, 181 days old: measure again"));
+    // Somebody has changed it since.
+    assert_eq!(said(15, None), "ClusterDrainPolicy c");
 }
 
 #[test]

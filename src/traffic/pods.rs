@@ -31,12 +31,12 @@ pub async fn follow(pods: Api<Pod>, selector: String, lives: Lives) {
     loop {
         match changes.next().await {
             Change::Listed(pod) => {
-                note(&pod, &lives, false);
+                note(&pod, &lives, false, true);
                 listed.insert(pod.name_any());
             }
             Change::Complete => note_absent(&std::mem::take(&mut listed), &lives),
-            Change::Applied(pod) => note(&pod, &lives, false),
-            Change::Deleted(pod) => note(&pod, &lives, true),
+            Change::Applied(pod) => note(&pod, &lives, false, false),
+            Change::Deleted(pod) => note(&pod, &lives, true, false),
             Change::Heard => {}
             Change::Interrupted(_) => {
                 listed.clear();
@@ -51,12 +51,13 @@ fn note_absent(listed: &HashSet<String>, lives: &Lives) {
     let at = Some(now());
     let mut lives = locks::lock(lives);
     for life in lives.values_mut().filter(|life| !listed.contains(&life.name)) {
+        life.late |= life.deleted.is_none();
         life.deleted = life.deleted.or(at);
         life.gone = life.gone.or(at);
     }
 }
 
-fn note(pod: &Pod, lives: &Lives, gone: bool) {
+fn note(pod: &Pod, lives: &Lives, gone: bool, listed: bool) {
     let at = Some(now());
     let name = pod.name_any();
     let mut lives = locks::lock(lives);
@@ -66,7 +67,9 @@ fn note(pod: &Pod, lives: &Lives, gone: bool) {
     let new = || PodLife { name: name.clone(), created: at, ..PodLife::default() };
     let life = lives.entry(name.clone()).or_insert_with(new);
     life.ready = life.ready.or(at.filter(|_| is_ready(pod)));
+    let told = life.deleted.is_some();
     life.deleted = life.deleted.or(at.filter(|_| gone || pod.metadata.deletion_timestamp.is_some()));
+    life.late |= listed && !told && life.deleted.is_some();
     life.gone = life.gone.or(at.filter(|_| gone));
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// One request, stream or transaction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// When it began.
     pub at: f64,
@@ -18,6 +18,25 @@ pub struct Sample {
     /// What became of it, where it failed: a word or two, such as `refused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// On which of the kept connections it was sent, where it was on one.
+    #[serde(skip)]
+    pub lane: Option<usize>,
+    /// Who answered, where that was asked.
+    #[serde(skip)]
+    pub answer: Option<Answer>,
+}
+
+/// Which pod answered a request, and how.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Its name.
+    pub pod: String,
+    /// It had been told to stop.
+    pub stopping: bool,
+    /// The connection's port on this side: another one is another connection.
+    pub connection: u16,
+    /// The answer said that the connection ends with it.
+    pub closes: bool,
 }
 
 impl Sample {
@@ -39,6 +58,9 @@ pub struct PodLife {
     pub ready: Option<f64>,
     /// Its deletion began.
     pub deleted: Option<f64>,
+    /// The deletion was told late: by a list, after a while in which nothing was heard.
+    #[serde(skip)]
+    pub late: bool,
     /// It was gone.
     pub gone: Option<f64>,
     /// A preStop hook of it began, where that is known.
@@ -173,7 +195,7 @@ mod tests {
     use super::*;
 
     fn sample(at: f64, took: f64, error: Option<&str>) -> Sample {
-        Sample { at, took, error: error.map(str::to_owned) }
+        Sample { at, took, error: error.map(str::to_owned), ..Sample::default() }
     }
 
     #[test]

@@ -1,0 +1,333 @@
+//! E of real data planes, as users have them: `make propagation` measures each, quiet and under churn, and writes
+//! docs/propagation.md. By hand: it takes more than an hour, and the planes are built first.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use draingate::calibrate::picture::svg;
+use draingate_testing::node::{Inside, Node, run, script};
+use draingate_testing::root;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::calibrate::{calibrate, report, restricted};
+
+const NAMESPACE: &str = "propagation";
+
+/// A data plane: how it is started, and how requests get to it.
+struct Plane {
+    name: &'static str,
+    /// What decides its E, in words.
+    throttle: &'static str,
+    start: for<'n> fn(&'n Node) -> Vec<Inside<'n>>,
+    via: &'static [&'static str],
+}
+
+fn planes() -> Vec<Plane> {
+    vec![
+        Plane {
+            name: "kube-proxy, iptables",
+            throttle: "minSyncPeriod 1 s, its default",
+            start: |node| kube_proxy(node, "iptables", "1s"),
+            via: &["cluster-ip"],
+        },
+        Plane {
+            name: "kube-proxy, iptables, slow",
+            throttle: "minSyncPeriod 10 s",
+            start: |node| kube_proxy(node, "iptables", "10s"),
+            via: &["cluster-ip"],
+        },
+        Plane {
+            name: "kube-proxy, nftables",
+            throttle: "minSyncPeriod 1 s, its default",
+            start: |node| kube_proxy(node, "nftables", "1s"),
+            via: &["cluster-ip"],
+        },
+        Plane {
+            name: "Traefik",
+            throttle: "providersThrottleDuration 2 s, its default",
+            start: |node| traefik(node, &[]),
+            via: &["ingress", "--ingress-class", "traefik", "--address", "127.0.0.1:8001"],
+        },
+        Plane {
+            name: "Traefik, slow",
+            throttle: "providersThrottleDuration 10 s",
+            start: |node| traefik(node, &["--providers.providersThrottleDuration=10s"]),
+            via: &["ingress", "--ingress-class", "traefik", "--address", "127.0.0.1:8001"],
+        },
+        Plane {
+            name: "Contour with Envoy",
+            throttle: "none for endpoints",
+            start: contour,
+            via: &["ingress", "--ingress-class", "contour", "--address", "127.0.0.1:8080"],
+        },
+        Plane {
+            name: "nginx, reloaded",
+            throttle: "one reload a second at most",
+            start: |node| reloaded(node, "nginx", 1),
+            via: &["url", "http://127.0.0.1:8003/"],
+        },
+        Plane {
+            name: "HAProxy, reloaded",
+            throttle: "one reload a second at most",
+            start: |node| reloaded(node, "haproxy", 1),
+            via: &["url", "http://127.0.0.1:8004/"],
+        },
+    ]
+}
+
+fn built(name: &str) -> PathBuf {
+    Path::new(run(script("planes").arg(name)).trim()).join(name)
+}
+
+fn kube_proxy<'n>(node: &'n Node, mode: &str, period: &str) -> Vec<Inside<'n>> {
+    run(script("node").arg("proxy").arg(node.folder.path()).args([mode, period]));
+    Vec::new()
+}
+
+fn ingress_class(node: &Node, name: &str, controller: &str) {
+    let spec = json!({"controller": controller});
+    node.apply(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}, "spec": spec})).unwrap();
+}
+
+pub(crate) fn traefik<'n>(node: &'n Node, more: &[&str]) -> Vec<Inside<'n>> {
+    ingress_class(node, "traefik", "traefik.io/ingress-controller");
+    let arguments = [
+        "--entrypoints.web.address=127.0.0.1:8001",
+        "--providers.kubernetesingress",
+        "--providers.kubernetesingress.ingressclass=traefik",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+    ];
+    vec![node.start(built("traefik"), &[&arguments[..], more].concat(), &[])]
+}
+
+fn contour(node: &Node) -> Vec<Inside<'_>> {
+    let (contour, envoy) = (built("contour"), built("envoy"));
+    ingress_class(node, "contour", "projectcontour.io/ingress-controller");
+    let crds = contour.parent().unwrap().join("crds.yaml");
+    node.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]);
+    let folder = node.folder.path().canonicalize().unwrap();
+    let (kubeconfig, bootstrap) = (folder.join("admin.conf"), folder.join("contour-envoy.json"));
+    let admin = folder.join("envoy-admin.sock");
+    let serve = [
+        "serve",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+        "--xds-address=127.0.0.1",
+        "--xds-port=8002",
+        "--insecure",
+        "--disable-leader-election",
+        "--http-port=8010",
+        "--health-port=8010",
+        "--ingress-class-name=contour",
+    ];
+    let server = node.start(&contour, &serve, &[]);
+    let admin = format!("--admin-address={}", admin.display());
+    run(&mut node.command(
+        &contour,
+        &["bootstrap", bootstrap.to_str().unwrap(), "--xds-address=127.0.0.1", "--xds-port=8002", &admin],
+    ));
+    let proxy =
+        node.start(envoy, &["-c", bootstrap.to_str().unwrap(), "--log-level", "warn", "--concurrency", "2"], &[]);
+    vec![server, proxy]
+}
+
+/// nginx or HAProxy, with a loop that does as their controllers do.
+fn reloaded<'n>(node: &'n Node, program: &str, seconds: u64) -> Vec<Inside<'n>> {
+    let this = std::env::current_exe().unwrap();
+    let arguments = ["--ignored", "--exact", "propagation::inside_reloads", "--nocapture"];
+    vec![node.start(this, &arguments, &[("DRAINGATE_RELOADS", &format!("{program} {seconds}"))])]
+}
+
+/// Not a test: what [`reloaded`] starts inside. It looks at the EndpointSlices ten times a second, writes the ready
+/// addresses into the configuration, and reloads, no more often than so.
+#[tokio::test]
+#[ignore = "started by the other tests"]
+async fn inside_reloads() {
+    let task = std::env::var("DRAINGATE_RELOADS").expect("started by the other tests");
+    let (program, seconds) = task.split_once(' ').unwrap();
+    let pause = Duration::from_secs(seconds.parse().unwrap());
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut config = kube::Config::infer().await.unwrap();
+    config.proxy_url = None;
+    let slices: Api<EndpointSlice> = Api::namespaced(Client::try_from(config).unwrap(), NAMESPACE);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("configuration");
+    let mut known = String::new();
+    let mut master: Option<std::process::Child> = None;
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let labels = ListParams::default().labels("kubernetes.io/service-name=draingate-canary");
+        let Ok(list) = slices.list(&labels).await else { continue };
+        let endpoints = list.items.iter().flat_map(|slice| slice.endpoints.iter().flatten());
+        let ready = endpoints.filter(|one| one.conditions.as_ref().and_then(|c| c.ready) == Some(true));
+        let mut addresses: Vec<String> = ready.flat_map(|one| one.addresses.clone()).collect();
+        addresses.sort();
+        let text = configuration(program, &addresses, folder.path());
+        if addresses.is_empty() || text == known {
+            continue;
+        }
+        std::fs::write(&file, &text).unwrap();
+        let path = file.to_str().unwrap();
+        match &master {
+            _ if program == "haproxy" => {
+                // Back when the new process serves; the old one is told to finish.
+                let pids = folder.path().join("pids");
+                let old = std::fs::read_to_string(&pids).unwrap_or_default();
+                let mut command = Command::new("haproxy");
+                command.args(["-D", "-p", pids.to_str().unwrap(), "-f", path]);
+                if !old.is_empty() {
+                    command.arg("-sf").args(old.split_whitespace());
+                }
+                assert!(command.status().unwrap().success());
+            }
+            None => {
+                master = Some(Command::new("nginx").args(["-c", path, "-e", "stderr"]).spawn().unwrap());
+            }
+            Some(master) => {
+                assert!(Command::new("kill").args(["-HUP", &master.id().to_string()]).status().unwrap().success());
+            }
+        }
+        known = text;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn configuration(program: &str, addresses: &[String], folder: &Path) -> String {
+    let folder = folder.display();
+    let mut text = String::new();
+    if program == "nginx" {
+        let servers = addresses.iter().map(|one| format!("server {one}:8080; ")).collect::<String>();
+        let _ = write!(
+            text,
+            "user root; daemon off; pid {folder}/pid; error_log stderr; events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; upstream canary {{ {servers}keepalive 32; }}\n\
+             server {{ listen 127.0.0.1:8003; location / {{ proxy_pass http://canary; proxy_http_version 1.1; proxy_set_header Connection ''; }} }} }}\n"
+        );
+    } else {
+        text.push_str("global\n  maxconn 1000\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
+             frontend canary\n  bind 127.0.0.1:8004\n  default_backend pods\nbackend pods\n");
+        for (index, one) in addresses.iter().enumerate() {
+            let _ = writeln!(text, "  server pod{index} {one}:8080");
+        }
+    }
+    text
+}
+
+/// A Deployment of 20 pods that is restarted all the time.
+fn churning(node: &Node, over: &AtomicBool) {
+    let labels = json!({"app": "churn"});
+    let container = json!({"name": "app", "image": "localhost/shell:1", "imagePullPolicy": "Never",
+        "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"], "ports": [{"containerPort": 8080}]});
+    let template = json!({"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 2, "containers": [container]}});
+    let metadata = json!({"name": "churn", "namespace": "churn"});
+    node.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+        "spec": {"replicas": 20, "selector": {"matchLabels": labels}, "template": template}}))
+        .unwrap();
+    node.apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata,
+        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]}}))
+        .unwrap();
+    while !over.load(Ordering::Relaxed) {
+        let _ = node.try_kubectl(&["-n", "churn", "rollout", "restart", "deployment/churn"]);
+        let _ = node.try_kubectl(&["-n", "churn", "rollout", "status", "deployment/churn", "--timeout=60s"]);
+    }
+    let _ = node.try_kubectl(&["-n", "churn", "delete", "deployment,service", "churn"]);
+}
+
+fn cell(report: &Value, which: &str) -> String {
+    let seconds = |key: &str| report[which][key].as_f64();
+    match (seconds("min"), seconds("p50"), seconds("max")) {
+        (Some(min), Some(p50), Some(max)) => format!("{min:.2} / {p50:.2} / **{max:.2}**"),
+        _ => "to the pod's end".to_owned(),
+    }
+}
+
+fn last_pods(report: &Value) -> String {
+    match &report["measured"]["lastPods"] {
+        Value::Null => "-".to_owned(),
+        last => {
+            let failed: Vec<String> = last["failed"].as_object().unwrap().keys().cloned().collect();
+            if failed.is_empty() { "goes on".to_owned() } else { format!("gives up ({})", failed.join(", ")) }
+        }
+    }
+}
+
+#[test]
+#[ignore = "more than an hour: make propagation"]
+fn real_data_planes() {
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let rounds = std::env::var("ROUNDS").unwrap_or_else(|_| "10".to_owned());
+    let node = Node::up();
+    for namespace in [NAMESPACE, "churn"] {
+        restricted(&node, namespace);
+    }
+    node.kubectl(&["label", "namespace", "churn", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
+    let pictures = root().join("docs/propagation");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let mut rows = Vec::new();
+    for plane in planes().into_iter().filter(|plane| plane.name.contains(&only)) {
+        let _running = (plane.start)(&node);
+        for churn in [false, true] {
+            let over = AtomicBool::new(false);
+            let report = std::thread::scope(|scope| {
+                if churn {
+                    scope.spawn(|| churning(&node, &over));
+                    std::thread::sleep(Duration::from_secs(15));
+                }
+                let arguments =
+                    [&["--rounds", &rounds, "--alone", "--format", "json", "--via"][..], plane.via].concat();
+                let output = calibrate(&node, NAMESPACE, &arguments).output();
+                over.store(true, Ordering::Relaxed);
+                report(&output)
+            });
+            let failed = |which: &str| -> u64 {
+                let kinds = report["measured"][which]["failed"].as_object().unwrap();
+                kinds.values().filter_map(Value::as_u64).sum()
+            };
+            let row = format!(
+                "| {} | {} | {} | {} | {} | {} | {} | {} |",
+                plane.name,
+                plane.throttle,
+                if churn { "churn" } else { "quiet" },
+                cell(&report, "newConnections"),
+                cell(&report, "alone"),
+                cell(&report, "keptConnections"),
+                failed("new") + failed("kept"),
+                last_pods(&report)
+            );
+            println!("{row}");
+            rows.push(row);
+            let name = plane.name.to_lowercase().replace([' ', ','], "-").replace("--", "-");
+            let name = format!("{name}-{}.json", if churn { "churn" } else { "quiet" });
+            std::fs::write(node.folder.path().join(&name), report.to_string()).unwrap();
+            if !churn {
+                std::fs::write(
+                    pictures.join(name.replace(".json", ".svg")),
+                    svg(&serde_json::from_value(report.clone()).unwrap()),
+                )
+                .unwrap();
+            }
+        }
+    }
+    if only.is_empty() {
+        write(&rows);
+    }
+}
+
+/// Puts the rows into the page.
+fn write(rows: &[String]) {
+    let page = root().join("docs/propagation.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (before, rest) = text.split_once("<!-- table -->\n").expect("docs/propagation.md has a place for the table");
+    let (_, after) = rest.split_once("<!-- /table -->\n").unwrap();
+    let head = "| data plane | its throttle | | rollouts, new connections | alone, new | rollouts, kept | failed | all pods terminating |\n\
+                | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+    std::fs::write(&page, format!("{before}<!-- table -->\n{head}{}\n<!-- /table -->\n{after}", rows.join("\n")))
+        .unwrap();
+}

@@ -270,7 +270,6 @@ fn real_data_planes() {
     node.kubectl(&["label", "namespace", "churn", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
     let pictures = root().join("docs/propagation");
     std::fs::create_dir_all(&pictures).unwrap();
-    let mut rows = Vec::new();
     for plane in planes().into_iter().filter(|plane| plane.name.contains(&only)) {
         let _running = (plane.start)(&node);
         for churn in [false, true] {
@@ -302,7 +301,7 @@ fn real_data_planes() {
                 last_pods(&report)
             );
             println!("{row}");
-            rows.push(row);
+            write(&row);
             let name = plane.name.to_lowercase().replace([' ', ','], "-").replace("--", "-");
             let name = format!("{name}-{}.json", if churn { "churn" } else { "quiet" });
             std::fs::write(node.folder.path().join(&name), report.to_string()).unwrap();
@@ -315,19 +314,23 @@ fn real_data_planes() {
             }
         }
     }
-    if only.is_empty() {
-        write(&rows);
-    }
 }
 
-/// Puts the rows into the page.
-fn write(rows: &[String]) {
+/// Puts a row into the page, in place of an older one of the same plane: what was measured stays, whatever comes after it.
+fn write(row: &str) {
     let page = root().join("docs/propagation.md");
     let text = std::fs::read_to_string(&page).unwrap();
     let (before, rest) = text.split_once("<!-- table -->\n").expect("docs/propagation.md has a place for the table");
-    let (_, after) = rest.split_once("<!-- /table -->\n").unwrap();
-    let head = "| data plane | its throttle | | rollouts, new connections | alone, new | rollouts, kept | failed | all pods terminating |\n\
-                | --- | --- | --- | --- | --- | --- | --- | --- |\n";
-    std::fs::write(&page, format!("{before}<!-- table -->\n{head}{}\n<!-- /table -->\n{after}", rows.join("\n")))
-        .unwrap();
+    let (table, after) = rest.split_once("<!-- /table -->\n").unwrap();
+    let head: String = table.split_inclusive('\n').take(2).collect();
+    let of = |name: &str, load: &str| {
+        let is_it = |line: &&str| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            cells.get(1) == Some(&name) && cells.get(3) == Some(&load)
+        };
+        std::iter::once(row).chain(table.lines()).find(is_it).map(|line| format!("{line}\n"))
+    };
+    let rows: String =
+        planes().iter().flat_map(|plane| ["quiet", "churn"].map(|load| of(plane.name, load))).flatten().collect();
+    std::fs::write(&page, format!("{before}<!-- table -->\n{head}{rows}<!-- /table -->\n{after}")).unwrap();
 }

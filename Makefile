@@ -82,7 +82,7 @@ calibrate: ## What `draingate calibrate` measures on data planes whose E is know
 	$(CARGO) test $(ALL) --test node -- --ignored --exact calibrate::every_known_propagation_is_measured_within_a_second --nocapture
 
 propagation: ## E of real data planes into docs/propagation.md (as root, more than an hour; ONLY=Traefik, ROUNDS=4)
-	@for name in traefik envoy contour; do tests/cluster/planes $$name > /dev/null || exit 1; done
+	@for name in traefik envoy contour envoy-gateway; do tests/cluster/planes $$name > /dev/null || exit 1; done
 	@command -v nginx > /dev/null && command -v haproxy > /dev/null || apt-get install -yq --no-install-recommends nginx-light haproxy > /dev/null
 	ONLY="$(ONLY)" ROUNDS=$(or $(ROUNDS),10) $(CARGO) test $(ALL) --test node -- --ignored --exact propagation::real_data_planes --nocapture
 

@@ -67,6 +67,12 @@ fn planes() -> Vec<Plane> {
             via: &["ingress", "--ingress-class", "contour", "--address", "127.0.0.1:8080"],
         },
         Plane {
+            name: "Envoy Gateway",
+            throttle: "none for endpoints",
+            start: envoy_gateway,
+            via: &["gateway", "canary", "--address", "127.0.0.1:8005"],
+        },
+        Plane {
             name: "nginx, reloaded",
             throttle: "one reload a second at most",
             start: |node| reloaded(node, "nginx", 1),
@@ -136,6 +142,55 @@ fn contour(node: &Node) -> Vec<Inside<'_>> {
     let proxy =
         node.start(envoy, &["-c", bootstrap.to_str().unwrap(), "--log-level", "warn", "--concurrency", "2"], &[]);
     vec![server, proxy]
+}
+
+/// As a process that starts Envoy as another one.
+fn envoy_gateway(node: &Node) -> Vec<Inside<'_>> {
+    let (gateway, envoy) = (built("envoy-gateway"), built("envoy"));
+    let version = envoy.parent().unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
+    let folder = node.folder.path().canonicalize().unwrap().join("gateway");
+    let programs = folder.join("data/envoy-versions").join(&version).join("bin");
+    std::fs::create_dir_all(&programs).unwrap();
+    std::os::unix::fs::symlink(&envoy, programs.join("envoy")).unwrap();
+    let crds = gateway.parent().unwrap().join("crds.yaml");
+    node.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]);
+    node.kubectl(&["create", "namespace", "envoy-gateway-system"]);
+    let home = folder.to_str().unwrap();
+    run(&mut node.command(&gateway, &["certgen", "--local", "--config-home", home]));
+    // A secret of its own is looked for in the cluster.
+    run(&mut node.command(&gateway, &["certgen", "--disable-topology-injector"]));
+    // What it serves with it looks for below the folder that it is started in.
+    let here = folder.join("here/certs");
+    std::fs::create_dir_all(&here).unwrap();
+    for name in ["ca.crt", "tls.crt", "tls.key"] {
+        std::fs::copy(folder.join("certs/envoy-gateway").join(name), here.join(name)).unwrap();
+    }
+    let kind = |kind: &str| json!({"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": kind});
+    let with = |mut object: Value, rest: Value| {
+        object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        object
+    };
+    let controller = "gateway.envoyproxy.io/gatewayclass-controller";
+    let host = json!({"configHome": home, "dataHome": folder.join("data"), "stateHome": folder.join("state"), "runtimeDir": folder.join("run")});
+    let custom = json!({"resource": {"type": "Kubernetes", "kubernetes": {"leaderElection": {"disable": true}}},
+        "infrastructure": {"type": "Host", "host": host}});
+    let configuration = json!({"gateway": {"controllerName": controller}, "provider": {"type": "Custom", "custom": custom}});
+    let file = folder.join("gateway.json");
+    std::fs::write(&file, with(kind("EnvoyGateway"), configuration).to_string()).unwrap();
+    let proxy = json!({"name": "host", "namespace": "envoy-gateway-system"});
+    let spec = json!({"provider": {"type": "Host", "host": {"envoyVersion": version}}});
+    node.apply(&with(kind("EnvoyProxy"), json!({"metadata": proxy, "spec": spec}))).unwrap();
+    let parameters =
+        json!({"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "host", "namespace": "envoy-gateway-system"});
+    node.apply(&json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "envoy"},
+        "spec": {"controllerName": controller, "parametersRef": parameters}}))
+        .unwrap();
+    node.apply(&json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "canary", "namespace": NAMESPACE},
+        "spec": {"gatewayClassName": "envoy", "listeners": [{"name": "http", "protocol": "HTTP", "port": 8005}]}}))
+        .unwrap();
+    let server = format!("cd {home}/here && exec {} server --config-path {}", gateway.display(), file.display());
+    vec![node.start("sh", &["-c", &server], &[])]
 }
 
 /// nginx or HAProxy, with a loop that does as their controllers do.

@@ -163,11 +163,12 @@ impl Report {
             failed(kept)
         );
         match last_pods {
-            Some(last) if last.failures() == 0 => {
+            Some(last) if !last.gives_up() => {
                 let _ = writeln!(
                     text,
                     "  all pods terminating  the way goes on: {} of {} requests were answered",
-                    last.sent, last.sent
+                    last.sent - last.failures(),
+                    last.sent
                 );
             }
             Some(last) => {

@@ -50,6 +50,11 @@ impl Requests {
     pub fn failures(&self) -> usize {
         self.failed.values().sum()
     }
+
+    /// Whether more failed than a moment of change accounts for: one in twenty.
+    pub fn gives_up(&self) -> bool {
+        self.failures() * 20 > self.sent
+    }
 }
 
 /// A pod that was replaced. All times are seconds after its deletion.

@@ -15,7 +15,7 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::calibrate::{calibrate, report, restricted};
+use crate::calibrate::{calibrate, last_pods, report, restricted};
 
 const NAMESPACE: &str = "propagation";
 
@@ -174,17 +174,19 @@ fn envoy_gateway(node: &Node) -> Vec<Inside<'_>> {
     let host = json!({"configHome": home, "dataHome": folder.join("data"), "stateHome": folder.join("state"), "runtimeDir": folder.join("run")});
     let custom = json!({"resource": {"type": "Kubernetes", "kubernetes": {"leaderElection": {"disable": true}}},
         "infrastructure": {"type": "Host", "host": host}});
-    let configuration = json!({"gateway": {"controllerName": controller}, "provider": {"type": "Custom", "custom": custom}});
+    let configuration =
+        json!({"gateway": {"controllerName": controller}, "provider": {"type": "Custom", "custom": custom}});
     let file = folder.join("gateway.json");
     std::fs::write(&file, with(kind("EnvoyGateway"), configuration).to_string()).unwrap();
     let proxy = json!({"name": "host", "namespace": "envoy-gateway-system"});
     let spec = json!({"provider": {"type": "Host", "host": {"envoyVersion": version}}});
     node.apply(&with(kind("EnvoyProxy"), json!({"metadata": proxy, "spec": spec}))).unwrap();
-    let parameters =
-        json!({"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "host", "namespace": "envoy-gateway-system"});
-    node.apply(&json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "envoy"},
-        "spec": {"controllerName": controller, "parametersRef": parameters}}))
-        .unwrap();
+    let parameters = json!({"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "host", "namespace": "envoy-gateway-system"});
+    node.apply(
+        &json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "envoy"},
+        "spec": {"controllerName": controller, "parametersRef": parameters}}),
+    )
+    .unwrap();
     node.apply(&json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
         "metadata": {"name": "canary", "namespace": NAMESPACE},
         "spec": {"gatewayClassName": "envoy", "listeners": [{"name": "http", "protocol": "HTTP", "port": 8005}]}}))
@@ -303,14 +305,10 @@ fn cell(report: &Value, which: &str) -> String {
     }
 }
 
-fn last_pods(report: &Value) -> String {
-    match &report["measured"]["lastPods"] {
-        Value::Null => "-".to_owned(),
-        last => {
-            let failed: Vec<String> = last["failed"].as_object().unwrap().keys().cloned().collect();
-            if failed.is_empty() { "goes on".to_owned() } else { format!("gives up ({})", failed.join(", ")) }
-        }
-    }
+fn whether_it_goes_on(report: &Value) -> String {
+    let Some(last) = last_pods(report) else { return "-".to_owned() };
+    let failed: Vec<&str> = last.failed.keys().map(String::as_str).collect();
+    if last.gives_up() { format!("gives up ({})", failed.join(", ")) } else { "goes on".to_owned() }
 }
 
 #[test]
@@ -353,7 +351,7 @@ fn real_data_planes() {
                 cell(&report, "alone"),
                 cell(&report, "keptConnections"),
                 failed("new") + failed("kept"),
-                last_pods(&report)
+                whether_it_goes_on(&report)
             );
             println!("{row}");
             write(&row);

@@ -49,6 +49,12 @@ fn planes() -> Vec<Plane> {
             via: &["cluster-ip"],
         },
         Plane {
+            name: "kube-proxy, nftables, slow",
+            throttle: "minSyncPeriod 10 s",
+            start: |node| kube_proxy(node, "nftables", "10s"),
+            via: &["cluster-ip"],
+        },
+        Plane {
             name: "Traefik",
             throttle: "providersThrottleDuration 2 s, its default",
             start: |node| traefik(node, &[]),
@@ -118,6 +124,7 @@ fn contour(node: &Node) -> Vec<Inside<'_>> {
     ingress_class(node, "contour", "projectcontour.io/ingress-controller");
     let crds = contour.parent().unwrap().join("crds.yaml");
     node.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]);
+    node.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
     let folder = node.folder.path().canonicalize().unwrap();
     let (kubeconfig, bootstrap) = (folder.join("admin.conf"), folder.join("contour-envoy.json"));
     let admin = folder.join("envoy-admin.sock");
@@ -126,7 +133,7 @@ fn contour(node: &Node) -> Vec<Inside<'_>> {
         "--kubeconfig",
         kubeconfig.to_str().unwrap(),
         "--xds-address=127.0.0.1",
-        "--xds-port=8002",
+        "--xds-port=8006",
         "--insecure",
         "--disable-leader-election",
         "--http-port=8010",
@@ -137,10 +144,13 @@ fn contour(node: &Node) -> Vec<Inside<'_>> {
     let admin = format!("--admin-address={}", admin.display());
     run(&mut node.command(
         &contour,
-        &["bootstrap", bootstrap.to_str().unwrap(), "--xds-address=127.0.0.1", "--xds-port=8002", &admin],
+        &["bootstrap", bootstrap.to_str().unwrap(), "--xds-address=127.0.0.1", "--xds-port=8006", &admin],
     ));
-    let proxy =
-        node.start(envoy, &["-c", bootstrap.to_str().unwrap(), "--log-level", "warn", "--concurrency", "2"], &[]);
+    let proxy = node.start(
+        envoy,
+        &["-c", bootstrap.to_str().unwrap(), "--service-node", "canary", "--service-cluster", "contour"],
+        &[],
+    );
     vec![server, proxy]
 }
 
@@ -154,6 +164,7 @@ fn envoy_gateway(node: &Node) -> Vec<Inside<'_>> {
     std::os::unix::fs::symlink(&envoy, programs.join("envoy")).unwrap();
     let crds = gateway.parent().unwrap().join("crds.yaml");
     node.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]);
+    node.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
     node.kubectl(&["create", "namespace", "envoy-gateway-system"]);
     let home = folder.to_str().unwrap();
     run(&mut node.command(&gateway, &["certgen", "--local", "--config-home", home]));

@@ -236,6 +236,13 @@ fn differences_from_the_simulator(pod: &Pod, seen: &BTreeMap<String, Seen>) -> (
     (words, largest)
 }
 
+/// What differs from the core and from the simulator.
+fn all_differences(pod: &Pod, seen: &BTreeMap<String, Seen>) -> (Vec<String>, f64) {
+    let (by_core, difference) = differences(pod, &said(&pod.json), seen);
+    let (by_simulator, other) = differences_from_the_simulator(pod, seen);
+    ([by_core, by_simulator].concat(), difference.max(other))
+}
+
 /// What differs from the core's timeline: in words, and by how many seconds.
 fn differences(pod: &Pod, timeline: &Timeline, seen: &BTreeMap<String, Seen>) -> (Vec<String>, f64) {
     let name = pod.name();
@@ -383,26 +390,41 @@ fn pods_stop_as_the_core_says() {
     std::fs::create_dir_all(&folder).unwrap();
     let mut dice = Dice(seed);
     let (mut agree, mut killed, mut largest, mut report) = (0, 0, 0_f64, String::new());
-    let mut done = 0;
+    let (mut done, mut late) = (0, Vec::new());
     while done < pods {
         let some = (done..pods.min(done + BATCH as u64)).map(|n| random_pod(&format!("pod-{n}"), &folder, &mut dice));
         let some: Vec<Pod> = some.collect();
         done += some.len() as u64;
         let seen = stop(&node, &folder, &some);
-        for pod in &some {
+        for pod in some {
             let seen = &seen[pod.name()];
-            let (by_core, difference) = differences(pod, &said(&pod.json), seen);
-            let (by_simulator, other) = differences_from_the_simulator(pod, seen);
+            let (words, difference) = all_differences(&pod, seen);
             killed += usize::from(seen.values().any(|one| one.killed));
-            largest = largest.max(difference).max(other);
-            agree += u64::from(by_core.is_empty() && by_simulator.is_empty());
-            for line in by_core.into_iter().chain(by_simulator) {
-                let _ = writeln!(report, "{line}");
+            if words.is_empty() {
+                agree += 1;
+                largest = largest.max(difference);
+            } else {
+                late.push(pod);
             }
         }
         println!(
             "{done} of {pods} pods: {agree} agree, containers were killed in {killed}, the largest difference is {largest:.1} s"
         );
+    }
+    // Once more, a few at a time: a machine that is busy is late, a model that is wrong is wrong again.
+    for some in late.chunks(3) {
+        eventually("they are gone", || {
+            node.kubectl(&["get", "pods", "-l", "conformance", "-o", "name"]).trim().is_empty().then_some(())
+        });
+        let seen = stop(&node, &folder, some);
+        for pod in some {
+            let (words, difference) = all_differences(pod, &seen[pod.name()]);
+            println!("{} once more: the largest difference is {difference:.1} s", pod.name());
+            agree += u64::from(words.is_empty());
+            for line in words {
+                let _ = writeln!(report, "{line}");
+            }
+        }
     }
     assert!(
         report.is_empty(),

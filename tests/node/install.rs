@@ -401,8 +401,8 @@ fn a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
         left = clock();
     });
     println!("{sent} admissions while a replica was killed, {} failed: {:?}", failed.len(), failed.first());
-    // What the endpoints and kube-proxy take on top.
-    assert!(failed.iter().all(|failure| failure.sent <= left + 5.0), "{left}: {failed:?}");
+    // What the endpoints and kube-proxy take on top, and a busy machine.
+    assert!(failed.iter().all(|failure| failure.sent <= left + 20.0), "{left}: {failed:?}");
 
     // Cut from the network, the one that is asked (the API server keeps its connections): until the kubelet finds it
     // unready.
@@ -425,7 +425,7 @@ fn a_replica_crashes_or_is_cut_off_and_the_other_goes_on() {
     });
     println!("{sent} admissions while a replica was cut off, {} failed: {:?}", failed.len(), failed.first());
     assert!(!failed.is_empty(), "the replica that was asked was not cut off");
-    assert!(failed.iter().all(|failure| failure.sent <= left + 5.0), "{left}: {:?}", failed.last());
+    assert!(failed.iter().all(|failure| failure.sent <= left + 20.0), "{left}: {:?}", failed.last());
 }
 
 /// A pod of the shop that takes so long after SIGTERM, or never ends where that is empty.

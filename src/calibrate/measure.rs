@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -99,7 +100,7 @@ fn pause(number: usize) -> f64 {
 struct Course<'a> {
     args: &'a CalibrateArgs,
     rollout: Rollout,
-    deployments: Api<DynamicObject>,
+    deployments: Api<Deployment>,
     lives: Lives,
     withdrawn: Withdrawn,
     new: Arc<Load>,
@@ -144,8 +145,7 @@ pub(super) async fn measure(
     following.spawn(pods::follow(rollout.pods(), rollout.selector.clone(), Arc::clone(&lives)));
     let (slices, noted) = (Api::namespaced(client.clone(), namespace), Arc::clone(&withdrawn));
     following.spawn(async move { endpoints::follow(slices, NAME, noted).await });
-    let resource = kube::api::ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk("apps", "v1", "Deployment"));
-    let deployments = Api::namespaced_with(client, namespace, &resource);
+    let deployments = Api::namespaced(client, namespace);
     let (rounds, alone) = (Vec::new(), BTreeMap::new());
     let mut course = Course { args, rollout, deployments, lives, withdrawn, new, kept, rounds, alone, say };
     let mut sending = JoinSet::new();

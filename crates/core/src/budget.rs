@@ -53,6 +53,11 @@ pub fn need(app: &Container, hold: u64) -> Option<u64> {
     app.cuts().then(|| hold.checked_add(app.request.value)).flatten()
 }
 
+/// How long an app has to wait before it is told to stop: as the plan would have it.
+pub(crate) fn wait(app: &Container, hold: u64) -> u64 {
+    need(app, hold).unwrap_or(hold.saturating_sub(app.accepts()))
+}
+
 /// The later of two moments; one that never comes is later than any.
 fn later(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     Some(a?.max(b?))

@@ -333,6 +333,14 @@ impl<'a> Facts<'_, 'a> {
     }
 }
 
+/// A question to the app's owner: what nobody has measured is no number to paste.
+pub(crate) fn shorter_request(seconds: u64) -> String {
+    format!(
+        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
+        keys::WORST_CASE_REQUEST
+    )
+}
+
 /// What a native sidecar's hook must not do.
 pub(crate) fn no_stop(sidecar: &Container) -> String {
     format!("take the stop out of the preStop hook of {:?}: a native sidecar is stopped after the apps", sidecar.name())

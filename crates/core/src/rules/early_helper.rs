@@ -6,8 +6,7 @@ use super::{Facts, Report, Rule};
 use crate::budget::Budget;
 use crate::finding::Severity;
 use crate::injectors::WrittenBy;
-use crate::keys;
-use crate::mend::no_stop;
+use crate::mend::{self, no_stop};
 use crate::pod::{Container, HookSource, Role};
 use crate::settings::Source;
 
@@ -82,10 +81,7 @@ fn shorter_request(facts: &Facts, leaves: u64, apps_done: u64) -> Option<String>
         seconds = Some(shorter);
     }
     let seconds = seconds.filter(|_| Budget::of(&pod).apps_done.is_some_and(|done| done <= leaves))?;
-    Some(format!(
-        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
-        keys::WORST_CASE_REQUEST
-    ))
+    Some(mend::shorter_request(seconds))
 }
 
 /// What it does after SIGTERM, where that is something.

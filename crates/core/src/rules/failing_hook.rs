@@ -1,7 +1,7 @@
 //! A hook that cannot run holds nothing: SIGTERM comes at once.
 
 use super::{Facts, Report, Rule};
-use crate::budget::need;
+use crate::budget;
 use crate::finding::Severity;
 use crate::mend::Mend;
 use crate::pod::{Container, Role};
@@ -33,11 +33,11 @@ pub(super) fn check(report: &mut Report) {
 
 /// How long the plan would have it wait, in seconds; none where it needs no wait, or waits by itself.
 fn wait(facts: &Facts, container: &Container) -> Option<u64> {
-    let Facts { pod, budget, settings, .. } = *facts;
+    let Facts { pod, settings, .. } = *facts;
     let seconds = match container.role {
         Role::App if settings.waits_by_itself() => return None,
-        Role::App => need(container, pod.hold).unwrap_or(pod.hold.saturating_sub(container.accepts())),
-        Role::Helper => facts.until(budget.apps_done).filter(|done| *done > 0)?.checked_add(1)?,
+        Role::App => budget::wait(container, pod.hold),
+        Role::Helper => facts.until(facts.budget.apps_done).filter(|done| *done > 0)?.checked_add(1)?,
         Role::NativeSidecar | Role::Auxiliary => return None,
     };
     (pod.hold > 0 && seconds > 0).then_some(seconds)

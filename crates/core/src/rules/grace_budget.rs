@@ -5,8 +5,7 @@ use json_patch::Patch;
 use super::{Facts, Report, Rule};
 use crate::budget::{Budget, sum, terms};
 use crate::finding::Severity;
-use crate::keys;
-use crate::mend::Mend;
+use crate::mend::{Mend, shorter_request};
 use crate::plan::Refusal;
 use crate::pod::{Container, Pod, Role};
 use crate::settings::{Settings, Source};
@@ -165,8 +164,5 @@ fn request_fix(report: &Report) -> Option<String> {
     if guesses.len() != pod.of(Role::App).count() {
         return None;
     }
-    Some(format!(
-        "or, if no request ever takes longer than {seconds} s: annotation {}: \"<seconds>\"",
-        keys::WORST_CASE_REQUEST
-    ))
+    Some(shorter_request(seconds))
 }

@@ -1,7 +1,7 @@
 //! New work is still routed to an app that no longer takes it.
 
 use super::{Facts, Report, Rule};
-use crate::budget::need;
+use crate::budget;
 use crate::finding::Severity;
 use crate::hooks::Length;
 use crate::keys;
@@ -31,7 +31,7 @@ pub(super) fn check(report: &mut Report) {
             continue;
         };
         let name = app.name();
-        let wait = need(app, pod.hold).unwrap_or(pod.hold.saturating_sub(app.accepts()));
+        let wait = budget::wait(app, pod.hold);
         let sent = format!("is sent new work until {propagation} s after the deletion");
         let stop = app.reading.as_ref().and_then(|reading| reading.stop.as_ref());
         let message = match (stop, app.has_hook()) {

@@ -127,26 +127,38 @@ fn read(folder: &Path) -> Vec<Outcome> {
     names.filter_map(|name| serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok()).collect()
 }
 
-/// Writes docs/lab.md and docs/lab/*.svg.
+/// Writes docs/lab.md and docs/lab/*.svg; what the page has of scenarios without results stays.
 pub(crate) fn publish(folder: &Path, root: &Path) {
     let outcomes = read(folder);
     let pictures = root.join("docs/lab");
     std::fs::create_dir_all(&pictures).unwrap();
-    let mut gallery = String::new();
-    for outcome in outcomes.iter().filter(|one| one.variant != Variant::Control) {
-        let name = format!("{}-{}.svg", outcome.scenario, outcome.variant.name());
-        std::fs::copy(folder.join(&name), pictures.join(&name)).unwrap();
-        let _ = writeln!(gallery, "![{}](lab/{name})\n", outcome.line());
-    }
     let page = root.join("docs/lab.md");
     let text = std::fs::read_to_string(&page).unwrap();
     let (before, rest) = text.split_once("<!-- table -->\n").expect("docs/lab.md has a place for the table");
-    let (between, rest) =
-        rest.split_once("<!-- /table -->\n").map(|(_, rest)| rest.split_once("<!-- pictures -->\n")).unwrap().unwrap();
-    let (_, after) = rest.split_once("<!-- /pictures -->\n").unwrap();
+    let (old_table, rest) = rest.split_once("<!-- /table -->\n").unwrap();
+    let (between, rest) = rest.split_once("<!-- pictures -->\n").unwrap();
+    let (old_gallery, after) = rest.split_once("<!-- /pictures -->\n").unwrap();
+
+    let (mut rows, mut gallery) = (table(&[]), String::new());
+    for scenario in crate::scenarios::all() {
+        let of_it: Vec<Outcome> = outcomes.iter().filter(|one| one.scenario == scenario.name).cloned().collect();
+        if of_it.is_empty() {
+            let row = format!("| {} |", scenario.title);
+            rows.extend(old_table.split_inclusive('\n').filter(|line| line.starts_with(&row)));
+            let pictures = [Variant::Before, Variant::After].map(|v| format!("(lab/{}-{}.svg)", scenario.name, v.name()));
+            let kept = |line: &&str| pictures.iter().any(|name| line.trim_end().ends_with(name));
+            gallery.extend(old_gallery.split_inclusive('\n').filter(kept).map(|line| format!("{line}\n")));
+            continue;
+        }
+        rows.extend(table(&of_it).split_inclusive('\n').skip(2));
+        for outcome in of_it.iter().filter(|one| one.variant != Variant::Control) {
+            let name = format!("{}-{}.svg", outcome.scenario, outcome.variant.name());
+            std::fs::copy(folder.join(&name), pictures.join(&name)).unwrap();
+            let _ = writeln!(gallery, "![{}](lab/{name})\n", outcome.line());
+        }
+    }
     let text = format!(
-        "{before}<!-- table -->\n{}<!-- /table -->\n{between}<!-- pictures -->\n{gallery}<!-- /pictures -->\n{after}",
-        table(&outcomes)
+        "{before}<!-- table -->\n{rows}<!-- /table -->\n{between}<!-- pictures -->\n{gallery}<!-- /pictures -->\n{after}"
     );
     std::fs::write(&page, text).unwrap();
     println!("lab: wrote {}", page.display());

@@ -53,7 +53,7 @@ impl House {
         let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
         if let Some(old) = jobs.get_opt(OWNER).await.with_context(|| format!("cannot read jobs in {namespace}"))? {
             let deadline = |job: &Job| job.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
-            if old.metadata.deletion_timestamp.is_none() && old.status.as_ref().is_some_and(|s| s.active == Some(1)) {
+            if !is_over(&old) {
                 sleep(BEAT + Duration::from_secs(5)).await;
                 if let Some(now) = jobs.get_opt(OWNER).await?
                     && now.uid() == old.uid()
@@ -197,6 +197,13 @@ async fn remove(client: &Client, namespace: &str, jobs: &Api<Job>) -> Result<()>
     }
 }
 
+/// Whether nobody runs it any more. A young Job says nothing of its pod yet.
+fn is_over(job: &Job) -> bool {
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut ended = conditions.filter(|one| matches!(one.type_.as_str(), "Complete" | "Failed" | "FailureTarget"));
+    job.metadata.deletion_timestamp.is_some() || ended.any(|one| one.status == "True")
+}
+
 fn of_us(object: &impl kube::Resource) -> bool {
     object.owner_references().iter().any(|owner| owner.kind == "Job" && owner.name == OWNER)
 }
@@ -222,4 +229,19 @@ async fn hurry(client: &Client, namespace: &str) -> Result<usize> {
     // One that is gone already cannot answer.
     let _ = join_all(release).await;
     Ok(going.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_says_nothing_yet_is_not_over() {
+        let job = |status: Value| serde_json::from_value::<Job>(json!({"metadata": {}, "status": status})).unwrap();
+        assert!(!is_over(&job(json!({}))));
+        assert!(!is_over(&job(json!({"active": 1}))));
+        let ended = |kind: &str| json!({"conditions": [{"type": kind, "status": "True"}]});
+        assert!(is_over(&job(ended("Complete"))) && is_over(&job(ended("FailureTarget"))));
+        assert!(!is_over(&job(ended("Suspended"))));
+    }
 }

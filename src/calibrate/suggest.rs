@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::samples::Measured;
+use super::samples::{Measured, Requests};
 use crate::cli::PolicyName;
 use crate::traffic::recording::quantile;
 use draingate_core::keys;
@@ -75,6 +75,7 @@ pub fn annotation(measured: &Measured, seconds: u64, largest: f64, rounds: u32, 
         rounds: rounds.into(),
         via: via.to_owned(),
         largest_milliseconds: (largest * 1000.0).round() as u64,
+        gives_up: measured.last_pods.as_ref().is_some_and(Requests::gives_up),
     }
 }
 
@@ -106,7 +107,7 @@ pub fn yaml(policy: &PolicyName, namespace: &str, annotation: &Annotation) -> St
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{Replaced, Requests};
+    use super::super::samples::Replaced;
     use super::*;
 
     fn measured(values: &[f64]) -> Measured {

@@ -89,9 +89,14 @@ fn a_known_propagation_is_measured_and_nothing_is_left() {
     }
     let _plane = plane(&node, "lag", 9003, 3);
     let short = ["--rounds", "4", "--format", "json"];
+    // A policy that is there: its E is replaced, the rest stays.
+    node.apply(&json!({"apiVersion": "draingate.dev/v1alpha1", "kind": "ClusterDrainPolicy", "metadata": {"name": "calibrated"},
+        "spec": {"budget": {"endpointPropagationSeconds": 77, "drainDelaySeconds": 4}}}))
+        .unwrap();
     // All at once: most of the time they wait.
     let way = calibrate(&node, "way", &[&short[..], &["--via", "cluster-ip", "--write"]].concat());
-    let lag = calibrate(&node, "lag", &[&short[..], &["--via", "url", "http://127.0.0.1:9003/"]].concat());
+    let new = ["--keep", "--write", "--policy", "clusterdrainpolicy/lagging"];
+    let lag = calibrate(&node, "lag", &[&short[..], &new, &["--via", "url", "http://127.0.0.1:9003/"]].concat());
     let killed = calibrate(&node, "killed", &["--via", "cluster-ip"]);
     eventually("the canary runs", || left(&node, "killed").contains("pod/draingate-canary").then_some(()));
     // A second one does not touch what a first one made.
@@ -107,22 +112,32 @@ fn a_known_propagation_is_measured_and_nothing_is_left() {
     assert!(report(&lag)["newConnections"]["min"].as_f64().unwrap() >= 2.0, "{}", report(&lag));
     // All pods terminating: kube-proxy goes on.
     assert!(last_pods(&report(&way)).is_some_and(|last| !last.gives_up()), "{}", report(&way));
-    assert_eq!((left(&node, "way"), left(&node, "lag")), (String::new(), String::new()));
+    assert_eq!(left(&node, "way"), String::new());
+    // Kept for an hour, by one Job, which takes the rest along.
+    assert!(left(&node, "lag").contains("deployment.apps/draingate-canary"), "{}", left(&node, "lag"));
+    let deadline =
+        node.kubectl(&["-n", "lag", "get", "job", "draingate-calibrate", "-o=jsonpath={.spec.activeDeadlineSeconds}"]);
+    assert!(deadline.parse::<u64>().unwrap() > 3_600, "{deadline}");
+    node.kubectl(&["-n", "lag", "delete", "job", "draingate-calibrate", "--wait=false"]);
 
-    // Written, and explained by where it comes from.
-    let policy = node.kubectl(&[
-        "get",
-        "clusterdrainpolicy",
-        "calibrated",
-        "-o=jsonpath={.spec.budget.endpointPropagationSeconds}",
-    ]);
-    assert_eq!(policy, report(&way)["suggestedSeconds"].to_string());
-    assert!(text(&way).contains("ClusterDrainPolicy calibrated is new"), "{}", text(&way));
+    // Written, and said before what it replaces.
+    let budget = |name: &str, field: &str| {
+        node.kubectl(&["get", "clusterdrainpolicy", name, &format!("-o=jsonpath={{.spec.budget.{field}}}")])
+    };
+    let suggested = |output: &Output| report(output)["suggestedSeconds"].to_string();
+    assert_eq!(budget("calibrated", "endpointPropagationSeconds"), suggested(&way));
+    assert_eq!(budget("calibrated", "drainDelaySeconds"), "4");
+    let said = format!("ClusterDrainPolicy calibrated: endpointPropagationSeconds 77 becomes {}", suggested(&way));
+    assert!(text(&way).contains(&said), "{}", text(&way));
+    assert_eq!(budget("lagging", "endpointPropagationSeconds"), suggested(&lag));
+    assert!(text(&lag).contains("ClusterDrainPolicy lagging is new"), "{}", text(&lag));
+    assert!(text(&lag).contains("calibrated may win over this one"), "{}", text(&lag));
 
     // The Job's deadline is the net below: a minute, and what a Deployment takes to go.
-    let deadline = Instant::now() + Duration::from_secs(180);
-    while !left(&node, "killed").is_empty() {
-        assert!(Instant::now() < deadline, "left {:?} after it was killed: {}", at.elapsed(), left(&node, "killed"));
+    let deadline = Instant::now() + Duration::from_secs(240);
+    let left = || format!("{}{}", left(&node, "killed"), left(&node, "lag"));
+    while !left().is_empty() {
+        assert!(Instant::now() < deadline, "left {:?} after it was killed: {}", at.elapsed(), left());
         std::thread::sleep(Duration::from_secs(1));
     }
     println!("nothing is left {:.0} s after it was killed", at.elapsed().as_secs_f64());

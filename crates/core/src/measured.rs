@@ -26,6 +26,9 @@ pub struct Measured {
     pub via: String,
     /// The largest that was seen, in milliseconds.
     pub largest_milliseconds: u64,
+    /// Whether the way in sends nothing to pods that are terminating and still serve, when there is no other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gives_up: bool,
 }
 
 impl Measured {

@@ -1,5 +1,7 @@
 //! A rollout that stops old pods before new ones are ready leaves fewer to take the load, or none.
 
+use std::fmt::Write as _;
+
 use super::{Report, Rule};
 use crate::finding::Severity;
 use crate::pod::HoldReason;
@@ -67,10 +69,15 @@ fn outage(report: &mut Report) {
         }
         _ => ("/spec/replicas", "spec.replicas: 2"),
     };
-    let message = format!(
+    let mut message = format!(
         "each restart of {kind} {} is an outage that no hook changes: nobody stands in until its next pod is ready",
         text::quote(name)
     );
+    let measured = report.facts.settings.endpoint_propagation.source.measured();
+    if let Some(way) = measured.filter(|way| way.gives_up) {
+        let _ =
+            write!(message, "; {} sends nothing to a last pod that is terminating, measured on {}", way.via, way.date);
+    }
     let fixes = vec![
         format!("if two of it can run side by side: {place}{fix}"),
         "or, where one is meant: rules: {capacity-dip: \"Off\"} in its DrainPolicy".to_owned(),

@@ -56,6 +56,11 @@ impl Source<'_> {
     /// The layer of a ClusterDrainPolicy.
     pub(super) const CLUSTER: u8 = 1;
 
+    /// How it was measured, where it was.
+    pub fn measured(&self) -> Option<&Measured> {
+        if let Source::Measured(_, measured, _) = self { Some(measured) } else { None }
+    }
+
     /// Whether it is a setting of the container's server.
     pub fn is_server(&self) -> bool {
         matches!(self, Source::Server(_) | Source::ConfigMap(_))

@@ -143,7 +143,7 @@ impl Run<'_> {
 
     /// Makes everything, measures, and takes it away, whatever came in between.
     async fn in_house(&self, client: &Client, say: &(dyn Fn(&str) + Sync)) -> Result<(Measured, Target, Vec<String>)> {
-        let Run { args, way, namespace, from_cluster } = self;
+        let Run { args, namespace, from_cluster, .. } = self;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         say(&format!("making the canary in namespace {namespace}"));
         let owner = self.owner();

@@ -184,13 +184,7 @@ fn each_value_is_where_it_belongs() {
             container("image"),
             json!("localhost/draingate:v1"),
         ),
-        (
-            &digest,
-            "Deployment",
-            "draingate",
-            container("image"),
-            json!(format!("ghcr.io/draingate/draingate@{zeros}")),
-        ),
+        (&digest, "Deployment", "draingate", container("image"), json!(format!("ghcr.io/draingate/draingate@{zeros}"))),
         (
             &digest,
             "Pod",

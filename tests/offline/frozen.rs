@@ -224,6 +224,8 @@ fn broken(name: &str, was: &BTreeMap<String, BTreeSet<String>>, is: &Lines, give
                 is.is_empty() || !was.is_empty() && number(is) >= number(was)
             }
             "rules" => is.is_subset(was),
+            "type" if given => was.is_subset(is),
+            "type" => is.is_subset(was) && !is.is_empty(),
             _ => was == is,
         };
         if !fine {

@@ -33,7 +33,8 @@ fn fork(folder: &Path) {
     run(Command::new("sh").args(["-c", copy, "fork"]).arg(folder).current_dir(root()));
 }
 
-const PLACE: [&str; 3] = ["https://git.example.org/me/draingate", "registry.example.org/me/gate", "registry.example.org/me/charts"];
+const PLACE: [&str; 3] =
+    ["https://git.example.org/me/draingate", "registry.example.org/me/gate", "registry.example.org/me/charts"];
 
 #[test]
 fn a_fork_sets_every_address_by_one_command() {
@@ -61,7 +62,9 @@ fn a_fork_sets_every_address_by_one_command() {
     // The old ones are left in what was true of another time only.
     let [repository, image, charts] = &before[..] else { panic!("{before:?}") };
     let name = repository.trim_start_matches("https://github.com/");
-    for old in [repository, image, charts, &format!("github.com/{name}"), &format!("uses: {name}"), &format!("--repo {name}")] {
+    for old in
+        [repository, image, charts, &format!("github.com/{name}"), &format!("uses: {name}"), &format!("--repo {name}")]
+    {
         let found = Command::new("git").args(["grep", "-lF", old]).current_dir(folder.path()).output().unwrap();
         let found = String::from_utf8(found.stdout).unwrap();
         let left: Vec<&str> = found.lines().filter(|file| *file != "CHANGELOG.md").collect();
@@ -118,11 +121,14 @@ fn a_build_has_all_of_it_and_is_the_same_in_another_place() {
     let machine = std::env::consts::ARCH;
     let name = format!("draingate-{version}-linux-{machine}");
     let sums = std::fs::read_to_string(first.join("SHA256SUMS")).unwrap();
-    let sums: BTreeMap<&str, &str> = sums.lines().map(|line| line.split_once("  ").unwrap()).map(|(sum, name)| (name, sum)).collect();
+    let sums: BTreeMap<&str, &str> =
+        sums.lines().map(|line| line.split_once("  ").unwrap()).map(|(sum, name)| (name, sum)).collect();
     run(Command::new("sha256sum").args(["--quiet", "--check", "SHA256SUMS"]).current_dir(&first));
     let archive = first.join(format!("{name}.tar.gz"));
     let list = run(Command::new("tar").arg("-tzf").arg(&archive));
-    for part in ["draingate", "LICENSE", "THIRD-PARTY-LICENSES.txt", "man/man1/draingate-check.1", "completions/_draingate"] {
+    for part in
+        ["draingate", "LICENSE", "THIRD-PARTY-LICENSES.txt", "man/man1/draingate-check.1", "completions/_draingate"]
+    {
         assert!(list.lines().any(|line| line == format!("{name}/{part}")), "no {part}: {list}");
     }
     let notices = String::from_utf8(member(&archive, &format!("{name}/THIRD-PARTY-LICENSES.txt"))).unwrap();
@@ -135,17 +141,33 @@ fn a_build_has_all_of_it_and_is_the_same_in_another_place() {
         assert!(read(file).contains(of_archive), "{file}");
     }
     let _: Value = serde_saphyr::from_str(&read("draingate-krew.yaml")).unwrap();
-    let chart = String::from_utf8(member(&first.join(format!("draingate-{version}-chart.tgz")), "draingate/Chart.yaml")).unwrap();
+    let chart =
+        String::from_utf8(member(&first.join(format!("draingate-{version}-chart.tgz")), "draingate/Chart.yaml"))
+            .unwrap();
     let chart: Value = serde_saphyr::from_str(&chart).unwrap();
     let image = chart["annotations"]["draingate.dev/image"].as_str().unwrap();
     assert!(read("draingate.yaml").contains(&format!("image: \"{image}\"")), "{image}");
-    let changes: Value = serde_json::from_str(chart["annotations"]["artifacthub.io/changes"].as_str().unwrap()).unwrap();
-    assert!(changes.as_array().unwrap().iter().all(|change| change["description"].as_str().is_some_and(|text| text.len() > 10)));
-    for (bill, kind) in [(format!("{name}.cdx.json"), "application"), (format!("draingate-{version}-image-linux-{machine}.cdx.json"), "container")] {
+    let changes: Value =
+        serde_json::from_str(chart["annotations"]["artifacthub.io/changes"].as_str().unwrap()).unwrap();
+    assert!(
+        changes
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|change| change["description"].as_str().is_some_and(|text| text.len() > 10))
+    );
+    for (bill, kind) in [
+        (format!("{name}.cdx.json"), "application"),
+        (format!("draingate-{version}-image-linux-{machine}.cdx.json"), "container"),
+    ] {
         let bill: Value = serde_json::from_str(&read(&bill)).unwrap();
         assert_eq!(bill["metadata"]["component"]["type"], kind);
-        let parts: Vec<&str> = bill["components"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
-        assert!(parts.contains(&"ring") && parts.contains(&"draingate-core") && !parts.contains(&"proptest"), "{parts:?}");
+        let parts: Vec<&str> =
+            bill["components"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
+        assert!(
+            parts.contains(&"ring") && parts.contains(&"draingate-core") && !parts.contains(&"proptest"),
+            "{parts:?}"
+        );
     }
 }
 
@@ -196,7 +218,9 @@ fn the_action_installs_what_has_the_right_digest_and_builds_where_there_is_no_re
     run(Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(folder.path()).arg(&name));
     let sum = |file: &Path| run(Command::new("sha256sum").arg(file)).split(' ').next().unwrap().to_owned();
     let says = |digest: &str| std::fs::write(release.join("SHA256SUMS"), format!("{digest}  {name}.tar.gz\n")).unwrap();
-    let gh = |code: i32| program(&at("programs/gh"), &format!("echo \"gh $*\" >\"{}\"; exit {code}\n", at("asked").display()));
+    let gh = |code: i32| {
+        program(&at("programs/gh"), &format!("echo \"gh $*\" >\"{}\"; exit {code}\n", at("asked").display()))
+    };
     // Nothing is compiled here.
     program(&at("programs/cargo"), &format!("echo \"$@\" >\"{}\"\n", at("built").display()));
     let url = serve(&at("releases"));
@@ -208,7 +232,10 @@ fn the_action_installs_what_has_the_right_digest_and_builds_where_there_is_no_re
     assert!(said.contains("its digest is right; made by its release workflow"), "{said}");
     assert_eq!(run(&mut Command::new(at("right/bin/draingate"))), "released\n");
     let asked = std::fs::read_to_string(at("asked")).unwrap();
-    assert!(asked.contains("attestation verify") && asked.contains(&format!("--source-ref refs/tags/v{version}")), "{asked}");
+    assert!(
+        asked.contains("attestation verify") && asked.contains(&format!("--source-ref refs/tags/v{version}")),
+        "{asked}"
+    );
 
     gh(1);
     let (code, said, installed) = fetch(&url, &at("forged"), &at("programs"));
@@ -218,13 +245,19 @@ fn the_action_installs_what_has_the_right_digest_and_builds_where_there_is_no_re
     for (folder, digest) in [("wrong", "0".repeat(64)), ("unlisted", String::new())] {
         says(&digest);
         let (code, said, installed) = fetch(&url, &at(folder), &at("programs"));
-        assert!(code == Some(1) && !installed && said.contains("::error") && said.contains("nothing is installed"), "{said}");
+        assert!(
+            code == Some(1) && !installed && said.contains("::error") && said.contains("nothing is installed"),
+            "{said}"
+        );
     }
     assert!(!at("built").exists(), "what was refused is not built instead");
 
     std::fs::remove_file(&archive).unwrap();
     let (code, said, _) = fetch(&url, &at("none"), &at("programs"));
-    assert!(code == Some(0) && said.contains("::notice") && said.contains("404") && said.contains("built from its sources"), "{said}");
+    assert!(
+        code == Some(0) && said.contains("::notice") && said.contains("404") && said.contains("built from its sources"),
+        "{said}"
+    );
     assert!(std::fs::read_to_string(at("built")).unwrap().starts_with("install --locked --path . --root"));
 }
 

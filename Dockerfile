@@ -19,6 +19,7 @@ ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="draingate" \
       org.opencontainers.image.description="Makes Kubernetes pods stop without dropping work" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/draingate/draingate" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/tmp /tmp
 COPY --from=build /out/draingate /draingate

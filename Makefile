@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak upgrade faults deny coverage mutants fmt calibrate propagation
+.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -21,9 +21,11 @@ demo: ## One story on a real API server: audit, inject, enforce (KEEP=1 leaves i
 test: ## All tests, tier by tier: format and lints, without a cluster, on a real API server, on a real node, the lab
 	tests/run
 
-lint: ## Format and lints
+lint: ## Format, lints, the workflows, the packages
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+	@tests/workflows
+	@$(CARGO) package --locked --offline --quiet --no-verify --allow-dirty --target-dir target/package -p draingate-core -p draingate
 
 offline: ## Tests: everything that needs no cluster
 	@tests/shells
@@ -90,6 +92,15 @@ faults: ## Every row of docs/reliability.md at length, with its figures (some 17
 	@tests/cluster/parts > /dev/null
 	FAULT_SECONDS=$(or $(FAULT_SECONDS),70) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),10000) ROTATION_KILLS=$(or $(ROTATION_KILLS),8) \
 	$(CARGO) test $(ALL) --test offline --test apiserver -- faults --include-ignored --nocapture --test-threads 1
+
+release-build: ## All that a release has, into target/released (some minutes)
+	release/build
+
+release-check: ## Whether two builds of a release in two clean clones give the same bytes (twice as long)
+	release/check-reproducible
+
+release-test: ## A release as its users get it: from a registry onto a real node, signed and tampered with (as root)
+	@release/test
 
 deny: ## Licences, bans and sources of all dependencies; advisories where their database can be had
 	@$(CARGO) deny --version > /dev/null 2>&1 || { echo '== cargo-deny is installed'; $(CARGO) install cargo-deny --locked; }

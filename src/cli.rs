@@ -518,7 +518,7 @@ pub struct CalibrateArgs {
     #[arg(long)]
     pub from_cluster: bool,
     /// The image of the canary: Draingate's own
-    #[arg(long, default_value = concat!("docker.io/draingate/draingate:", env!("CARGO_PKG_VERSION")))]
+    #[arg(long, default_value = concat!("ghcr.io/draingate/draingate:", env!("CARGO_PKG_VERSION")))]
     pub image: String,
     /// The policy to suggest: clusterdrainpolicy/NAME, or drainpolicy/NAME in that namespace
     #[arg(long, value_name = "KIND/NAME", default_value = "clusterdrainpolicy/calibrated")]

@@ -1,10 +1,11 @@
 //! Parses the command line, runs the command, gives the exit code.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use draingate::cli::{Cli, Command, WebhooksArgs};
 use draingate::cluster::{crd, webhooks};
 use draingate::explain::live::LiveName;
@@ -16,7 +17,8 @@ use draingate::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = command_line().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match dispatch(cli.command) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -25,6 +27,13 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// As a plugin, `kubectl-draingate`, it is called as kubectl is told to: its help says so.
+fn command_line() -> clap::Command {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let plugin = Path::new(&called).file_name().is_some_and(|name| name.to_string_lossy().starts_with("kubectl-"));
+    if plugin { Cli::command().bin_name("kubectl draingate") } else { Cli::command() }
 }
 
 fn dispatch(command: Command) -> Result<u8> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::samples::{End, Measured, Requests};
@@ -11,7 +12,7 @@ use crate::terminal::{BOLD, PLAIN, RED, YELLOW, count};
 use crate::traffic::recording::quantile;
 
 /// The result, and the JSON of `--format json`, version 1.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// 1
@@ -51,7 +52,7 @@ pub struct Report {
 }
 
 /// How values are spread, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// How many.
     pub count: usize,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::traffic::recording::{PodLife, Sample, quantile};
 
 /// All that was measured, as the pod that measures hands it out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
     /// Every pod that was replaced, in the order of the deletions.
@@ -25,7 +26,7 @@ pub struct Measured {
 }
 
 /// Requests, counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Requests {
     /// All of them.
@@ -58,7 +59,7 @@ impl Requests {
 }
 
 /// A pod that was replaced. All times are seconds after its deletion.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replaced {
     /// Its name.
@@ -78,7 +79,7 @@ pub struct Replaced {
 }
 
 /// A kept connection that had its last answer from a pod before its deletion or later.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Kept {
     /// The last answer of the deleted pod on it.
@@ -88,7 +89,7 @@ pub struct Kept {
 }
 
 /// Who ended a kept connection's stay with a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// The connection went on, and others answered: the data plane sends each request on its own.

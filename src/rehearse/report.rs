@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::terminal::{BOLD, GREEN, PLAIN, RED};
 use crate::traffic::recording::{Count, PodLife, Run};
 
 /// The result, and the JSON of `--format json`, version 1.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// 1
@@ -36,7 +37,7 @@ pub struct Report {
 }
 
 /// The deploy window.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Window {
     /// Its begin, in seconds since 1970.
     pub from: f64,
@@ -45,7 +46,7 @@ pub struct Window {
 }
 
 /// The objective.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Slo {
     /// In percent.
@@ -57,7 +58,7 @@ pub struct Slo {
 }
 
 /// When something failed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Moment {
     /// Seconds since 1970.

@@ -154,7 +154,7 @@ fn each_value_is_where_it_belongs() {
             "Deployment",
             "draingate",
             container("image"),
-            json!(concat!("docker.io/draingate/draingate:", env!("CARGO_PKG_VERSION"))),
+            json!(concat!("ghcr.io/draingate/draingate:", env!("CARGO_PKG_VERSION"))),
         ),
         (
             "image.registry=quay.io,image.tag=v1",
@@ -184,19 +184,13 @@ fn each_value_is_where_it_belongs() {
             container("image"),
             json!("localhost/draingate:v1"),
         ),
-        (
-            &digest,
-            "Deployment",
-            "draingate",
-            container("image"),
-            json!(format!("docker.io/draingate/draingate@{zeros}")),
-        ),
+        (&digest, "Deployment", "draingate", container("image"), json!(format!("ghcr.io/draingate/draingate@{zeros}"))),
         (
             &digest,
             "Pod",
             "draingate-test",
             "/spec/containers/0/image".into(),
-            json!(format!("docker.io/draingate/draingate@{zeros}")),
+            json!(format!("ghcr.io/draingate/draingate@{zeros}")),
         ),
         (
             "global.imagePullSecrets[0]=a,global.imagePullSecrets[1].name=b,imagePullSecrets[0].name=c",

@@ -29,6 +29,19 @@ fn every_command_explains_itself() {
     }
 }
 
+/// kubectl runs `kubectl-draingate` for `kubectl draingate`.
+#[test]
+fn as_a_plugin_it_is_called_as_kubectl_calls_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = folder.path().join("kubectl-draingate");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_draingate"), &plugin).unwrap();
+    for command in ["check", "scan", "observe", "rehearse", "explain"] {
+        let output = Command::new(&plugin).args([command, "--help"]).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains(&format!("Usage: kubectl draingate {command} ")), "{help}");
+    }
+}
+
 #[test]
 fn completions_and_manual_pages_know_every_command() {
     let pages = tempfile::tempdir().unwrap();

@@ -74,7 +74,7 @@ fn the_same_files_are_packed_into_the_same_bytes_of_an_oci_layout() {
     assert!(list.contains("bin/a") && list.contains("b -> /bin/a") && list.contains("1970-01-01"), "{list}");
 }
 
-/// `KEY=VALUE` pairs of labels in a text, whatever stands around them; the version is filled in by both.
+/// `KEY=VALUE` pairs of labels in a text, whatever stands around them; version and source are filled in by the script.
 fn labels(text: &str) -> BTreeMap<String, String> {
     let found = text.split("org.opencontainers.image.").skip(1).filter_map(|rest| rest.split_once('='));
     let value = |text: &str| {
@@ -82,7 +82,7 @@ fn labels(text: &str) -> BTreeMap<String, String> {
         text.split(['"', '\n', '\\']).next().unwrap().trim().to_owned()
     };
     let all = found.map(|(key, rest)| (key.to_owned(), value(rest)));
-    all.filter(|(key, _)| key != "version").collect()
+    all.filter(|(key, _)| key != "version" && key != "source").collect()
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod fixes;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod fuzzed;
 #[cfg(test)]
 mod house;
@@ -30,6 +32,8 @@ mod house;
 mod image;
 #[cfg(test)]
 mod parts;
+#[cfg(test)]
+mod release;
 #[cfg(test)]
 mod shells;
 #[cfg(test)]

@@ -38,18 +38,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{- /* With its registry: CRI-O takes no short name. A repository that begins with a registry has one. */ -}}
+{{- /* With its registry: CRI-O takes no short name. A repository that begins with a registry has one. A released chart
+names the image that was built with it: by its digest, where it is taken from there. */ -}}
 {{- define "draingate.image" -}}
 {{- with .Values.image -}}
 {{- $first := splitList "/" .repository | first -}}
 {{- $registry := default .registry $.Values.global.imageRegistry -}}
+{{- $name := .repository -}}
 {{- if and $registry (not (and (contains "/" .repository) (or (contains "." $first) (contains ":" $first) (eq $first "localhost")))) -}}
-{{ trimSuffix "/" $registry }}/
+{{- $name = printf "%s/%s" (trimSuffix "/" $registry) .repository -}}
 {{- end -}}
+{{- $released := index $.Chart.Annotations "draingate.dev/image" -}}
 {{- if .digest -}}
-{{ .repository }}@{{ .digest }}
+{{ $name }}@{{ .digest }}
+{{- else if and (not .tag) (hasPrefix (printf "%s@" $name) $released) -}}
+{{ $released }}
 {{- else -}}
-{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{ $name }}:{{ default $.Chart.AppVersion .tag }}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -3,8 +3,10 @@
 use super::model::{Configuration, Rule, Text};
 use draingate_core::finding::{Code, Severity};
 
-/// The project's pages.
-pub(super) const HOME: &str = "https://draingate.dev";
+/// Where the project is.
+pub(super) const HOME: &str = env!("CARGO_PKG_HOMEPAGE");
+/// The pages of this version.
+const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/docs/codes");
 
 /// A code as a rule.
 pub(super) fn rule(code: Code) -> Rule {
@@ -14,7 +16,7 @@ pub(super) fn rule(code: Code) -> Rule {
         Severity::Off => (false, Severity::Warning),
         severity => (true, severity),
     };
-    let help_uri = format!("{HOME}/codes/{code}");
+    let help_uri = format!("{PAGES}/{code}.md");
     Rule {
         id: known.code,
         name: name(code),

@@ -104,9 +104,11 @@ fn the_rules_are_the_codes_and_each_has_its_page() {
     assert_eq!(against(&validator(), &out), [""; 0]);
     let rules = out["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), Code::ALL.len());
+    let pages = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/docs/codes");
     for (rule, code) in rules.iter().zip(Code::ALL) {
         assert_eq!(rule["id"], code.as_str());
-        assert_eq!(rule["helpUri"], format!("https://draingate.dev/codes/{code}"));
+        assert_eq!(rule["helpUri"], format!("{pages}/{code}.md"));
+        assert!(draingate_testing::root().join(format!("docs/codes/{code}.md")).is_file(), "{code}");
         for text in ["shortDescription", "fullDescription", "help"] {
             assert!(rule[text]["text"].as_str().is_some_and(|text| text.len() > 20), "{code}: {text}");
         }

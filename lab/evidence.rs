@@ -311,7 +311,11 @@ fn below(of: usize) -> String {
 
 fn rate(failed: usize, of: usize, what: &str) -> String {
     let (number, all) = (grouped(failed), grouped(of));
-    if failed == 0 { format!("0 of {all} {what} (below {} at 95 %)", below(of)) } else { format!("{number} of {all} {what}") }
+    if failed == 0 {
+        format!("0 of {all} {what} (below {} at 95 %)", below(of))
+    } else {
+        format!("{number} of {all} {what}")
+    }
 }
 
 /// What came out, in a sentence.

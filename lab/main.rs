@@ -127,7 +127,8 @@ async fn outside(arguments: &Arguments) -> ExitCode {
     let root = root();
     // All but the lab's own program.
     let with_debian = !arguments.short && !arguments.evidence && !arguments.node_shutdown;
-    let with_traefik = with_debian && arguments.scenarios().is_ok_and(|all| all.iter().any(|one| one.name == "traefik"));
+    let with_traefik =
+        with_debian && arguments.scenarios().is_ok_and(|all| all.iter().any(|one| one.name == "traefik"));
     eprintln!("lab: a node, then the programs and images (the first time some minutes)");
     let (families, proxy) = (arguments.families.clone(), arguments.proxy.clone());
     let prepared = tokio::task::spawn_blocking(move || {

@@ -49,14 +49,16 @@ fn table(results: &Path) -> String {
         let name = folder.file_name().to_string_lossy().into_owned();
         let mut parts = name.splitn(3, '-').skip(1);
         let (Some(proxy), Some(families)) = (parts.next(), parts.next()) else { continue };
-        let words = FAMILIES.iter().find(|(of, _)| of.replace(',', "-") == families).map_or(families, |(_, words)| words);
+        let words =
+            FAMILIES.iter().find(|(of, _)| of.replace(',', "-") == families).map_or(families, |(_, words)| words);
         let read = |file: String| std::fs::read(folder.path().join(file)).ok();
         let lost = |variant: Variant| {
-            let outcome: Option<Outcome> = read(format!("dies-{}.json", variant.name()))
-                .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let outcome: Option<Outcome> =
+                read(format!("dies-{}.json", variant.name())).and_then(|bytes| serde_json::from_slice(&bytes).ok());
             outcome.map_or_else(|| "not run".to_owned(), |outcome| outcome.lost())
         };
-        let version = read("kubernetes".to_owned()).map_or_else(String::new, |bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let version = read("kubernetes".to_owned())
+            .map_or_else(String::new, |bytes| String::from_utf8_lossy(&bytes).into_owned());
         let _ = writeln!(
             text,
             "| {version} | {proxy} | {words} | {} | {} | **{}** |",

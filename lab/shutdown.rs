@@ -70,10 +70,13 @@ pub(crate) fn all(node: &Node, program: &Path, results: &Path, publish: Option<&
     std::fs::write(&marks, "").unwrap();
     let shutdown = folder.join("shutdown");
     let variables = [("LAB_MARKS", marks.to_str().unwrap()), ("LAB_STOP", shutdown.to_str().unwrap())];
-    eventually("the bus", || node.command("test", &["-S", "/run/dbus/system_bus_socket"]).status().unwrap().success().then_some(()));
+    eventually("the bus", || {
+        node.command("test", &["-S", "/run/dbus/system_bus_socket"]).status().unwrap().success().then_some(())
+    });
     let lab = scratch().join("lab");
     let _logind = node.start(&lab, &["logind"], &variables);
-    let _survivor = node.start(&lab, &["serve", &format!("-port={SURVIVOR}"), "-work=200ms"], &[("LAB_POD", "survivor")]);
+    let _survivor =
+        node.start(&lab, &["serve", &format!("-port={SURVIVOR}"), "-work=200ms"], &[("LAB_POD", "survivor")]);
     let wait = |what: &str| {
         let said = || std::fs::read_to_string(&marks).unwrap().contains(&format!("\"{what}\"")).then_some(());
         eventually(what, said);
@@ -83,9 +86,11 @@ pub(crate) fn all(node: &Node, program: &Path, results: &Path, publish: Option<&
     for (number, (injected, ordinary)) in CASES.into_iter().enumerate() {
         std::fs::write(&marks, "").unwrap();
         let total = ordinary + CRITICAL;
-        run(script("node").arg("kubelet").arg(&folder).arg(format!("shutdownGracePeriod: {total}s")).arg(format!(
-            "shutdownGracePeriodCriticalPods: {CRITICAL}s"
-        )));
+        run(script("node")
+            .arg("kubelet")
+            .arg(&folder)
+            .arg(format!("shutdownGracePeriod: {total}s"))
+            .arg(format!("shutdownGracePeriodCriticalPods: {CRITICAL}s")));
         wait("inhibited");
         node.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "node/node1"]);
         // What the shutdown before took with it.
@@ -161,7 +166,11 @@ pub(crate) async fn case(folder: &Path, case: &str) {
     lab.ready(&name).await;
     let pods: Api<Pod> = lab.api(&name);
     for pod in pods.list(&ListParams::default().labels("app=app")).await.unwrap() {
-        assert_eq!(pod.metadata.annotations.unwrap_or_default().contains_key("draingate.dev/injected"), injected, "{name}");
+        assert_eq!(
+            pod.metadata.annotations.unwrap_or_default().contains_key("draingate.dev/injected"),
+            injected,
+            "{name}"
+        );
     }
     sleep(Duration::from_secs(8)).await;
     let load = Load::new(&options(&place, RATE)).unwrap();

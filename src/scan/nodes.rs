@@ -80,7 +80,9 @@ async fn ask(client: &Client, name: &str) -> Result<ShutdownGrace, String> {
     let request = request.map_err(|problem| problem.to_string())?;
     match timeout(PATIENCE, client.request_text(request)).await {
         Ok(Ok(text)) => ShutdownGrace::of_configz(&text),
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err("it takes the right to get nodes/proxy".to_owned()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
+            Err("it takes the right to get nodes/proxy".to_owned())
+        }
         Ok(Err(problem)) => Err(problem.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
@@ -123,7 +125,8 @@ impl Nodes {
 
 fn need(group: &Group) -> String {
     let result = &group.result;
-    let seconds = result.required_grace.map_or_else(|| "no time is enough".to_owned(), |seconds| format!("{seconds} s"));
+    let seconds =
+        result.required_grace.map_or_else(|| "no time is enough".to_owned(), |seconds| format!("{seconds} s"));
     format!("{} {}/{} ({seconds})", result.kind, result.namespace, result.name)
 }
 
@@ -138,7 +141,11 @@ fn of_nodes(names: &[String]) -> String {
 fn listed(all: &[String], one: &str, many: &str) -> String {
     let named: Vec<&str> = all.iter().take(MOST_NAMES).map(String::as_str).collect();
     let more = all.len() - named.len();
-    let rest = if more > 0 { format!(" and {}", count(more, &format!("more {one}"), &format!("more {many}"))) } else { String::new() };
+    let rest = if more > 0 {
+        format!(" and {}", count(more, &format!("more {one}"), &format!("more {many}")))
+    } else {
+        String::new()
+    };
     format!("{}{rest}", named.join(", "))
 }
 

@@ -91,13 +91,10 @@ mod tests {
     #[test]
     fn ordinary_pods_get_what_critical_ones_leave() {
         let grace = of(json!({"shutdownGracePeriod": "1m0s", "shutdownGracePeriodCriticalPods": "20s"})).unwrap();
-        assert_eq!([-5, 0, 1_999_999_999, SYSTEM_CRITICAL, SYSTEM_CRITICAL + 1_000].map(|p| grace.granted(p)), [
-            Some(40),
-            Some(40),
-            Some(40),
-            Some(20),
-            Some(20)
-        ]);
+        assert_eq!(
+            [-5, 0, 1_999_999_999, SYSTEM_CRITICAL, SYSTEM_CRITICAL + 1_000].map(|p| grace.granted(p)),
+            [Some(40), Some(40), Some(40), Some(20), Some(20)]
+        );
         assert!(!grace.cuts(0, Some(40)) && grace.cuts(0, Some(41)) && grace.cuts(0, None));
     }
 
@@ -106,16 +103,10 @@ mod tests {
         let group = |priority: i64, seconds: i64| json!({"priority": priority, "shutdownGracePeriodSeconds": seconds});
         let groups = json!([group(100_000, 10), group(0, 60), group(10_000, 180)]);
         let grace = of(json!({"shutdownGracePeriod": "0s", "shutdownGracePeriodByPodPriority": groups})).unwrap();
-        assert_eq!([-1, 0, 9_999, 10_000, 10_001, 99_999, 100_000, 2_000_000_000].map(|p| grace.granted(p)), [
-            Some(60),
-            Some(60),
-            Some(60),
-            Some(180),
-            Some(180),
-            Some(180),
-            Some(10),
-            Some(10)
-        ]);
+        assert_eq!(
+            [-1, 0, 9_999, 10_000, 10_001, 99_999, 100_000, 2_000_000_000].map(|p| grace.granted(p)),
+            [Some(60), Some(60), Some(60), Some(180), Some(180), Some(180), Some(10), Some(10)]
+        );
     }
 
     #[test]
@@ -125,7 +116,10 @@ mod tests {
             assert_eq!((grace.granted(0), grace.cuts(0, Some(600))), (None, false));
         }
         // More for critical pods than for all is refused by the kubelet itself.
-        assert_eq!(of(json!({"shutdownGracePeriod": "5s", "shutdownGracePeriodCriticalPods": "6s"})).unwrap(), ShutdownGrace::default());
+        assert_eq!(
+            of(json!({"shutdownGracePeriod": "5s", "shutdownGracePeriodCriticalPods": "6s"})).unwrap(),
+            ShutdownGrace::default()
+        );
         for broken in ["", "{}", r#"{"kubeletconfig": {"shutdownGracePeriod": "soon"}}"#] {
             assert!(ShutdownGrace::of_configz(broken).is_err(), "{broken}");
         }

@@ -51,7 +51,8 @@ pub(crate) struct Lab {
     pub(crate) client: Client,
     folder: PathBuf,
     results: PathBuf,
-    next: AtomicU32,
+    /// Of the next namespace's addresses.
+    pub(crate) next: AtomicU32,
     /// The API server's.
     pub(crate) version: String,
 }

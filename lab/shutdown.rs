@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use draingate::traffic::load::Load;
@@ -96,7 +97,7 @@ pub(crate) fn all(node: &Node, program: &Path, results: &Path, publish: Option<&
         // What the shutdown before took with it.
         node.kubectl(&["-n", "draingate", "rollout", "status", "deployment", "--timeout=120s"]);
         let result = folder.join(format!("shutdown-{number}.json"));
-        let case = format!("{injected},{ordinary},{}", result.display());
+        let case = format!("{number},{injected},{ordinary},{}", result.display());
         let status = Command::new(script("node").get_program())
             .args(["exec", folder.to_str().unwrap()])
             .arg(program)
@@ -155,9 +156,11 @@ fn marked(file: &Path) -> Vec<Mark> {
 
 /// From inside: one case.
 pub(crate) async fn case(folder: &Path, case: &str) {
-    let [injected, ordinary, result] = case.splitn(3, ',').collect::<Vec<_>>()[..] else { panic!("{case}") };
+    let [number, injected, ordinary, result] = case.splitn(4, ',').collect::<Vec<_>>()[..] else { panic!("{case}") };
     let (injected, ordinary): (bool, u64) = (injected.parse().unwrap(), ordinary.parse().unwrap());
     let lab = Lab::new(folder, folder).await;
+    // The addresses of the case before may still be held.
+    lab.next.fetch_add(number.parse().unwrap(), Ordering::Relaxed);
     let name = format!("shutdown-{injected}-{ordinary}");
     let place = lab.place(&name);
     lab.namespace(&name, if injected { "inject" } else { "off" }).await;

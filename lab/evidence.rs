@@ -158,8 +158,10 @@ impl Progress<'_> {
 
 /// Goes on until the goal is reached; whether it came out as it should: with Draingate nothing is lost, without it something.
 pub(crate) async fn all(goal: &Goal, folder: &Path, results: &Path, parallel: usize) -> bool {
-    // Those that ask from one address: no port twice within the time that the kernel remembers a connection.
+    // All is asked from one address, which soon uses a port again. What conntrack still knows of it would then lead to a pod
+    // that is long gone: clients at many addresses do not see that. Longer than between two tries of a connection.
     std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "12000 65535").unwrap();
+    std::fs::write("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent", "5").unwrap();
     let lab = Lab::new(folder, results).await;
     let file = results.join("evidence.jsonl");
     let old = read(&file);

@@ -30,7 +30,7 @@ const MOST_NAMES: usize = 10;
 pub(super) struct Nodes {
     /// The names of those that grant the same.
     by_grace: BTreeMap<ShutdownGrace, Vec<String>>,
-    /// How many did not say, and why not the first.
+    /// How many did not say, and why not the first; or why there is no list of them.
     silent: usize,
     why: String,
 }
@@ -55,7 +55,7 @@ pub(super) async fn read(client: &Client) -> Nodes {
         })
         .await;
     if let Err(problem) = listed {
-        (nodes.silent, nodes.why) = (1, format!("{problem:#}"));
+        nodes.why = format!("{problem:#}");
         return nodes;
     }
     let asked = names.into_iter().map(|name| async move { (ask(client, &name).await, name) });
@@ -65,8 +65,7 @@ pub(super) async fn read(client: &Client) -> Nodes {
             Ok(grace) => nodes.by_grace.entry(grace).or_default().push(name),
             Err(problem) => {
                 nodes.silent += 1;
-                let first = nodes.why.is_empty();
-                if first {
+                if nodes.why.is_empty() {
                     nodes.why = format!("{name}: {problem}");
                 }
             }
@@ -83,6 +82,7 @@ async fn ask(client: &Client, name: &str) -> Result<ShutdownGrace, String> {
         Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
             Err("it takes the right to get nodes/proxy".to_owned())
         }
+        Ok(Err(kube::Error::Api(status))) => Err(format!("{} (code {})", status.message, status.code)),
         Ok(Err(problem)) => Err(problem.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
@@ -91,7 +91,7 @@ async fn ask(client: &Client, name: &str) -> Result<ShutdownGrace, String> {
 impl Nodes {
     /// The block for people; nothing where there are no nodes.
     pub(super) fn write(&self, out: &mut String, groups: &[Group]) {
-        if self.by_grace.is_empty() && self.silent == 0 {
+        if self.by_grace.is_empty() && self.why.is_empty() {
             return;
         }
         let _ = writeln!(out, "{BOLD}When a node shuts down{PLAIN}");
@@ -118,6 +118,8 @@ impl Nodes {
         }
         if self.silent > 0 {
             let _ = writeln!(out, "  not known of {} ({})", count(self.silent, "node", "nodes"), self.why);
+        } else if !self.why.is_empty() {
+            let _ = writeln!(out, "  not known: {}", self.why);
         }
         out.push('\n');
     }
@@ -200,7 +202,7 @@ mod tests {
             \x20 off: no time for pods, they go with the machine (shutdownGracePeriod 0)\n\
             \x20 short and 1 other node: 10 s for ordinary pods, too short for 1 workload: Pod shop/web (30 s)\n\
             \x20 long: 60 s for ordinary pods, enough for every workload\n\
-            \x20 not known of 1 node (strange: ApiError: no (reason: , code: 500))\n\n"
+            \x20 not known of 1 node (strange: no (code 500))\n\n"
         );
         let forbidden = told(&[("one", refusal(403)), ("two", refusal(403))], &pods).await;
         let words = "When a node shuts down\n  not known of 2 nodes (one: it takes the right to get nodes/proxy)\n\n";

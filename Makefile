@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
+.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab evidence matrix node-shutdown conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -66,6 +66,17 @@ fuzz: ## Fuzzes each target for BUDGET=60 seconds (nightly toolchain, cargo-fuzz
 
 lab: ## Rollouts under load without Draingate and with it, on a real node (as root; ARGS=--help says more)
 	@$(LAB) $(ARGS)
+
+evidence: ## REQUESTS=1000000 over ROLLOUTS=200 disruptions on a real node into docs/evidence.md (as root; goes on where it stopped; SEED=)
+	@$(LAB) --evidence --parallel 4 --requests $(or $(REQUESTS),1000000) --rollouts $(or $(ROLLOUTS),200) \
+	$(if $(SEED),--seed $(SEED)) --publish
+
+matrix: ## The lab's first scenario by kube-proxy's modes and IP families into docs/evidence.md (as root; KUBEBUILDER_ASSETS="DIR DIR" by version)
+	@$(LAB) --matrix
+
+node-shutdown: ## Graceful shutdowns of a real node under load into docs/node-shutdown.md (as root, some 5 minutes)
+	@command -v dbus-daemon > /dev/null || apt-get install -yq --no-install-recommends dbus-daemon > /dev/null
+	@$(LAB) --node-shutdown --publish
 
 conformance: ## The model against the kubelet, with PODS=300 random pods (as root)
 	PODS=$(or $(PODS),300) $(CARGO) test $(ALL) --test node -- conformance --nocapture

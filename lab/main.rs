@@ -1,10 +1,13 @@
-//! `make lab`: rollouts on a real node under load, without Draingate and with it.
+//! `make lab`, `make evidence`: rollouts on a real node under load, without Draingate and with it.
 //!
 //! This program starts a node, puts the images and the chart into it, and runs itself again inside the node's network,
 //! which has no way out.
+mod evidence;
+mod matrix;
 mod results;
 mod run;
 mod scenarios;
+mod shutdown;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -27,18 +30,37 @@ struct Arguments {
     /// One scenario only: whether it works at all
     #[arg(long)]
     short: bool,
-    /// How many scenarios go on at the same time
+    /// How many scenarios, or workloads of --evidence, go on at the same time
     #[arg(long, default_value_t = 3)]
     parallel: usize,
+    /// Instead of the scenarios one workload, disrupted until the goal is reached; goes on where it was interrupted
+    #[arg(long)]
+    evidence: bool,
+    #[command(flatten)]
+    goal: evidence::Goal,
+    /// Instead of the scenarios the first of them on every kind of node, into docs/evidence.md; KUBEBUILDER_ASSETS names directories
+    #[arg(long)]
+    matrix: bool,
+    /// Instead of the scenarios graceful shutdowns of the node, into docs/node-shutdown.md with --publish
+    #[arg(long)]
+    node_shutdown: bool,
+    /// IP families of the node's pods and Services: IPv4, IPv6, or both with a comma
+    #[arg(long, default_value = "IPv4")]
+    families: String,
+    /// The mode of its kube-proxy: iptables or nftables
+    #[arg(long, default_value = "iptables")]
+    proxy: String,
     /// Where the results go
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
     results: PathBuf,
-    /// Writes docs/lab.md and its pictures from the results
+    /// Writes docs/lab.md and its pictures, or docs/evidence.md, from the results
     #[arg(long)]
     publish: bool,
     /// Set where this program runs itself inside the node
     #[arg(long, hide = true)]
     inside: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    shutdown_case: Option<String>,
 }
 
 impl Arguments {
@@ -71,7 +93,16 @@ fn main() -> ExitCode {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     if let Some(folder) = &arguments.inside {
-        let fine = runtime.block_on(run::all(scenarios, folder, &arguments.results, arguments.parallel));
+        if let Some(case) = &arguments.shutdown_case {
+            runtime.block_on(shutdown::case(folder, case));
+            return ExitCode::SUCCESS;
+        }
+        let (results, parallel) = (&arguments.results, arguments.parallel);
+        let fine = if arguments.evidence {
+            runtime.block_on(evidence::all(&arguments.goal, folder, results, parallel))
+        } else {
+            runtime.block_on(run::all(scenarios, folder, results, parallel))
+        };
         return if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let possible = script("node").arg("possible").output().unwrap();
@@ -80,6 +111,13 @@ fn main() -> ExitCode {
         eprintln!("lab: SKIPPED, nothing was measured: a node cannot run here: {}", why.trim());
         return ExitCode::SUCCESS;
     }
+    if arguments.matrix {
+        let assets = std::env::var("KUBEBUILDER_ASSETS").unwrap_or_default();
+        let assets: Vec<String> = assets.split_whitespace().map(str::to_owned).collect();
+        let page = root().join("docs/evidence.md");
+        let fine = matrix::all(&assets, node::image(), &arguments.results, &page);
+        return if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     runtime.block_on(outside(&arguments))
 }
 
@@ -87,18 +125,27 @@ fn main() -> ExitCode {
 async fn outside(arguments: &Arguments) -> ExitCode {
     std::fs::create_dir_all(&arguments.results).unwrap();
     let root = root();
-    let with_traefik = arguments.scenarios().is_ok_and(|all| all.iter().any(|one| one.name == "traefik"));
+    // All but the lab's own program.
+    let with_debian = !arguments.short && !arguments.evidence && !arguments.node_shutdown;
+    let with_traefik =
+        with_debian && arguments.scenarios().is_ok_and(|all| all.iter().any(|one| one.name == "traefik"));
     eprintln!("lab: a node, then the programs and images (the first time some minutes)");
+    let (families, proxy) = (arguments.families.clone(), arguments.proxy.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         // The node brings the packages that the images are made of.
-        let node = Node::up();
+        let node = Node::of_families(&families);
+        if proxy != "iptables" {
+            node::run(script("node").arg("proxy").arg(node.folder.path()).args([&proxy, "1s"]));
+        }
         let images = scratch();
-        node::run(Command::new(root.join("lab/images")).arg(images));
+        node::run(Command::new(root.join("lab/images")).args((!with_debian).then_some("--app")).arg(images));
         if with_traefik {
             node::run(script("planes").arg("traefik"));
         }
         node.load(&images.join("lab.tar"));
-        node.load(&images.join("debian.tar"));
+        if with_debian {
+            node.load(&images.join("debian.tar"));
+        }
         node.release("install", &[]);
         node
     });
@@ -106,6 +153,12 @@ async fn outside(arguments: &Arguments) -> ExitCode {
         eprintln!("lab: the node could not be prepared; the reason is above");
         return ExitCode::FAILURE;
     };
+    if arguments.node_shutdown {
+        let (results, publish) = (arguments.results.clone(), arguments.publish.then_some(root));
+        let this = std::env::current_exe().unwrap();
+        let fine = tokio::task::spawn_blocking(move || shutdown::all(&node, &this, &results, publish)).await;
+        return if fine.unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let folder = node.folder.path().canonicalize().unwrap();
     let mut inside = tokio::process::Command::from({
         let mut command = script("node");
@@ -123,7 +176,10 @@ async fn outside(arguments: &Arguments) -> ExitCode {
     };
     drop(child);
     drop(node);
-    if arguments.publish && code == ExitCode::SUCCESS {
+    if arguments.publish && arguments.evidence {
+        // Whatever came out: an interrupted run as far as it went, a loss with its number.
+        evidence::publish(&arguments.results, root);
+    } else if arguments.publish && code == ExitCode::SUCCESS {
         results::publish(&arguments.results, root);
     }
     code

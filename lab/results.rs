@@ -66,6 +66,12 @@ impl Outcome {
         count.sent > 0 && (count.failed > 0) == is_lossy
     }
 
+    /// `3 of 100 (eof 3)`
+    pub(crate) fn lost(&self) -> String {
+        let count = self.count();
+        format!("{} of {}{}", count.failed, count.sent, count.kinds())
+    }
+
     /// One line for people.
     pub(crate) fn line(&self) -> String {
         let count = self.count();
@@ -94,12 +100,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     for name in names {
         let of = |variant| outcomes.iter().find(|one| one.scenario == name && one.variant == variant);
         let Some(any) = outcomes.iter().find(|one| one.scenario == name) else { continue };
-        let lost = |variant| {
-            of(variant).map_or_else(String::new, |one| {
-                let count = one.count();
-                format!("{} of {}{}", count.failed, count.sent, count.kinds())
-            })
-        };
+        let lost = |variant| of(variant).map_or_else(String::new, Outcome::lost);
         let pair = |value: &dyn Fn(&Outcome) -> Option<String>| {
             let shown = |variant| of(variant).and_then(value).unwrap_or_else(|| "-".to_owned());
             format!("{} / {}", shown(Variant::Before), shown(Variant::After))

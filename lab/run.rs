@@ -35,7 +35,7 @@ const CONTROL: Duration = Duration::from_secs(10);
 const BOUND: &str = "-duration=3m";
 
 /// The node's own address, which its pods reach, and ports there.
-const NODE: &str = "10.245.0.1";
+pub(crate) const NODE: &str = "10.245.0.1";
 const APP_PORT: u32 = 20_000;
 const CANARY_PORT: u32 = 21_000;
 const TRAEFIK_PORT: u32 = 22_000;
@@ -47,21 +47,19 @@ struct InTheWay {
     process: Option<tokio::process::Child>,
 }
 
-struct Lab {
-    client: Client,
+pub(crate) struct Lab {
+    pub(crate) client: Client,
     folder: PathBuf,
     results: PathBuf,
-    next: AtomicU32,
+    /// Of the next namespace's addresses.
+    pub(crate) next: AtomicU32,
+    /// The API server's.
+    pub(crate) version: String,
 }
 
 /// Runs them all; whether each came out as it should.
 pub(crate) async fn all(scenarios: Vec<Scenario>, folder: &Path, results: &Path, parallel: usize) -> bool {
-    let lab = Lab {
-        client: client().await,
-        folder: folder.join("lab"),
-        results: results.to_owned(),
-        next: AtomicU32::new(1),
-    };
+    let lab = Lab::new(folder, results).await;
     if scenarios.iter().any(|one| one.load.is_none()) {
         lab.namespace("lab-shared", "off").await;
         lab.create(&shared("lab-shared")).await;
@@ -82,6 +80,7 @@ pub(crate) async fn all(scenarios: Vec<Scenario>, folder: &Path, results: &Path,
     let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     let text = table(&outcomes);
     std::fs::write(lab.results.join("table.md"), &text).unwrap();
+    std::fs::write(lab.results.join("kubernetes"), lab.version.trim_start_matches('v')).unwrap();
     println!("\n{text}");
     for line in &wrong {
         println!("not as expected: {line}");
@@ -109,6 +108,30 @@ async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl
 }
 
 impl Lab {
+    pub(crate) async fn new(folder: &Path, results: &Path) -> Lab {
+        let client = client().await;
+        let version = client.apiserver_version().await.unwrap().git_version;
+        let (folder, results) = (folder.join("lab"), results.to_owned());
+        Lab { client, folder, results, next: AtomicU32::new(1), version }
+    }
+
+    /// A namespace's addresses and folder.
+    pub(crate) fn place(&self, namespace: &str) -> Place {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(namespace);
+        std::fs::create_dir_all(&folder).unwrap();
+        // Of the family that Services have first.
+        let families = std::fs::read_to_string(self.folder.with_file_name("families")).unwrap();
+        let (ip, behind, door) = if families.starts_with("IPv6") {
+            let ip = format!("fd00:10:96::64{number:02x}");
+            (ip.clone(), format!("fd00:10:96::65{number:02x}"), format!("[{ip}]"))
+        } else {
+            let ip = format!("10.96.100.{number}");
+            (ip.clone(), format!("10.96.101.{number}"), ip)
+        };
+        Place { number, namespace: namespace.to_owned(), ip, door, behind, folder: folder.display().to_string() }
+    }
+
     async fn scenario(&self, scenario: &Scenario) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let mode = if matches!(scenario.before, Before::BuiltInE(_)) { "inject" } else { "off" };
@@ -121,23 +144,14 @@ impl Lab {
 
     /// The runs of one namespace: without a rollout first, where nothing is injected, then with one.
     async fn runs(&self, scenario: &Scenario, variant: Variant, mode: &str) -> Vec<Outcome> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{}-{}", scenario.name, variant.name());
-        let folder = self.folder.join(&namespace);
-        std::fs::create_dir_all(&folder).unwrap();
-        let ip = format!("10.96.100.{number}");
-        let door = match scenario.before {
-            Before::BuiltInE(Way::Lag(_)) => format!("{NODE}:{}", APP_PORT + number),
-            Before::BuiltInE(Way::Traefik(_)) => format!("{NODE}:{TRAEFIK_PORT}"),
-            _ => ip.clone(),
-        };
-        let place = Place {
-            namespace: namespace.clone(),
-            ip,
-            door,
-            behind: format!("10.96.101.{number}"),
-            folder: folder.display().to_string(),
-        };
+        let mut place = self.place(&namespace);
+        let number = place.number;
+        match scenario.before {
+            Before::BuiltInE(Way::Lag(_)) => place.door = format!("{NODE}:{}", APP_PORT + number),
+            Before::BuiltInE(Way::Traefik(_)) => place.door = format!("{NODE}:{TRAEFIK_PORT}"),
+            _ => {}
+        }
         self.namespace(&namespace, mode).await;
         let _way = match scenario.before {
             Before::BuiltInE(way) => Some(self.way(way, &namespace, number, variant).await),
@@ -160,7 +174,7 @@ impl Lab {
             outcomes.push(self.run(scenario, &place, Variant::Control).await);
         }
         outcomes.push(self.run(scenario, &place, variant).await);
-        let _ = Api::<Namespace>::all(self.client.clone()).delete(&namespace, &DeleteParams::default()).await;
+        self.remove(&namespace).await;
         for outcome in &outcomes {
             outcome.write(&self.results);
             println!("{}", outcome.line());
@@ -282,14 +296,14 @@ impl Lab {
         open
     }
 
-    fn api<K>(&self, namespace: &str) -> Api<K>
+    pub(crate) fn api<K>(&self, namespace: &str) -> Api<K>
     where
         K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
     {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    async fn namespace(&self, name: &str, mode: &str) {
+    pub(crate) async fn namespace(&self, name: &str, mode: &str) {
         let object = json!({"metadata": {"name": name, "labels": {"draingate.dev/mode": mode}}});
         let namespaces = Api::<Namespace>::all(self.client.clone());
         namespaces.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
@@ -297,7 +311,11 @@ impl Lab {
         eventually("the default service account", || async { accounts.get("default").await.ok() }).await;
     }
 
-    async fn create(&self, objects: &[Value]) {
+    pub(crate) async fn remove(&self, namespace: &str) {
+        let _ = Api::<Namespace>::all(self.client.clone()).delete(namespace, &DeleteParams::default()).await;
+    }
+
+    pub(crate) async fn create(&self, objects: &[Value]) {
         for object in objects {
             let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap();
             let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
@@ -310,7 +328,7 @@ impl Lab {
     }
 
     /// Waits until all Deployments and StatefulSets of a namespace are as they should be.
-    async fn ready(&self, namespace: &str) {
+    pub(crate) async fn ready(&self, namespace: &str) {
         let deployments: Api<Deployment> = self.api(namespace);
         let sets: Api<StatefulSet> = self.api(namespace);
         let all = || async {
@@ -341,7 +359,7 @@ impl Lab {
     }
 
     /// Lets it happen, and waits until the pods that had to go are gone and those that had to come are ready.
-    async fn happen(&self, event: Event, namespace: &str, pods: &Lives) {
+    pub(crate) async fn happen(&self, event: Event, namespace: &str, pods: &Lives) {
         let deployments: Api<Deployment> = self.api(namespace);
         let api: Api<Pod> = self.api(namespace);
         let patch = |patch: Value| {
@@ -410,10 +428,11 @@ fn available(set: &StatefulSet) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Mark {
-    at: f64,
+pub(crate) struct Mark {
+    /// In milliseconds.
+    pub(crate) at: f64,
     pod: String,
-    what: String,
+    pub(crate) what: String,
 }
 
 /// Adds what the containers wrote themselves. Jobs that were begun by pods that are gone, and never done, are lost.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What happens to the pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Event {
     /// `kubectl rollout restart`
     Restart,
@@ -26,10 +28,21 @@ impl Event {
             Event::Delete => "deletion",
         }
     }
+
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Event::Restart => "rollout restarts",
+            Event::Evict => "evictions of all pods",
+            Event::ScaleDown => "scale-downs",
+            Event::Delete => "deletions",
+        }
+    }
 }
 
 /// Where a run takes place.
 pub(crate) struct Place {
+    /// No other has it.
+    pub(crate) number: u32,
     pub(crate) namespace: String,
     /// Of the Service that is asked.
     pub(crate) ip: String,
@@ -123,18 +136,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             load: Some(http),
             before: Before::AsWritten,
             after: Saved::All,
-            objects: |place| {
-                let mut all = server(place, &["-work=200ms"], json!({}), json!({}));
-                all.push(object(
-                    "policy/v1",
-                    "PodDisruptionBudget",
-                    place,
-                    "app",
-                    json!({"spec": {"minAvailable": 2,
-                    "selector": {"matchLabels": {"app": "app"}}}}),
-                ));
-                all
-            },
+            objects: naive,
         },
         Scenario {
             name: "scaled-down",
@@ -362,6 +364,14 @@ pub(crate) fn all() -> Vec<Scenario> {
     ]
 }
 
+/// A server that dies at SIGTERM, with a budget for evictions.
+pub(crate) fn naive(place: &Place) -> Vec<Value> {
+    let mut all = server(place, &["-work=200ms"], json!({}), json!({}));
+    let spec = json!({"spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "app"}}}});
+    all.push(object("policy/v1", "PodDisruptionBudget", place, "app", spec));
+    all
+}
+
 /// A store that one process at a time may write, and a client that writes all the time.
 fn store(place: &Place) -> Vec<Value> {
     let url = format!("-url=postgres://postgres@{}:5432/postgres?sslmode=disable", place.ip);
@@ -403,6 +413,7 @@ fn worst_case(seconds: u64) -> Value {
 /// What every scenario shares: PostgreSQL.
 pub(crate) fn shared(namespace: &str) -> Vec<Value> {
     let place = Place {
+        number: 0,
         namespace: namespace.to_owned(),
         ip: POSTGRES_IP.to_owned(),
         door: POSTGRES_IP.to_owned(),
@@ -522,6 +533,7 @@ fn behind_traefik(place: &Place) -> Vec<Value> {
 
 fn behind_nginx(place: &Place) -> Vec<Value> {
     let asked = Place {
+        number: place.number,
         ip: place.behind.clone(),
         namespace: place.namespace.clone(),
         folder: place.folder.clone(),

@@ -14,9 +14,10 @@ func main() {
 		"transact":   transact,
 		"work":       job,
 		"load":       load,
+		"logind":     logind,
 		"stopper":    stopper,
 	}
-	err := errors.New("usage: lab serve|serve-grpc|transact|work|load|stopper [flags]")
+	err := errors.New("usage: lab serve|serve-grpc|transact|work|load|logind|stopper [flags]")
 	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
 		err = commands[os.Args[1]](os.Args[2:])
 	}

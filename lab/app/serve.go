@@ -52,7 +52,8 @@ func serve(arguments []string) error {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		time.Sleep(*work)
-		io.WriteString(w, "done\n")
+		// As a canary says who it is: the load knows which pods had requests in flight.
+		fmt.Fprintf(w, "{\"pod\":%q,\"stopping\":false}\n", os.Getenv("LAB_POD"))
 	})
 	server := &http.Server{Addr: fmt.Sprintf(":%d", *port), Handler: mux}
 	failed := make(chan error, 1)

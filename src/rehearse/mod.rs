@@ -219,8 +219,8 @@ async fn roll(
         }
         // A look that fails is no end: the API server may be away for a moment.
         if stopped.is_some() || gone == old.len() {
-            let complete = rollout.is_complete().await.unwrap_or(false);
-            if complete {
+            let over = rollout.is_over().await.unwrap_or(false);
+            if over {
                 break;
             }
         }

@@ -2,6 +2,8 @@
 //!
 //! Pods are read page by page and forgotten; what stays is a line for each workload.
 
+mod nodes;
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -9,11 +11,12 @@ use anstream::AutoStream;
 use anyhow::{Result, bail};
 use kube::Client;
 
+use self::nodes::Nodes;
 use crate::cli::{CLEAN, FINDINGS, FailOn, ScanArgs};
 use crate::cluster::watch::read_sleep_support;
 use crate::judged::{Judged, Summary};
-use crate::report;
 use crate::report::losses::Losses;
+use crate::report::{self, CheckFormat};
 use crate::terminal::{self, BOLD, PLAIN, RED, YELLOW, count};
 use crate::workloads::group::{Group, Groups};
 use crate::workloads::read::Reader;
@@ -61,6 +64,8 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
             Ok(())
         })
         .await?;
+    // Only people are told of it.
+    let nodes = if args.format == CheckFormat::Human { nodes::read(&client).await } else { Nodes::default() };
     bar.finish_and_clear();
     if !known {
         bail!("the API server knows no pods");
@@ -68,10 +73,10 @@ pub async fn run(client: Client, args: &ScanArgs) -> Result<u8> {
     for problem in &problems {
         writeln!(io::stderr(), "draingate: a pod cannot be read: {problem}")?;
     }
-    tell(groups, &world, args)
+    tell(groups, &world, &nodes, args)
 }
 
-fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
+fn tell(groups: Groups, world: &World, nodes: &Nodes, args: &ScanArgs) -> Result<u8> {
     let namespaces = groups.namespaces();
     let (pods, judged) = (groups.pods, groups.judged);
     let groups = groups.worst_first();
@@ -115,6 +120,7 @@ fn tell(groups: Groups, world: &World, args: &ScanArgs) -> Result<u8> {
                 }
                 text.push('\n');
             }
+            nodes.write(&mut text, &groups);
             let mut losses = Losses::default();
             groups.iter().for_each(|group| losses.add(&group.result));
             losses.lines(&summary, view).iter().for_each(|line| text.push_str(&format!("{line}\n")));

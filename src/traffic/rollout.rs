@@ -119,6 +119,16 @@ impl Rollout {
     pub async fn is_complete(&self) -> kube::Result<bool> {
         Ok(is_complete(self.name.kind, &self.workloads.get(&self.name.name).await?))
     }
+
+    /// The same, and none of its pods is still ending, also of those that began in between. A Deployment says so where the
+    /// API server counts them: `terminatingReplicas`, by default since Kubernetes 1.35.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn is_over(&self) -> kube::Result<bool> {
+        let object = self.workloads.get(&self.name.name).await?;
+        Ok(is_complete(self.name.kind, &object) && number(&object, "/status/terminatingReplicas") == 0)
+    }
 }
 
 fn is_complete(kind: RolledKind, object: &DynamicObject) -> bool {
@@ -140,5 +150,36 @@ fn is_complete(kind: RolledKind, object: &DynamicObject) -> bool {
             let wanted = status("desiredNumberScheduled");
             ["updatedNumberScheduled", "numberAvailable"].iter().all(|name| status(name) == wanted)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::scripted::Server;
+
+    #[tokio::test]
+    async fn a_rollout_is_over_when_its_last_pod_is_gone() {
+        let deployment = |terminating: Value| {
+            let status = json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3,
+                "terminatingReplicas": terminating});
+            let metadata = json!({"name": "web", "generation": 2});
+            let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+                "spec": {"replicas": 3}, "status": status});
+            (200, object.to_string())
+        };
+        // An API server before 1.35 says nothing of them.
+        let server = Server::answers([json!(2), json!(0), json!(null)].map(deployment));
+        let client = server.client();
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+        let workloads = Api::namespaced_with(client.clone(), "shop", &resource);
+        let name = WorkloadName { kind: RolledKind::Deployment, name: "web".to_owned() };
+        let (namespace, selector) = ("shop".to_owned(), "app=web".to_owned());
+        let rollout = Rollout { name, namespace, client, workloads, former: None, selector, replicas: 3 };
+        let mut over = Vec::new();
+        for _ in 0..3 {
+            over.push(rollout.is_over().await.unwrap());
+        }
+        assert_eq!(over, [false, true, true]);
     }
 }

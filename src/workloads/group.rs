@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::owner::workload;
 use crate::judged::{ObjectResult, Origin};
 use crate::walk::candidate::Candidate;
@@ -23,6 +25,8 @@ pub struct Group {
     pub bad: usize,
     /// What the next of its pods would be given that one of these lacks, where their namespace's mode injects.
     pub next: Option<String>,
+    /// The lowest of theirs.
+    pub priority: i64,
 }
 
 /// A namespace's count of workloads.
@@ -77,18 +81,21 @@ impl Groups {
         let next = injects.then(|| judge::difference(&admitted.standing, &admitted.pod)).flatten();
         let result = result(&candidate, shown, &kind, &name);
         let key = (result.namespace.clone(), kind, name);
+        let priority = priority(json);
         match self.workloads.get_mut(&key) {
             Some((group, any_rejected)) => {
                 group.pods += 1;
                 group.bad += usize::from(bad);
                 *any_rejected |= rejected;
                 group.next = group.next.take().or(next);
+                group.priority = group.priority.min(priority);
                 if weight(&result) > weight(&group.result) {
                     group.result = result;
                 }
             }
             None => {
-                self.workloads.insert(key, (Group { result, pods: 1, bad: usize::from(bad), next }, rejected));
+                let group = Group { result, pods: 1, bad: usize::from(bad), next, priority };
+                self.workloads.insert(key, (group, rejected));
             }
         }
         Ok(())
@@ -120,6 +127,20 @@ impl Groups {
         });
         groups
     }
+}
+
+/// The priority that the API server gave a pod by its class.
+fn priority(json: &str) -> i64 {
+    #[derive(Deserialize)]
+    struct Pod {
+        spec: Spec,
+    }
+    #[derive(Deserialize)]
+    struct Spec {
+        #[serde(default)]
+        priority: Option<i64>,
+    }
+    serde_json::from_str::<Pod>(json).ok().and_then(|pod| pod.spec.priority).unwrap_or(0)
 }
 
 fn result(candidate: &Candidate, judgement: &Judgement, kind: &str, name: &str) -> ObjectResult {

@@ -38,6 +38,7 @@ pub mod measured;
 mod mend;
 pub mod messages;
 pub mod mode;
+pub mod node_shutdown;
 pub mod nodes;
 pub mod objects;
 pub mod owner;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use draingate_core::manifest;
+use draingate_core::manifest::{self, Document};
 use draingate_core::objects;
 
 /// One of whose kinds every context object is.
@@ -22,7 +22,7 @@ pub(crate) struct ContextObject {
 /// All of a text but owners, in their order. Most documents are passed over unparsed; one that cannot be parsed is told about
 /// when its pods are looked for.
 pub(crate) fn objects(text: &str) -> Vec<ContextObject> {
-    found(text, &KINDS, objects::is_context_object)
+    found(text, &KINDS, objects::is_context, objects::is_context_object)
 }
 
 /// Whether a text may have pods of which an owner among the inputs says more. Nearly always there are none, and then nobody
@@ -33,13 +33,28 @@ pub(crate) fn has_owned_pods(text: &str) -> bool {
 
 /// The owners in a text.
 pub(crate) fn owners(text: &str) -> Vec<ContextObject> {
-    found(text, &OWNERS, |object| objects::owner_kind(object).is_some())
+    found(
+        text,
+        &OWNERS,
+        |version, kind| objects::owner_of(version, kind).is_some(),
+        |object| objects::owner_kind(object).is_some(),
+    )
 }
 
-fn found(text: &str, kinds: &[&str], wanted: fn(&Value) -> bool) -> Vec<ContextObject> {
+/// `wanted_kind` spares parsing what is known by its first look not to be `wanted`.
+fn found(
+    text: &str,
+    kinds: &[&str],
+    wanted_kind: fn(&str, &str) -> bool,
+    wanted: fn(&Value) -> bool,
+) -> Vec<ContextObject> {
+    let may_have = |document: &Document| match manifest::glance(document) {
+        Some((version, kind)) => kind.ends_with("List") || wanted_kind(version, kind),
+        None => kinds.iter().any(|kind| document.text.contains(kind)),
+    };
     let mut found = Vec::new();
     for document in manifest::documents(text) {
-        if kinds.iter().any(|kind| document.text.contains(kind))
+        if may_have(&document)
             && let Ok(value) = manifest::parse(&document)
         {
             let line = document.first_line();

@@ -25,9 +25,14 @@ impl Ignore {
     }
 }
 
+/// Whether a document may have one of them.
+pub(super) fn may_have(document: &Document) -> bool {
+    document.text.contains(MARK)
+}
+
 /// Those of a document, in their order. `places` is asked only where there may be one.
 pub(super) fn read<'n>(document: &Document, places: impl FnOnce() -> Option<&'n Node>) -> Vec<Ignore> {
-    if !document.text.contains(MARK) {
+    if !may_have(document) {
         return Vec::new();
     }
     let Some(places) = places() else { return Vec::new() };

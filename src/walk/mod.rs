@@ -2,7 +2,8 @@
 //! at running pods the last part; what is said where it fails is the same for all.
 //!
 //! 1. `context`: what the texts say about the world. It is known before anything is judged.
-//! 2. `parsed`: a document, the objects in it, and where each of their fields is written.
+//! 2. `parsed`: a document, the objects in it, and where each of their fields is written. One of a kind that is known to carry
+//!    no pod is only read to see whether it can be, and nothing is built of it; one of an unknown kind is looked into.
 //! 3. `candidate`: a subject in its namespace, judged in the view that is asked for.
 //! 4. `ignores`: what of that a comment of the document ignores.
 
@@ -19,6 +20,7 @@ use self::parsed::{Object, Parsed};
 use crate::judged::{IdleIgnore, JudgedFile, ObjectResult, Problem, Summary, Suppression, Unjudged};
 use draingate_core::judge::{Judgement, View};
 use draingate_core::manifest::{self, Document};
+use draingate_core::objects;
 use draingate_core::world::World;
 
 /// What the way needs to know.
@@ -80,6 +82,14 @@ impl Walk<'_> {
     /// Hands over each object of a document that carries a pod.
     pub(crate) fn document(&self, file: &Arc<str>, document: &Document, mut each: impl FnMut(&Found)) -> Passed {
         let mut passed = Passed::default();
+        if !ignores::may_have(document) && is_podless(document) {
+            // It says nothing here but whether it can be read.
+            match manifest::problem(document) {
+                Some(problem) => passed.problems.push(parsed::problem(file, problem)),
+                None => passed.objects += 1,
+            }
+            return passed;
+        }
         let parsed = match Parsed::read(file, document) {
             Ok(parsed) => parsed,
             Err(problem) => {
@@ -136,6 +146,10 @@ impl Walk<'_> {
         }
         JudgedFile { name, documents, objects, problems, unjudged, idle_ignores, summary }
     }
+}
+
+fn is_podless(document: &Document) -> bool {
+    manifest::glance(document).is_some_and(|(api_version, kind)| objects::is_podless(api_version, kind))
 }
 
 /// The comments that stand in an object, which ends where the next one begins; those above all are the first one's.

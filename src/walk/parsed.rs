@@ -23,12 +23,8 @@ pub(super) struct Parsed<'d> {
 
 impl<'d> Parsed<'d> {
     pub(super) fn read(file: &'d Arc<str>, document: &'d Document<'d>) -> Result<Parsed<'d>, Problem> {
-        match manifest::parse(document) {
-            Ok(value) => Ok(Parsed { file, document, value, places: OnceCell::new() }),
-            Err(manifest::Problem { line, column, message }) => {
-                Err(Problem { file: Arc::clone(file), line, column, cause: Cause::Document(message) })
-            }
-        }
+        let value = manifest::parse(document).map_err(|unread| problem(file, unread))?;
+        Ok(Parsed { file, document, value, places: OnceCell::new() })
     }
 
     /// Itself, or the items of a `List`.
@@ -56,6 +52,12 @@ impl<'d> Parsed<'d> {
     pub(super) fn idle(&self, ignore: &Ignore, why: &str) -> IdleIgnore {
         IdleIgnore { file: Arc::clone(self.file), line: ignore.line, why: why.to_owned() }
     }
+}
+
+/// A document that cannot be read.
+pub(super) fn problem(file: &Arc<str>, unread: manifest::Problem) -> Problem {
+    let manifest::Problem { line, column, message } = unread;
+    Problem { file: Arc::clone(file), line, column, cause: Cause::Document(message) }
 }
 
 /// One object of a document.

@@ -15,7 +15,12 @@ use crate::world::{Service, World};
 /// Whether an object is a policy, a Namespace, a Service, a ConfigMap or a HorizontalPodAutoscaler.
 pub fn is_context_object(object: &Value) -> bool {
     let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
-    match (text("apiVersion"), text("kind")) {
+    is_context(text("apiVersion"), text("kind"))
+}
+
+/// The same, of an object with this `apiVersion` and `kind`.
+pub fn is_context(api_version: &str, kind: &str) -> bool {
+    match (api_version, kind) {
         ("v1", "Namespace" | "Service" | "ConfigMap") => true,
         (version, "HorizontalPodAutoscaler") => version.starts_with("autoscaling/"),
         (version, "DrainPolicy" | "ClusterDrainPolicy") => version.starts_with("draingate.dev/"),
@@ -23,11 +28,52 @@ pub fn is_context_object(object: &Value) -> bool {
     }
 }
 
+/// Kinds that are known to carry no pod, and of which nothing is read but what [`is_context`] is about: group, and kinds.
+const PODLESS: [(&str, &[&str]); 13] = [
+    (
+        "",
+        &[
+            "ConfigMap",
+            "Endpoints",
+            "LimitRange",
+            "Namespace",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("admissionregistration.k8s.io", &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]),
+    ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
+    ("apiregistration.k8s.io", &["APIService"]),
+    ("autoscaling", &["HorizontalPodAutoscaler"]),
+    ("cert-manager.io", &["Certificate"]),
+    ("gateway.networking.k8s.io", &["Gateway", "GRPCRoute", "HTTPRoute"]),
+    ("monitoring.coreos.com", &["PodMonitor", "PrometheusRule", "ServiceMonitor"]),
+    ("networking.k8s.io", &["Ingress", "IngressClass", "NetworkPolicy"]),
+    ("policy", &["PodDisruptionBudget", "PodSecurityPolicy"]),
+    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]),
+    ("scheduling.k8s.io", &["PriorityClass"]),
+    ("storage.k8s.io", &["CSIDriver", "StorageClass"]),
+];
+
+/// Whether objects of this kind are known to carry no pod, and to be of no interest where they stand.
+pub fn is_podless(api_version: &str, kind: &str) -> bool {
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    PODLESS.iter().any(|(known, kinds)| *known == group && kinds.contains(&kind))
+}
+
 /// The kind of a workload that says of its pods whether others stand in.
 pub fn owner_kind(object: &Value) -> Option<Kind> {
     let text = |key| object.get(key).and_then(Value::as_str).unwrap_or_default();
-    let kind = Kind::of_object(text("apiVersion"), text("kind"))?;
-    matches!(kind, Kind::StatefulSet | Kind::Deployment).then_some(kind)
+    owner_of(text("apiVersion"), text("kind"))
+}
+
+/// The same, of an object with this `apiVersion` and `kind`.
+pub fn owner_of(api_version: &str, kind: &str) -> Option<Kind> {
+    Kind::of_object(api_version, kind).filter(|kind| matches!(kind, Kind::StatefulSet | Kind::Deployment))
 }
 
 /// Adds one object to the world, if it is a policy, a Namespace, a Service, a ConfigMap, a HorizontalPodAutoscaler or an owner
@@ -140,7 +186,9 @@ fn pairs(value: Option<&Value>) -> BTreeMap<String, String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::pods_elsewhere;
+    use super::{PODLESS, add, is_podless, pods_elsewhere};
+    use crate::subject::Kind;
+    use crate::world::World;
 
     fn at(api_version: &str, spec: Value) -> Option<String> {
         pods_elsewhere(&json!({"apiVersion": api_version, "kind": "Any", "spec": spec}))
@@ -168,6 +216,32 @@ mod tests {
             (json!({"a/b": {"containers": containers}}), "/spec/a~1b/containers"),
         ] {
             assert_eq!(at("example.com/v1", spec.clone()).as_deref(), Some(pointer), "{spec}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_kind_without_pods() {
+        for (group, kind) in PODLESS.iter().flat_map(|(group, kinds)| kinds.iter().map(move |kind| (group, kind))) {
+            let api_version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+            assert!(is_podless(&api_version, kind));
+            // What a schema of the kind takes, whatever it is called here.
+            for spec in [json!(null), json!({"a": [{"b": 1}]}), json!("text")] {
+                let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}, "spec": spec});
+                assert_eq!((Kind::of_value(&object), pods_elsewhere(&object)), (None, None));
+                assert!(add(&mut World::default(), &object, None).is_ok());
+            }
+        }
+        for (api_version, kind) in [
+            ("v1", "Pod"),
+            ("v1", "List"),
+            ("v1", "SecretList"),
+            ("serving.knative.dev/v1", "Service"),
+            ("v1", "Role"),
+            ("apps/v1", "Deployment"),
+            ("cert-manager.io/v1", "Issuer"),
+            ("draingate.dev/v1alpha1", "DrainPolicy"),
+        ] {
+            assert!(!is_podless(api_version, kind), "{api_version} {kind}");
         }
     }
 

@@ -88,6 +88,37 @@ pub fn parse(document: &Document) -> Result<Value, Problem> {
     }
 }
 
+/// Why a document cannot be read, as [`parse`] would say; nothing is kept of one that can.
+pub fn problem(document: &Document) -> Option<Problem> {
+    if plain::read::<plain::Nothing>(document.text).is_some() { None } else { read::<Value>(document).err() }
+}
+
+/// The `apiVersion` and the `kind` of a document, where they can be told without reading it: it is a block map at the margin,
+/// whose keys there are words, and has both of them once, as words.
+pub fn glance<'a>(document: &Document<'a>) -> Option<(&'a str, &'a str)> {
+    let (mut api_version, mut kind) = (None, None);
+    for line in document.text.split('\n') {
+        let Some(first) = line.bytes().next() else { continue };
+        if matches!(first, b' ' | b'#') || line.starts_with("- ") {
+            continue;
+        }
+        let key = line.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let value = line.get(key..)?.strip_prefix(':').filter(|rest| rest.is_empty() || rest.starts_with(' '))?;
+        let slot = match line.get(..key)? {
+            "apiVersion" => &mut api_version,
+            "kind" => &mut kind,
+            _ => continue,
+        };
+        let word = value.find(" #").map_or(value, |comment| value.get(..comment).unwrap_or_default()).trim_matches(' ');
+        let is_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-');
+        let is_new = slot.replace(word).is_none();
+        if !is_new || !word.starts_with(|c: char| c.is_ascii_alphabetic()) || !word.bytes().all(is_word) {
+            return None;
+        }
+    }
+    api_version.zip(kind)
+}
+
 /// Parses one document into a tree that knows where each node is written.
 ///
 /// # Errors
@@ -248,17 +279,14 @@ fn range(location: Location) -> Range<usize> {
 }
 
 impl plain::Build for Node {
-    fn scalar(_: Value, at: plain::At) -> Self {
+    fn scalar(_: plain::Scalar, at: plain::At) -> Self {
         Node { span: at.bytes, line: at.line, children: Children::None }
-    }
-    fn literal(_: String) -> Option<Self> {
-        None
     }
     fn list(items: Vec<Self>, at: plain::At) -> Self {
         Node { span: at.bytes, line: at.line, children: Children::Items(items) }
     }
     fn map(entries: Vec<(plain::Key, Self)>, at: plain::At) -> Self {
-        let key = |key: plain::Key| Key { text: key.text, span: key.at.bytes, line: key.at.line };
+        let key = |key: plain::Key| Key { text: key.text.into_owned(), span: key.at.bytes, line: key.at.line };
         let entries = entries.into_iter().map(|(k, value)| (key(k), value)).collect();
         Node { span: at.bytes, line: at.line, children: Children::Entries(entries) }
     }

@@ -1,22 +1,30 @@
 //! The short way through a document: what nearly every manifest is made of, straight from its bytes.
 //!
-//! It knows ASCII text, block maps and lists, flow ones on one line, quoted text without escapes, literal blocks, and
-//! plain scalars that can only mean one thing. At the first thing that takes more knowledge (an anchor, a tag, a merge,
-//! a key given twice, a float, a line that goes on, anything broken) it gives up, and the full reader decides. So it
-//! may be of no help there, and is never different: the tests compare the two.
+//! It knows block maps and lists, flow ones, plain and quoted text on one line or several, literal and folded blocks, in any
+//! script. At the first thing that takes more knowledge (an anchor, a tag, a merge, a key given twice, a number in another
+//! base, a tab where it may mean something, anything broken) it gives up, and the full reader decides. So it may be of no help
+//! there, and is never different: the tests compare the two.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde_json::Value;
 
+pub(super) use self::scalars::Scalar;
+use self::scalars::{quoted_length, resolve};
+
+mod scalars;
+#[cfg(test)]
+mod tests;
+
 /// Beyond it the full reader's own limits apply.
 const DEPTH: usize = 64;
+/// Up to so many keys are compared each with each.
+const FEW: usize = 12;
 
-/// What is built: values, or places.
+/// What is built: values, places, or nothing.
 pub(super) trait Build: Sized {
-    fn scalar(value: Value, at: At) -> Self;
-    /// A literal block; none where its place is left to the full reader.
-    fn literal(text: String) -> Option<Self>;
+    fn scalar(scalar: Scalar, at: At) -> Self;
     fn list(items: Vec<Self>, at: At) -> Self;
     fn map(entries: Vec<(Key, Self)>, at: At) -> Self;
 }
@@ -28,35 +36,61 @@ pub(super) struct At {
 }
 
 /// A key of a map.
-pub(super) struct Key {
-    pub(super) text: String,
+pub(super) struct Key<'t> {
+    pub(super) text: Cow<'t, str>,
     pub(super) at: At,
 }
 
 impl Build for Value {
-    fn scalar(value: Value, _: At) -> Self {
-        value
-    }
-    fn literal(text: String) -> Option<Self> {
-        Some(Value::String(text))
+    fn scalar(scalar: Scalar, _: At) -> Self {
+        match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(is) => Value::Bool(is),
+            Scalar::Integer(number) => Value::from(number),
+            Scalar::Float(number) => Value::from(number),
+            Scalar::Text(text) => Value::String(text.into_owned()),
+        }
     }
     fn list(items: Vec<Self>, _: At) -> Self {
         Value::Array(items)
     }
     fn map(entries: Vec<(Key, Self)>, _: At) -> Self {
-        Value::Object(entries.into_iter().map(|(key, value)| (key.text, value)).collect())
+        Value::Object(entries.into_iter().map(|(key, value)| (key.text.into_owned(), value)).collect())
+    }
+}
+
+/// For who only wants to know whether a document can be read.
+pub(super) struct Nothing;
+
+impl Build for Nothing {
+    fn scalar(_: Scalar, _: At) -> Self {
+        Nothing
+    }
+    fn list(_: Vec<Self>, _: At) -> Self {
+        Nothing
+    }
+    fn map(_: Vec<(Key, Self)>, _: At) -> Self {
+        Nothing
     }
 }
 
 /// The document's value or places; none where it is not plain.
 pub(super) fn read<T: Build>(text: &str) -> Option<T> {
-    if !text.bytes().all(|b| matches!(b, b'\n' | b' '..=b'~')) {
+    if !has_only_text(text) {
         return None;
     }
     let mut reader = Reader { text, at: 0, line: 1, depth: 0 };
     let column = reader.next_line()?;
     let root = reader.block(column, reader.at)?;
     reader.next_line().is_none().then_some(root)
+}
+
+/// No control characters but tabs and newlines, and nothing that some version of YAML takes for a line's end or refuses.
+fn has_only_text(text: &str) -> bool {
+    let is_plain =
+        |c: char| c >= '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    !text.bytes().any(|b| (b < b' ' && b != b'\n' && b != b'\t') || b == 0x7f)
+        && (text.is_ascii() || text.chars().all(|c| c.is_ascii() || is_plain(c)))
 }
 
 /// A cursor; between two entries of a block it stands on the first character of the next line that has content.
@@ -67,7 +101,7 @@ struct Reader<'t> {
     depth: usize,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     fn peek(&self) -> Option<u8> {
         self.byte(self.at)
     }
@@ -76,7 +110,8 @@ impl Reader<'_> {
         self.text.as_bytes().get(at).copied()
     }
 
-    fn rest(&self) -> &str {
+    /// What is left of the line.
+    fn rest(&self) -> &'t str {
         let rest = self.text.get(self.at..).unwrap_or_default();
         rest.find('\n').map_or(rest, |end| rest.get(..end).unwrap_or_default())
     }
@@ -121,20 +156,32 @@ impl Reader<'_> {
         Some(self.next_line())
     }
 
+    /// Whether nothing but blanks and a comment is left of the line.
+    fn has_nothing_more(&self) -> bool {
+        let rest = self.rest();
+        let content = rest.trim_start_matches(' ');
+        content.is_empty() || (content.starts_with('#') && content.len() < rest.len())
+    }
+
     fn here(&self, length: usize) -> At {
         At { bytes: self.at..self.at + length, line: self.line }
+    }
+
+    /// Whether a list's item begins here.
+    fn at_item(&self) -> bool {
+        self.peek() == Some(b'-') && matches!(self.byte(self.at + 1), None | Some(b' ' | b'\n'))
     }
 
     /// A block map or list whose entries begin at `column`, said to begin at `begin`. Stops at the first line of a
     /// smaller column.
     fn block<T: Build>(&mut self, column: usize, begin: usize) -> Option<T> {
         self.depth += 1;
+        if self.depth > DEPTH {
+            return None;
+        }
         let at = At { bytes: begin..begin, line: self.line };
-        let built = match (self.peek()?, self.byte(self.at + 1)) {
-            _ if self.depth > DEPTH => return None,
-            (b'-', Some(b' ')) => T::list(self.block_list(column)?, at),
-            _ => T::map(self.block_map(column)?, at),
-        };
+        let built =
+            if self.at_item() { T::list(self.block_list(column)?, at) } else { T::map(self.block_map(column)?, at) };
         self.depth -= 1;
         Some(built)
     }
@@ -142,47 +189,43 @@ impl Reader<'_> {
     fn block_list<T: Build>(&mut self, column: usize) -> Option<Vec<T>> {
         let mut items = Vec::new();
         loop {
-            if self.peek() != Some(b'-') || self.byte(self.at + 1) != Some(b' ') {
+            if !self.at_item() {
                 return None;
             }
             let dash = self.at;
             self.at += 1;
-            self.blanks();
-            let inner = column + self.at - dash;
-            let next = if self.key_length().is_some() {
-                items.push(self.block(inner, self.at)?);
-                self.column()
+            let (item, next) = if self.has_nothing_more() {
+                // The full reader lets nothing begin where the line ends, and beside a comment elsewhere.
+                let end = self.at + self.rest().len();
+                let at = At { bytes: end..end, line: self.line };
+                self.below(column, false, (!self.rest().contains('#')).then_some(at))?
             } else {
-                let (item, next) = self.value(column)?;
-                items.push(item);
-                next
+                self.blanks();
+                if self.at_item() || self.key_length().is_some() {
+                    (self.block(column + self.at - dash, self.at)?, self.column())
+                } else {
+                    self.value(column)?
+                }
             };
+            items.push(item);
             match next {
-                Some(next) if next == column && self.peek() == Some(b'-') => {}
+                Some(next) if next == column && self.at_item() => {}
                 Some(next) if next > column => return None,
                 _ => return Some(items),
             }
         }
     }
 
-    fn block_map<T: Build>(&mut self, column: usize) -> Option<Vec<(Key, T)>> {
+    fn block_map<T: Build>(&mut self, column: usize) -> Option<Vec<(Key<'t>, T)>> {
         let mut entries = Vec::new();
         loop {
             let key = self.key()?;
-            self.blanks();
-            let (value, next) = if self.at_line_end() || self.peek() == Some(b'#') {
-                let inner = self.end_line()??;
-                let list_of_the_same = inner == column && self.rest().starts_with("- ");
-                if inner <= column && !list_of_the_same {
-                    return None;
-                }
-                // The full reader lets a list in its key's column begin at its first item.
-                let to_item = self.rest().bytes().skip(1).take_while(|&b| b == b' ').count() + 1;
-                let begin = self.at + if list_of_the_same { to_item } else { 0 };
-                // A scalar on a line of its own is left to the full reader.
-                let value = self.block(inner, begin)?;
-                (value, self.column())
+            let (value, next) = if self.has_nothing_more() {
+                let colon = self.at - 1;
+                let at = At { bytes: colon..colon, line: self.line };
+                self.below(column, true, Some(at))?
             } else {
+                self.blanks();
                 self.value(column)?
             };
             entries.push((key, value));
@@ -195,6 +238,30 @@ impl Reader<'_> {
         all_differ(&entries).then_some(entries)
     }
 
+    /// What stands below a key or a dash that has nothing beside it, in a block at `column`; then the next line's column.
+    /// Nothing there is a null, which is at `null`; it is left to the full reader where nobody knows.
+    fn below<T: Build>(&mut self, column: usize, is_map: bool, null: Option<At>) -> Option<(T, Option<usize>)> {
+        let next = self.end_line()?;
+        match next {
+            Some(inner) if inner > column => {
+                if self.at_item() || self.key_length().is_some() {
+                    Some((self.block(inner, self.at)?, self.column()))
+                } else {
+                    self.value(column)
+                }
+            }
+            Some(inner) if is_map && inner == column && self.at_item() => {
+                // The full reader lets a list in its key's column begin at its first item.
+                let to_item = self.rest().bytes().skip(1).take_while(|&b| b == b' ').count() + 1;
+                if let None | Some(b'\n' | b'#') = self.byte(self.at + to_item) {
+                    return None;
+                }
+                Some((self.block(inner, self.at + to_item)?, self.column()))
+            }
+            _ => Some((T::scalar(Scalar::Null, null?), next)),
+        }
+    }
+
     /// The column of where the cursor stands, on a line's first content; none at the end.
     fn column(&self) -> Option<usize> {
         self.peek()?;
@@ -204,20 +271,46 @@ impl Reader<'_> {
 
     /// The length of a key that begins here, with its quotes; none where there is none with its colon.
     fn key_length(&self) -> Option<usize> {
-        let rest = self.rest();
-        let length = match rest.bytes().next()? {
-            quote @ (b'"' | b'\'') => quoted_length(rest, quote)?,
-            _ => rest.bytes().take_while(|&b| is_word(b)).count(),
-        };
-        let mut after = rest.bytes().skip(length);
-        (length > 0 && after.next() == Some(b':') && matches!(after.next(), None | Some(b' '))).then_some(length)
+        let ends = |after: usize| matches!(self.byte(after), None | Some(b' ' | b'\n'));
+        let is_key = |length: usize| self.byte(self.at + length) == Some(b':') && ends(self.at + length + 1);
+        let first = self.peek()?;
+        if let b'"' | b'\'' = first {
+            return quoted_length(self.rest(), first).filter(|length| is_key(*length));
+        }
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let word = rest.iter().take_while(|b| is_word(**b)).count();
+        if word > 0 && is_key(word) {
+            return Some(word);
+        }
+        if let b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'%' | b'@' | b'`' | b'?' =
+            first
+        {
+            return None;
+        }
+        let mut before = 0;
+        for (length, &b) in rest.iter().enumerate().skip(word) {
+            match b {
+                b':' if ends(self.at + length + 1) => return (length > 0 && before != b' ').then_some(length),
+                b'\n' | b'\t' => return None,
+                b'#' if before == b' ' => return None,
+                _ => before = b,
+            }
+        }
+        None
     }
 
     /// A key and its colon.
-    fn key(&mut self) -> Option<Key> {
+    fn key(&mut self) -> Option<Key<'t>> {
         let length = self.key_length()?;
         let at = self.here(length);
-        let Value::String(text) = inline(self.text.get(at.bytes.clone())?)? else { return None };
+        let raw = self.text.get(at.bytes.clone())?;
+        let text = match raw.as_bytes() {
+            [b'"' | b'\'', .., _] => Cow::Borrowed(raw.get(1..length - 1)?),
+            _ => match resolve(raw)? {
+                Scalar::Text(text) => text,
+                _ => return None,
+            },
+        };
         self.at += length + 1;
         Some(Key { text, at })
     }
@@ -225,53 +318,42 @@ impl Reader<'_> {
     /// A value that begins on this line, inside a block at `column`; then the next line's column.
     fn value<T: Build>(&mut self, column: usize) -> Option<(T, Option<usize>)> {
         let value = match self.peek()? {
-            b'[' | b'{' => self.flow()?,
-            b'|' => return self.literal(column),
-            quote @ (b'"' | b'\'') => {
-                let length = quoted_length(self.rest(), quote)?;
-                self.scalar(length)?
+            b'[' | b'{' => self.flow(column)?,
+            b'|' | b'>' => {
+                let (text, at) = self.block_text(column)?;
+                return Some((T::scalar(text, at), self.next_line()));
+            }
+            b'"' | b'\'' => {
+                let (text, at) = self.quoted(column)?;
+                T::scalar(text, at)
             }
             _ => {
-                let rest = self.rest();
-                let text = rest.find(" #").map_or(rest, |comment| rest.get(..comment).unwrap_or_default());
-                let text = text.trim_end_matches(' ');
-                if text.contains(": ") || text.ends_with(':') {
-                    return None;
-                }
-                self.scalar(text.len())?
+                let (scalar, at) = self.plain(column)?;
+                T::scalar(scalar, at)
             }
         };
-        let next = self.end_line()?;
-        Some((value, next))
+        Some((value, self.end_line()?))
     }
 
-    fn scalar<T: Build>(&mut self, length: usize) -> Option<T> {
-        let at = self.here(length);
-        let value = inline(self.text.get(at.bytes.clone())?)?;
-        self.at += length;
-        Some(T::scalar(value, at))
-    }
-
-    /// A flow map or list, or a scalar inside one.
-    fn flow<T: Build>(&mut self) -> Option<T> {
-        let at = self.here(1);
+    /// A flow map or list, or a scalar inside one, in a block at `column`.
+    fn flow<T: Build>(&mut self, column: usize) -> Option<T> {
         let open = self.peek()?;
-        if !matches!(open, b'[' | b'{') {
-            let rest = self.rest();
-            let length = match open {
-                b'"' | b'\'' => quoted_length(rest, open)?,
-                _ => rest.bytes().take_while(|&b| is_word(b) || matches!(b, b'=' | b'+' | b':')).count(),
-            };
-            let colon = self.text.get(self.at..self.at + length)?.bytes().last() == Some(b':');
-            return if colon { None } else { self.scalar(length) };
+        if let b'"' | b'\'' = open {
+            let (text, at) = self.quoted(column)?;
+            return Some(T::scalar(text, at));
         }
+        if !matches!(open, b'[' | b'{') {
+            let (scalar, at) = self.flow_plain()?;
+            return Some(T::scalar(scalar, at));
+        }
+        let at = self.here(1);
         self.depth += 1;
         if self.depth > DEPTH {
             return None;
         }
         let close = open + 2;
         self.at += 1;
-        self.blanks();
+        self.flow_space(column)?;
         let (mut items, mut entries) = (Vec::new(), Vec::new());
         while self.peek()? != close {
             if !(items.is_empty() && entries.is_empty()) {
@@ -279,16 +361,16 @@ impl Reader<'_> {
                     return None;
                 }
                 self.at += 1;
-                self.blanks();
+                self.flow_space(column)?;
             }
             if open == b'{' {
-                let key = self.key()?;
-                self.blanks();
-                entries.push((key, self.flow()?));
+                let key = self.flow_key()?;
+                self.flow_space(column)?;
+                entries.push((key, self.flow(column)?));
             } else {
-                items.push(self.flow()?);
+                items.push(self.flow(column)?);
             }
-            self.blanks();
+            self.flow_space(column)?;
         }
         self.at += 1;
         self.depth -= 1;
@@ -298,199 +380,49 @@ impl Reader<'_> {
         all_differ(&entries).then(|| T::map(entries, at))
     }
 
-    /// A literal block (`|` or `|-`) inside a block at `column`; then the next line's column.
-    fn literal<T: Build>(&mut self, column: usize) -> Option<(T, Option<usize>)> {
-        let strip = match self.rest() {
-            "|" => false,
-            "|-" => true,
-            _ => return None,
-        };
-        self.at += self.rest().len() + 1;
-        self.line += 1;
-        let first = self.text.get(self.at..)?.split('\n').next()?;
-        let indent = first.len() - first.trim_start_matches(' ').len();
-        if indent <= column || indent == first.len() {
+    /// A key inside a flow map: a word or a quoted one.
+    fn flow_key(&mut self) -> Option<Key<'t>> {
+        let first = self.peek()?;
+        let is_plain = !matches!(first, b'"' | b'\'');
+        let word = self.rest().bytes().take_while(|&b| is_word(b)).count();
+        if is_plain && self.key_length() != Some(word) {
             return None;
         }
-        let (mut text, mut blank, mut end) = (String::new(), 0, self.at);
-        while self.at < self.text.len() {
-            let whole = self.rest();
-            let length = whole.len();
-            let content = whole.trim_start_matches(' ');
-            if whole.is_empty() {
-                blank += 1;
-            } else if length - content.len() < indent {
-                // Blanks alone, and comments beside the text, are left to the full reader.
-                if content.is_empty() || content.starts_with('#') {
-                    return None;
-                }
-                break;
-            } else {
-                text.extend(std::iter::repeat_n('\n', blank));
-                text.push_str(whole.get(indent..)?);
-                text.push('\n');
-                (blank, end) = (0, self.at + length);
+        self.key()
+    }
+
+    /// Blanks and line ends inside a flow collection; what comes then has to stand inside the block, too.
+    fn flow_space(&mut self, column: usize) -> Option<()> {
+        loop {
+            self.blanks();
+            match self.peek()? {
+                b'\n' => {}
+                b'#' => return None,
+                _ => return Some(()),
             }
-            self.at += length + 1;
+            self.at += 1;
             self.line += 1;
+            let start = self.at;
+            self.blanks();
+            if self.at - start <= column && self.peek()? != b'\n' {
+                return None;
+            }
         }
-        if self.text.get(end..)?.is_empty() {
-            return None;
-        }
-        if strip {
-            text.pop();
-        }
-        let next = self.next_line();
-        Some((T::literal(text)?, next))
     }
 }
 
-/// Of a quoted text with nothing to unescape, with its quotes.
-fn quoted_length(text: &str, quote: u8) -> Option<usize> {
-    let inner = text.get(1..)?;
-    let end = inner.bytes().position(|b| b == quote)?;
-    let escapes = inner.get(..end)?.contains('\\') && quote == b'"';
-    let doubled = quote == b'\'' && inner.as_bytes().get(end + 1) == Some(&b'\'');
-    (!escapes && !doubled).then_some(end + 2)
-}
-
-/// What a key, or a word inside a flow collection, is made of.
+/// What most keys are made of.
 fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-')
 }
 
 fn all_differ<T>(entries: &[(Key, T)]) -> bool {
-    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.text.as_str()).collect();
+    if entries.len() <= FEW {
+        let is_new =
+            |(at, (key, _)): (usize, &(Key, T))| entries.iter().take(at).all(|(other, _)| other.text != key.text);
+        return entries.iter().enumerate().all(is_new);
+    }
+    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| &*key.text).collect();
     keys.sort_unstable();
     keys.windows(2).all(|pair| pair.first() != pair.last())
-}
-
-/// A scalar on one line that can be only one thing in YAML 1.1 and 1.2 alike.
-fn inline(text: &str) -> Option<Value> {
-    match text {
-        "true" => return Some(Value::Bool(true)),
-        "false" => return Some(Value::Bool(false)),
-        "0" => return Some(Value::from(0)),
-        _ => {}
-    }
-    let first = text.bytes().next()?;
-    if matches!(first, b'"' | b'\'') {
-        return text.get(1..text.len() - 1).map(Value::from);
-    }
-    let dashless = text.trim_start_matches('-');
-    if let (Some(b'1'..=b'9'), ..=18, Ok(number)) = (dashless.bytes().next(), text.len(), text.parse::<i64>()) {
-        return Some(Value::from(number));
-    }
-    let is_text = match dashless.bytes().next()? {
-        b'/' => first == b'/',
-        b'a'..=b'z' | b'A'..=b'Z' => !WORDS.iter().any(|word| dashless.eq_ignore_ascii_case(word)),
-        // `100m`, `128Mi`: letters that no number has, in any base or notation.
-        b'0'..=b'9' => {
-            let marks = |b: u8| matches!(b.to_ascii_lowercase(), b'g'..=b'n' | b'p'..=b'w' | b'y' | b'z');
-            first != b'-' && text.bytes().any(marks)
-        }
-        _ => false,
-    };
-    is_text.then(|| Value::String(text.to_owned()))
-}
-
-/// What some version of YAML, or a reader of numbers, takes for something else than text.
-const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::{Node, documents, read as full};
-    use super::*;
-
-    /// Every manifest of the cases, document by document.
-    #[expect(clippy::disallowed_methods, reason = "a test reads files")]
-    fn corpus() -> Vec<String> {
-        let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases");
-        let mut files: Vec<_> = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
-        let found = texts.flat_map(|text| documents(&text).iter().map(|d| d.text.to_owned()).collect::<Vec<_>>());
-        found.chain([OTHER_HABITS.to_owned()]).collect()
-    }
-
-    /// Lists in their key's column, literal blocks, quoted keys, comments everywhere.
-    const OTHER_HABITS: &str = "# head
-kind: Deployment # what it is
-spec:
-
-  template:
-    spec:
-      containers:
-      - name: app
-        \"image\": 'a:1'   # pinned
-        args:
-        - --listen=:8080
-        # between
-        -  -c
-        - |
-          first
-            second
-
-          third
-        env: [{name: A, value: \"\"}, {name: 'B', value: 'b c'}]
-      -   name: other
-          limits: { cpu: 100m , memory: 1Gi }
-          empty: {}
-          none: []
-    text: |-
-      one
-status: {a: [1, [2, -3]], x: [sh, -c, \"sleep 10\"]}
-";
-
-    fn same(text: &str) -> Result<bool, TestCaseError> {
-        for document in documents(text) {
-            let Some(value) = read::<Value>(document.text) else { return Ok(false) };
-            prop_assert_eq!(Ok(value), full(&document), "{:?}", document.text);
-            if let Some(places) = read::<Node>(document.text) {
-                prop_assert_eq!(Ok(places), full(&document), "{:?}", document.text);
-            }
-        }
-        Ok(true)
-    }
-
-    #[test]
-    fn most_of_the_cases_are_plain() {
-        let corpus = corpus();
-        assert!(read::<Value>(OTHER_HABITS).is_some());
-        let plain = corpus.iter().filter(|text| same(text).unwrap()).count();
-        assert!(corpus.len() > 100 && plain * 10 > corpus.len() * 9, "{plain} of {}", corpus.len());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn a_scalar_is_what_the_full_reader_says(text in "[-+.~0-9a-fA-Fxo_:, \"'?!&*<|>%@#=yYnNtruefalsoTRU/m]{0,8}") {
-            same(&format!("a: {text}\n"))?;
-            same(&format!("{text}: a\n"))?;
-            same(&format!("- {text}\n- [{text}, b]\n"))?;
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn a_damaged_manifest_is_what_the_full_reader_says(
-            which in any::<prop::sample::Index>(),
-            damage in prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize, "[-:{}#?&*!|> \n\t\"'\\[\\],a0~]{1,3}"), 1..4),
-        ) {
-            let corpus = corpus();
-            let mut text: Vec<char> = which.get(&corpus).chars().collect();
-            for (place, without, with) in &damage {
-                let at = place.index(text.len());
-                let end = (at + without).min(text.len());
-                text.splice(at..end, with.chars());
-            }
-            same(&text.into_iter().collect::<String>())?;
-        }
-    }
 }

@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node shells lab-short bench bench-short fuzz lab evidence matrix node-shutdown conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
+.PHONY: help demo test lint offline apiserver node shells readers lab-short bench bench-short fuzz lab evidence matrix node-shutdown conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -84,6 +84,10 @@ conformance: ## The model against the kubelet, with PODS=300 random pods (as roo
 shells: ## The reader of hooks against dash, bash and busybox, on LINES=1000000 random hooks
 	@tests/shells
 	LINES=$(or $(LINES),1000000) $(CARGO) test $(ALL) --test offline -- shells:: --nocapture
+
+readers: ## The quick JSON reader beside serde_json, on COUNT=1000000 damaged pods; SEED=7 for others, START=N goes on
+	SEED=$(or $(SEED),1) START=$(or $(START),0) COUNT=$(or $(COUNT),1000000) \
+	$(CARGO) test $(ALL) --test judgement -- --ignored --exact json_reader::both_readers_agree_on_many --nocapture
 
 upgrade: ## From the last chart to this one and back, under admission load on a real node (as root; builds an old image)
 	$(CARGO) test $(ALL) --test node -- --ignored --exact clusters::upgraded_from_the_last_chart_and_back_and_no_admission_fails --nocapture

@@ -44,7 +44,7 @@ pub struct Prospect {
 /// What will be, where the change makes anything that `enforce` could reject; nothing to tell elsewhere.
 pub fn prospect(change: Change, review: &Review, world: &World) -> Option<Prospect> {
     let object = review.object.raw().or(review.old_object)?;
-    let mut object: Value = serde_json::from_str(object.get()).ok()?;
+    let mut object: Value = serde_json::from_str(object).ok()?;
     let namespaces = match change {
         Change::Namespace => vec![review.name.to_string()],
         Change::Policy(PolicyKind::DrainPolicy) => vec![review.namespace.to_string()],
@@ -84,7 +84,7 @@ fn was_enforced(review: &Review, object: &Value, world: &World) -> bool {
         let labels = object.pointer("/metadata/labels").cloned();
         labels.and_then(|labels| serde_json::from_value(labels).ok()).unwrap_or_default()
     };
-    let old = review.old_object.and_then(|old| serde_json::from_str(old.get()).ok());
+    let old = review.old_object.and_then(|old| serde_json::from_str(old).ok());
     let (new, old) = (labels(object), labels(&old.unwrap_or(Value::Null)));
     world.mode_of(&old).mode == Mode::Enforce
         && [keys::MODE, keys::PROFILE].iter().all(|key| new.get(*key) == old.get(*key))

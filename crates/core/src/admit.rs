@@ -140,7 +140,7 @@ pub fn owner_to_read(
     let pod = match &review.object {
         Object::Pod(pod) => &**pod,
         Object::Raw(object) => {
-            read = Subject::parse(kind, object.get()).ok()?;
+            read = Subject::parse(kind, object).ok()?;
             &read
         }
         Object::None => return None,
@@ -179,7 +179,7 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, context: &Context) -
     let subject = match &review.object {
         Object::Pod(pod) => &**pod,
         Object::Raw(object) => {
-            read = Subject::parse(kind, object.get()).map_err(|e| format!("request.object: {e}"))?;
+            read = Subject::parse(kind, object).map_err(|e| format!("request.object: {e}"))?;
             &read
         }
         Object::None => return Ok(Outcome::allow(mode)),
@@ -189,8 +189,7 @@ pub fn admit(webhook: Webhook, kind: Kind, review: &Review, context: &Context) -
             let patch = judge::patch_for(subject, context);
             let mut outcome = Outcome::allow(mode);
             if !patch.is_empty() {
-                let json = serde_json::to_vec(&patch).map_err(|e| format!("the patch cannot be written: {e}"))?;
-                outcome.answer.patch = Some(json);
+                outcome.answer.patch = Some(patch.into_bytes());
                 outcome.verdict = Some(Verdict::Fixed);
             }
             Ok(outcome)

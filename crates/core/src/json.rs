@@ -1,43 +1,84 @@
-//! A JSON deserializer that passes over quickly what nobody asks for.
+//! A JSON reader that is driven by what is asked for.
 //!
-//! Most of a review are fields that no judgement looks at; managedFields alone are half of one. They are passed over
-//! 64 bytes at a time and not checked: only where they end is of interest. What is asked for and is no string, object,
-//! list or plain number goes to serde_json, and so does the whole text, for its errors, where [`read`] gives `None`.
+//! Most of a review are fields that no judgement looks at; managedFields alone are half of one. They are passed over by
+//! name, 64 bytes at a time, and not checked: only where they end is of interest. Strings are borrowed, and what takes
+//! another look (an odd number, an escape) is read by serde_json. So is the whole text, for its errors, where [`read`]
+//! gives `None`: how a type is read here, and its `Deserialize`, say the same.
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use wide::u8x16;
 
+use super::text::Text;
+
 /// Reads a `T`; `None` where it cannot, whatever the reason. What serde_json reads, it reads to the same.
-pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+pub fn read<'a, T: Read<'a>>(text: &'a str) -> Option<T> {
     let mut reader = Reader { text, at: 0 };
-    let value = T::deserialize(&mut reader).ok()?;
+    let value = T::read(&mut reader).ok()?;
     reader.peek().is_none().then_some(value)
 }
 
-/// Something is not as it should be; serde_json will say what.
-#[derive(Debug, thiserror::Error)]
-#[error("unread")]
-struct Unread;
-
-impl de::Error for Unread {
-    fn custom<T: std::fmt::Display>(_: T) -> Unread {
-        Unread
-    }
+/// What can be read.
+pub trait Read<'a>: Sized {
+    /// Reads the value that is next.
+    ///
+    /// # Errors
+    /// Something is not as it should be.
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread>;
 }
 
-struct Reader<'de> {
-    text: &'de str,
+/// Something is not as it should be; serde_json will say what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread;
+
+/// Reads an object into a struct that has a `Default`: its fields by their names, each of which may come once. A null is
+/// the default where the field says so (`or default`), and `with` names a function that reads it.
+macro_rules! fields {
+    ($type:ident<$life:lifetime> { $($($name:literal)|+ => $field:ident $(or $default:ident)? $(with $with:path)?,)+ } $(then $set:ident = $value:expr)?) => {
+        impl<$life> $crate::json::Read<$life> for $type<$life> {
+            fn read(reader: &mut $crate::json::Reader<$life>) -> Result<Self, $crate::json::Unread> {
+                #[derive(Default)]
+                struct Seen {
+                    $($field: bool,)+
+                }
+                let (mut out, mut seen) = (Self::default(), Seen::default());
+                reader.object(|reader, key| {
+                    match key {
+                        $($($name)|+ => {
+                            if std::mem::replace(&mut seen.$field, true) {
+                                return Err($crate::json::Unread);
+                            }
+                            out.$field = $crate::json::fields!(@read reader $($default)? $($with)?);
+                        })+
+                        _ => reader.pass()?,
+                    }
+                    Ok(())
+                })?;
+                $(out.$set = $value;)?
+                Ok(out)
+            }
+        }
+    };
+    (@read $reader:ident) => { $crate::json::Read::read($reader)? };
+    (@read $reader:ident default) => { <Option<_> as $crate::json::Read>::read($reader)?.unwrap_or_default() };
+    (@read $reader:ident $with:path) => { $with($reader)? };
+}
+pub(crate) use fields;
+
+/// A text, and how far it was read.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    text: &'a str,
     at: usize,
 }
 
-impl<'de> Reader<'de> {
-    fn bytes(&self) -> &'de [u8] {
+impl<'a> Reader<'a> {
+    fn bytes(&self) -> &'a [u8] {
         self.text.as_bytes()
     }
 
     /// The next byte that is no white space.
-    fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         while let Some(byte) = self.bytes().get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
                 return Some(*byte);
@@ -53,35 +94,150 @@ impl<'de> Reader<'de> {
         found.then_some(()).ok_or(Unread)
     }
 
-    fn since(&self, start: usize) -> Result<&'de str, Unread> {
+    fn since(&self, start: usize) -> Result<&'a str, Unread> {
         self.text.get(start..self.at).ok_or(Unread)
     }
 
+    /// Reads an object: `each` reads the value of the key that it gets.
+    ///
+    /// # Errors
+    /// It is none, or `each` says so.
+    #[inline]
+    pub fn object(&mut self, mut each: impl FnMut(&mut Reader<'a>, &str) -> Result<(), Unread>) -> Result<(), Unread> {
+        self.expect(b'{')?;
+        let mut first = true;
+        while self.has_next(b'}', &mut first)? {
+            let with_escapes;
+            let key = match self.plain_string() {
+                Some(key) => key,
+                None => {
+                    with_escapes = self.string()?;
+                    &with_escapes
+                }
+            };
+            self.expect(b':')?;
+            each(self, key)?;
+        }
+        Ok(())
+    }
+
+    /// Reads an object whose keys are data: any text.
+    ///
+    /// # Errors
+    /// It is none, or `each` says so.
+    pub fn texts(
+        &mut self,
+        mut each: impl FnMut(&mut Reader<'a>, Text<'a>) -> Result<(), Unread>,
+    ) -> Result<(), Unread> {
+        self.expect(b'{')?;
+        let mut first = true;
+        while self.has_next(b'}', &mut first)? {
+            let key = Text::read(self)?;
+            self.expect(b':')?;
+            each(self, key)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a list: `each` reads the value that is next.
+    ///
+    /// # Errors
+    /// It is none, or `each` says so.
+    #[inline]
+    pub fn list(&mut self, mut each: impl FnMut(&mut Reader<'a>) -> Result<(), Unread>) -> Result<(), Unread> {
+        self.expect(b'[')?;
+        let mut first = true;
+        while self.has_next(b']', &mut first)? {
+            each(self)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next entry of an object or a list; whether there is one.
+    #[inline]
+    fn has_next(&mut self, end: u8, first: &mut bool) -> Result<bool, Unread> {
+        let is_first = std::mem::replace(first, false);
+        match self.peek() {
+            Some(byte) if byte == end => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(b',') if !is_first => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(_) if is_first => Ok(true),
+            _ => Err(Unread),
+        }
+    }
+
+    /// Reads a field that may come once.
+    ///
+    /// # Errors
+    /// It cannot be read, or it was read already.
+    pub fn once<T: Read<'a>>(&mut self, field: &mut Option<T>) -> Result<(), Unread> {
+        match field {
+            Some(_) => Err(Unread),
+            None => {
+                *field = Some(T::read(self)?);
+                Ok(())
+            }
+        }
+    }
+
     /// The string that is next, where there are no escapes in it; `None` where it takes another look.
-    fn plain_string(&mut self) -> Option<&'de str> {
+    #[inline]
+    pub fn plain_string(&mut self) -> Option<&'a str> {
         if self.peek() != Some(b'"') {
             return None;
         }
-        let rest = self.text.get(self.at + 1..)?;
-        let length = plain(rest.as_bytes())?;
-        if rest.as_bytes().get(length) != Some(&b'"') {
+        let start = self.at + 1;
+        let mut end = start;
+        loop {
+            let rest = self.bytes().get(end..)?;
+            let Some(block) = rest.first_chunk() else {
+                end += plain_near_the_end(rest)?;
+                break;
+            };
+            let bytes = u8x16::new(*block);
+            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+            let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+            let other = (is(b'"') | is(b'\\') | control).to_bitmask();
+            if other != 0 {
+                end += other.trailing_zeros() as usize;
+                break;
+            }
+            end += block.len();
+        }
+        if self.bytes().get(end) != Some(&b'"') {
             return None;
         }
-        self.at += length + 2;
-        rest.get(..length)
+        self.at = end + 1;
+        self.text.get(start..end)
     }
 
-    /// The string that is next, with its quotes, as it is written.
+    /// The string that is next, whatever is in it.
+    ///
+    /// # Errors
+    /// It is none.
     #[cold]
-    fn quoted_string(&mut self) -> Result<&'de str, Unread> {
+    pub fn string(&mut self) -> Result<String, Unread> {
+        self.peek();
         let start = self.at;
+        self.pass_string()?;
+        serde_json::from_str(self.since(start)?).map_err(|_| Unread)
+    }
+
+    /// Passes over a string, escapes and all.
+    #[cold]
+    fn pass_string(&mut self) -> Result<(), Unread> {
         self.expect(b'"')?;
         loop {
             let rest = self.bytes().get(self.at..).ok_or(Unread)?;
             let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).ok_or(Unread)?;
             self.at += length + 1;
             match rest.get(length) {
-                Some(b'"') => return self.since(start),
+                Some(b'"') => return Ok(()),
                 Some(b'\\') => self.at += 1,
                 _ => return Err(Unread),
             }
@@ -89,18 +245,31 @@ impl<'de> Reader<'de> {
     }
 
     /// Passes over a value.
-    fn pass(&mut self) -> Result<(), Unread> {
+    ///
+    /// # Errors
+    /// There is none, or it has no end.
+    pub fn pass(&mut self) -> Result<(), Unread> {
         match self.peek() {
-            Some(b'"') => self.plain_string().map_or_else(|| self.quoted_string().map(|_| ()), |_| Ok(())),
+            Some(b'"') => self.plain_string().map_or_else(|| self.pass_string(), |_| Ok(())),
             Some(b'{' | b'[') => self.pass_nested(),
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                 let rest = self.bytes().get(self.at..).ok_or(Unread)?;
-                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r');
-                self.at += rest.iter().position(ends).unwrap_or(rest.len());
+                self.at += rest.iter().position(is_end).unwrap_or(rest.len());
                 Ok(())
             }
             _ => Err(Unread),
         }
+    }
+
+    /// Passes over a value, and gives it as it is written.
+    ///
+    /// # Errors
+    /// As those of [`pass`](Reader::pass).
+    pub fn raw(&mut self) -> Result<&'a str, Unread> {
+        self.peek();
+        let start = self.at;
+        self.pass()?;
+        self.since(start)
     }
 
     /// Passes over an object or a list, to the bracket that closes the one that is next.
@@ -117,8 +286,8 @@ impl<'de> Reader<'de> {
                     &last
                 }
             };
-            let Marks { quotes, backslashes, opening, closing } = Marks::of(block);
-            let escaped = if backslashes | escape == 0 { 0 } else { escaped(backslashes, &mut escape) };
+            let Marks { quotes, has_backslash, opening, closing } = Marks::of(block);
+            let escaped = if has_backslash || escape != 0 { escaped(backslashes(block), &mut escape) } else { 0 };
             let strings = up_to_each(quotes & !escaped) ^ in_string;
             in_string = if strings >> 63 == 1 { u64::MAX } else { 0 };
             let (opening, closing) = (opening & !strings, closing & !strings);
@@ -143,46 +312,38 @@ impl<'de> Reader<'de> {
     }
 
     /// The number that is next, where it is a plain one.
-    fn whole_number(&mut self) -> Option<u64> {
+    fn whole_number(&mut self) -> Option<i64> {
         self.peek();
         let rest = self.bytes().get(self.at..)?;
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let ends = matches!(rest.get(digits), None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r'));
-        let (number, plain) = (rest.get(..digits)?, ends && rest.first() != Some(&b'0'));
+        let (number, plain) = (rest.get(..digits)?, rest.get(digits).is_none_or(is_end));
+        let plain = plain && (digits == 1 || rest.first() != Some(&b'0'));
         // As many digits fit whatever they are.
         if !plain || !(1..=18).contains(&digits) {
             return None;
         }
         self.at += digits;
-        Some(number.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+        Some(number.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
     }
 
     /// Has serde_json read the value that is next.
-    fn hand_over<T>(&mut self, read: impl FnOnce(&mut Strict<'de>) -> serde_json::Result<T>) -> Result<T, Unread> {
-        self.peek();
-        let start = self.at;
-        self.pass()?;
-        let mut strict = Strict::from_str(self.since(start)?);
-        let value = read(&mut strict).map_err(|_| Unread)?;
-        strict.end().map_err(|_| Unread)?;
-        Ok(value)
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn strict<T: Deserialize<'a>>(&mut self) -> Result<T, Unread> {
+        serde_json::from_str(self.raw()?).map_err(|_| Unread)
     }
 }
 
-/// How many bytes of a string stand before its end, an escape or what no string has; `None` near the end of the text.
-fn plain(text: &[u8]) -> Option<usize> {
-    let mut passed = 0;
-    loop {
-        let block = text.get(passed..)?.first_chunk()?;
-        let bytes = u8x16::new(*block);
-        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-        let other = (is(b'"') | is(b'\\') | control).to_bitmask();
-        if other != 0 {
-            return Some(passed + other.trailing_zeros() as usize);
-        }
-        passed += block.len();
-    }
+/// Whether a byte ends what is no string, object or list.
+fn is_end(byte: &u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r')
+}
+
+/// How many bytes of a string stand before its end, an escape or what no string has.
+#[cold]
+fn plain_near_the_end(rest: &[u8]) -> Option<usize> {
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
 }
 
 /// The last bytes of a text, as a block.
@@ -193,31 +354,40 @@ fn padded(rest: &[u8]) -> [u8; 64] {
     block
 }
 
-type Strict<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
-
 /// Where in 64 bytes something is, a bit for each byte.
 struct Marks {
     quotes: u64,
-    backslashes: u64,
+    has_backslash: bool,
     opening: u64,
     closing: u64,
 }
 
 impl Marks {
+    #[inline]
     fn of(block: &[u8; 64]) -> Marks {
-        let mut marks = Marks { quotes: 0, backslashes: 0, opening: 0, closing: 0 };
+        let (mut quotes, mut opening, mut closing) = (0, 0, 0);
+        let mut backslashes = u8x16::splat(0);
         for part in block.as_chunks().0.iter().rev() {
             let bytes = u8x16::new(*part);
-            let is = |bytes: u8x16, byte: u8| u64::from(bytes.simd_eq(u8x16::splat(byte)).to_bitmask());
-            marks.quotes = marks.quotes << 16 | is(bytes, b'"');
-            marks.backslashes = marks.backslashes << 16 | is(bytes, b'\\');
+            backslashes |= bytes.simd_eq(u8x16::splat(b'\\'));
+            quotes = quotes << 16 | bits(bytes, b'"');
             // Brackets and braces differ in this bit only, and nothing else becomes a brace by it.
             let braces = bytes | u8x16::splat(b'{' ^ b'[');
-            marks.opening = marks.opening << 16 | is(braces, b'{');
-            marks.closing = marks.closing << 16 | is(braces, b'}');
+            opening = opening << 16 | bits(braces, b'{');
+            closing = closing << 16 | bits(braces, b'}');
         }
-        marks
+        Marks { quotes, has_backslash: backslashes.to_bitmask() != 0, opening, closing }
     }
+}
+
+#[inline]
+fn bits(bytes: u8x16, byte: u8) -> u64 {
+    u64::from(bytes.simd_eq(u8x16::splat(byte)).to_bitmask())
+}
+
+fn backslashes(block: &[u8; 64]) -> u64 {
+    let parts = block.as_chunks().0.iter().rev();
+    parts.fold(0, |bits_before, part| bits_before << 16 | bits(u8x16::new(*part), b'\\'))
 }
 
 /// The bytes that a backslash escapes: those after an odd number of them. `carry`: whether the next block's first is one.
@@ -238,143 +408,56 @@ fn up_to_each(bits: u64) -> u64 {
     [1, 2, 4, 8, 16, 32].into_iter().fold(bits, |bits, by| bits ^ (bits << by))
 }
 
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
-    type Error = Unread;
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        match self.plain_string() {
-            Some(text) => visitor.visit_borrowed_str(text),
-            None => visitor.visit_string(serde_json::from_str(self.quoted_string()?).map_err(|_| Unread)?),
+impl<'a, T: Read<'a>> Read<'a> for Option<T> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        if reader.peek() == Some(b'n') {
+            return if reader.raw()? == "null" { Ok(None) } else { Err(Unread) };
         }
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.expect(b'{')?;
-        let mut entries = Entries { reader: self, end: b'}', first: true, ended: false };
-        let value = visitor.visit_map(&mut entries)?;
-        entries.ended.then_some(value).ok_or(Unread)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
-        self.deserialize_map(visitor)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.expect(b'[')?;
-        let mut entries = Entries { reader: self, end: b']', first: true, ended: false };
-        let value = visitor.visit_seq(&mut entries)?;
-        entries.ended.then_some(value).ok_or(Unread)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        if self.peek() != Some(b'n') {
-            return visitor.visit_some(self);
-        }
-        self.hand_over(|strict| strict.deserialize_option(visitor))
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        self.pass()?;
-        visitor.visit_unit()
-    }
-
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        match self.whole_number() {
-            Some(number) => visitor.visit_u64(number),
-            None => self.hand_over(|strict| strict.deserialize_i64(visitor)),
-        }
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        match self.peek() {
-            Some(b'"') => self.deserialize_str(visitor),
-            _ => match self.whole_number() {
-                Some(number) => visitor.visit_u64(number),
-                None => self.hand_over(|strict| strict.deserialize_any(visitor)),
-            },
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
-        self.hand_over(|strict| strict.deserialize_newtype_struct(name, visitor))
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
-        self.hand_over(|strict| strict.deserialize_enum(name, variants, visitor))
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        T::read(reader).map(Some)
     }
 }
 
-/// What is in an object or a list.
-struct Entries<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    end: u8,
-    first: bool,
-    ended: bool,
-}
-
-impl Entries<'_, '_> {
-    /// Goes to the next one; whether there is one.
-    fn next(&mut self) -> Result<bool, Unread> {
-        match self.reader.peek() {
-            Some(byte) if byte == self.end => {
-                self.reader.at += 1;
-                self.ended = true;
-            }
-            Some(b',') if !self.first => self.reader.at += 1,
-            Some(_) if self.first => {}
-            _ => return Err(Unread),
-        }
-        self.first = false;
-        Ok(!self.ended)
+impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut list = Vec::new();
+        reader.list(|reader| {
+            list.push(T::read(reader)?);
+            Ok(())
+        })?;
+        Ok(list)
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'_, 'de> {
-    type Error = Unread;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unread> {
-        if !self.next()? {
-            return Ok(None);
+impl<'a> Read<'a> for i64 {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        match reader.whole_number() {
+            Some(number) => Ok(number),
+            None => reader.strict(),
         }
-        let key = seed.deserialize(&mut *self.reader)?;
-        self.reader.expect(b':')?;
-        Ok(Some(key))
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unread> {
-        seed.deserialize(&mut *self.reader)
     }
 }
 
-impl<'de> SeqAccess<'de> for Entries<'_, 'de> {
-    type Error = Unread;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unread> {
-        if !self.next()? {
-            return Ok(None);
+impl<'a> Read<'a> for bool {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        match reader.raw()? {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Unread),
         }
-        seed.deserialize(&mut *self.reader).map(Some)
+    }
+}
+
+/// Something, whatever it is.
+impl<'a> Read<'a> for IgnoredAny {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        reader.pass().map(|()| IgnoredAny)
+    }
+}
+
+/// Something, as it is written.
+impl<'a> Read<'a> for &'a str {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        reader.raw()
     }
 }

@@ -201,9 +201,9 @@ impl<'a> Case<'a> {
 
     /// What the pod gets where waits are written like this, computed from the pod as it was before any earlier round of
     /// ours.
-    fn plan(&self, subject: &Subject, sleep: &SleepSupport) -> (Plan, Patch) {
+    fn plan(&self, subject: &Subject, sleep: &SleepSupport) -> (Plan, patch::Json) {
         if self.left {
-            return (Plan::default(), Patch::default());
+            return (Plan::default(), patch::Json::default());
         }
         let original = match &self.record {
             Some(record) => Cow::Owned(self.standing.clone().without(Some(record))),
@@ -299,7 +299,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
     }
     let hoped = unhindered(context.sleep(), subject.is_windows());
     let (plan, patch) = match view {
-        View::AsWritten => (Plan::default(), Patch::default()),
+        View::AsWritten => (Plan::default(), patch::Json::default()),
         View::AsAdmitted => case.plan(subject, context.sleep()),
         View::Final => case.plan(subject, hoped),
     };
@@ -332,7 +332,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
         budget,
         required,
         plan,
-        patch,
+        patch: patch.operations(),
         findings,
         excuse,
         told_only,
@@ -341,10 +341,10 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
 }
 
 /// Only the patch, for the mutating webhook: it says nothing, so nothing else is worked out.
-pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> Patch {
+pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> patch::Json {
     let case = Case::new(subject, context, false);
     match skip(subject, context, &case.settings) {
-        Some(_) => Patch::default(),
+        Some(_) => patch::Json::default(),
         None => case.plan(subject, context.sleep()).1,
     }
 }

@@ -155,7 +155,6 @@ pub(crate) fn cut(mut text: String, limit: usize) -> String {
 /// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any. A code stays
 /// with the word before it: the API server drops a line that was there before.
 pub fn wrap(text: &str) -> Vec<String> {
-    let width = |text: &str| text.chars().count();
     if width(text) <= WARNING_LIMIT {
         return vec![text.to_owned()];
     }
@@ -163,21 +162,28 @@ pub fn wrap(text: &str) -> Vec<String> {
     let (text, code) = code.map_or((text, ""), |at| text.split_at(at));
     let (before, last) = text.rsplit_once(' ').map_or((None, text), |(before, last)| (Some(before), last));
     let words = before.into_iter().flat_map(|before| before.split(' ')).map(|word| (word, "")).chain([(last, code)]);
+    let new_line = || String::with_capacity(WARNING_LIMIT);
     let mut lines = Vec::new();
-    let (mut line, mut length) = (String::new(), 0);
+    let (mut line, mut length) = (new_line(), 0);
     for (word, code) in words {
         let more = width(word) + width(code);
         if length > 0 && length + 1 + more > WARNING_LIMIT {
-            lines.push(std::mem::take(&mut line));
+            lines.push(std::mem::replace(&mut line, new_line()));
             length = 0;
         }
         if length > 0 {
             line.push(' ');
             length += 1;
         }
+        if length + more <= WARNING_LIMIT {
+            line.push_str(word);
+            line.push_str(code);
+            length += more;
+            continue;
+        }
         for c in word.chars().chain(code.chars()) {
             if length == WARNING_LIMIT {
-                lines.push(std::mem::take(&mut line));
+                lines.push(std::mem::replace(&mut line, new_line()));
                 length = 0;
             }
             line.push(c);
@@ -186,6 +192,11 @@ pub fn wrap(text: &str) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// In characters.
+fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 /// As many lines as fit below the API server's limit, and a word about the rest.

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::json::{Read, Reader, Unread, fields};
 use super::subject::null_is_default;
 use super::text::{Bounded, Text};
 
@@ -95,6 +96,21 @@ pub(crate) fn bound_to(selector: Option<NodeSelector>, affinity: Option<&Affinit
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NodeSelector(Option<&'static TakenAway>);
 
+impl<'a> Read<'a> for NodeSelector {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut nodes = None;
+        reader.texts(|reader, label| {
+            if KNOWN.iter().any(|nodes| nodes.label == label.as_str()) {
+                let value: Text = Option::read(reader)?.unwrap_or_default();
+                nodes = shorter(nodes, with(&label, &value));
+                return Ok(());
+            }
+            reader.pass()
+        })?;
+        Ok(NodeSelector(nodes))
+    }
+}
+
 impl<'de> Deserialize<'de> for NodeSelector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Labels;
@@ -128,11 +144,15 @@ pub(crate) struct Affinity<'a> {
     node_affinity: Option<NodeAffinity<'a>>,
 }
 
+fields!(Affinity<'a> { "nodeAffinity" => node_affinity, });
+
 #[derive(Debug, Default, Deserialize)]
 struct NodeAffinity<'a> {
     #[serde(borrow, rename = "requiredDuringSchedulingIgnoredDuringExecution")]
     required: Option<Required<'a>>,
 }
+
+fields!(NodeAffinity<'a> { "requiredDuringSchedulingIgnoredDuringExecution" => required, });
 
 /// Terms, one of which a node has to meet.
 #[derive(Debug, Default, Deserialize)]
@@ -141,6 +161,8 @@ struct Required<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     node_selector_terms: Bounded<Term<'a>, 100>,
 }
+
+fields!(Required<'a> { "nodeSelectorTerms" => node_selector_terms or default, });
 
 impl Required<'_> {
     fn nodes(&self) -> Option<&'static TakenAway> {
@@ -158,6 +180,8 @@ struct Term<'a> {
     match_expressions: Bounded<Expression<'a>, 100>,
 }
 
+fields!(Term<'a> { "matchExpressions" => match_expressions or default, });
+
 impl Term<'_> {
     fn nodes(&self) -> Option<&'static TakenAway> {
         self.match_expressions.iter().filter_map(Expression::nodes).min_by_key(|nodes| nodes.seconds)
@@ -173,6 +197,12 @@ struct Expression<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     values: Bounded<Text<'a>, 100>,
 }
+
+fields!(Expression<'a> {
+    "key" => key,
+    "operator" => operator,
+    "values" => values or default,
+});
 
 impl Expression<'_> {
     fn nodes(&self) -> Option<&'static TakenAway> {

@@ -280,7 +280,7 @@ impl<'a> Pod<'a> {
             .map(|(role, list, index, raw, shutdown): (_, _, _, &'a subject::Container<'a>, Shutdown<'a>)| {
                 let name = raw.name.as_str();
                 let hook = read_hook(subject, settings, raw, record, hold, &mut bytes_left, problems);
-                let mut written_by = WrittenBy::of(subject, raw, hold).filter(|_| role != Role::App);
+                let mut written_by = if role == Role::App { None } else { WrittenBy::of(subject, raw, hold) };
                 // Only SIGTERM begins such a drain, and a native sidecar is needed by nobody when it gets that.
                 let drains = role == Role::Helper && hook.told.is_none();
                 written_by.iter_mut().filter(|_| !drains).for_each(|by| by.accepts = None);

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use base64::Engine;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::json::{self, Read, Reader, Unread, fields};
+use crate::keys;
 use crate::policy::PolicyKind;
-use crate::subject::{Kind, PodTemplate, Subject};
+use crate::subject::{Kind, Subject};
 use crate::text::{Text, quote, sentence};
-use crate::{json, keys};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -38,8 +39,8 @@ pub struct Review<'a> {
     pub dry_run: bool,
     /// The object, after everything that came before us.
     pub object: Object<'a>,
-    /// The stored object, on UPDATE.
-    pub old_object: Option<&'a RawValue>,
+    /// The JSON of the stored object, on UPDATE. It was not checked.
+    pub old_object: Option<&'a str>,
 }
 
 /// What a request is about.
@@ -47,15 +48,15 @@ pub struct Review<'a> {
 pub enum Object<'a> {
     /// A pod, read in the same pass as its review.
     Pod(Box<Subject<'a>>),
-    /// Anything else, and a pod that could not be read so.
-    Raw(&'a RawValue),
+    /// The JSON of anything else, and of a pod that could not be read so. It was not checked.
+    Raw(&'a str),
     /// Nothing, as on DELETE.
     None,
 }
 
 impl<'a> Object<'a> {
     /// Its JSON, unless it was read already.
-    pub fn raw(&self) -> Option<&'a RawValue> {
+    pub fn raw(&self) -> Option<&'a str> {
         match self {
             Object::Raw(raw) => Some(raw),
             Object::Pod(_) | Object::None => None,
@@ -98,20 +99,21 @@ pub enum Operation {
     Other,
 }
 
+/// The whole text by serde_json: where it is no review, this says why.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a, O> {
+struct Envelope<'a> {
     #[serde(borrow, default)]
     api_version: Text<'a>,
     #[serde(borrow, default)]
     kind: Text<'a>,
-    #[serde(borrow, bound(deserialize = "O: Deserialize<'de>"))]
-    request: Option<Request<'a, O>>,
+    #[serde(borrow)]
+    request: Option<Request<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request<'a, O> {
+struct Request<'a> {
     #[serde(borrow, default)]
     uid: Text<'a>,
     #[serde(borrow)]
@@ -124,13 +126,13 @@ struct Request<'a, O> {
     #[serde(borrow)]
     namespace: Option<Text<'a>>,
     dry_run: Option<bool>,
-    #[serde(bound(deserialize = "O: Deserialize<'de>"))]
-    object: Option<O>,
     #[serde(borrow)]
-    old_object: Option<&'a RawValue>,
+    object: Option<Object<'a>>,
+    #[serde(borrow, default, deserialize_with = "raw")]
+    old_object: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct GroupVersionKind<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
@@ -138,9 +140,87 @@ struct GroupVersionKind<'a> {
     kind: Text<'a>,
 }
 
-impl GroupVersionKind<'_> {
-    fn is_pod(&self) -> bool {
-        Kind::of(&self.group, &self.kind) == Some(Kind::Pod)
+fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+    Ok(Option::<&RawValue>::deserialize(deserializer)?.map(RawValue::get))
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|raw| Object::Raw(raw.get()))
+    }
+}
+
+impl<'a> Read<'a> for Envelope<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let (mut api_version, mut kind, mut request) = (None, None, None);
+        reader.object(|reader, key| match key {
+            "apiVersion" => reader.once(&mut api_version),
+            "kind" => reader.once(&mut kind),
+            "request" => reader.once(&mut request),
+            _ => reader.pass(),
+        })?;
+        Ok(Envelope {
+            api_version: api_version.unwrap_or_default(),
+            kind: kind.unwrap_or_default(),
+            request: request.flatten(),
+        })
+    }
+}
+
+impl<'a> Read<'a> for Request<'a> {
+    /// A pod is read on the way: an API server writes the kind before the object.
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let (mut uid, mut kind, mut sub_resource, mut operation) = (None, None::<GroupVersionKind>, None, None);
+        let (mut name, mut namespace, mut dry_run, mut old_object) = (None, None, None, None);
+        let mut object = None;
+        reader.object(|reader, key| match key {
+            "uid" => reader.once(&mut uid),
+            "kind" => reader.once(&mut kind),
+            "subResource" => reader.once(&mut sub_resource),
+            "operation" => reader.once(&mut operation),
+            "name" => reader.once(&mut name),
+            "namespace" => reader.once(&mut namespace),
+            "dryRun" => reader.once(&mut dry_run),
+            "object" if object.is_some() => Err(Unread),
+            "object" => {
+                let is_pod = kind.as_ref().is_some_and(|kind| Kind::of(&kind.group, &kind.kind) == Some(Kind::Pod));
+                object = Some(if is_pod {
+                    Option::read(reader)?.map(|pod| Object::Pod(Box::new(Subject::of_pod(pod))))
+                } else {
+                    Option::read(reader)?.map(Object::Raw)
+                });
+                Ok(())
+            }
+            "oldObject" => reader.once(&mut old_object),
+            _ => reader.pass(),
+        })?;
+        Ok(Request {
+            uid: uid.unwrap_or_default(),
+            kind: kind.ok_or(Unread)?,
+            sub_resource: sub_resource.flatten(),
+            operation: operation.ok_or(Unread)?,
+            name: name.flatten(),
+            namespace: namespace.flatten(),
+            dry_run: dry_run.flatten(),
+            object: object.flatten(),
+            old_object: old_object.flatten(),
+        })
+    }
+}
+
+fields!(GroupVersionKind<'a> {
+    "group" => group,
+    "kind" => kind,
+});
+
+impl<'a> Read<'a> for Operation {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        match reader.raw()? {
+            "\"CREATE\"" => Ok(Operation::Create),
+            "\"UPDATE\"" => Ok(Operation::Update),
+            "\"DELETE\"" => Ok(Operation::Delete),
+            other => serde_json::from_str(other).map_err(|_| Unread),
+        }
     }
 }
 
@@ -153,25 +233,16 @@ impl<'a> Review<'a> {
     pub fn decode(body: &'a [u8]) -> Result<Review<'a>, String> {
         let text = std::str::from_utf8(body)
             .map_err(|e| format!("the body is not UTF-8: byte {} cannot be read", e.valid_up_to()))?;
-        // Almost every review has a pod: that is read in the same pass, and what cannot be is looked at again.
-        match json::read::<Envelope<PodTemplate>>(text) {
-            Some(envelope) if envelope.request.as_ref().is_some_and(|request| request.kind.is_pod()) => {
-                let (mut review, pod) = Review::of(envelope)?;
-                review.object = pod.map_or(Object::None, |pod| Object::Pod(Box::new(Subject::of_pod(pod))));
-                Ok(review)
+        let envelope = match json::read(text) {
+            Some(envelope) => envelope,
+            None => {
+                serde_json::from_str(text).map_err(|e| sentence(&format!("the body is not an AdmissionReview: {e}")))?
             }
-            _ => {
-                let envelope = serde_json::from_str::<Envelope<&RawValue>>(text)
-                    .map_err(|e| sentence(&format!("the body is not an AdmissionReview: {e}")))?;
-                let (mut review, object) = Review::of(envelope)?;
-                review.object = object.filter(|raw| raw.get() != "null").map_or(Object::None, Object::Raw);
-                Ok(review)
-            }
-        }
+        };
+        Review::of(envelope)
     }
 
-    /// The review without its object, and that.
-    fn of<O>(envelope: Envelope<'a, O>) -> Result<(Review<'a>, Option<O>), String> {
+    fn of(envelope: Envelope<'a>) -> Result<Review<'a>, String> {
         if envelope.api_version.as_str() != API_VERSION || envelope.kind.as_str() != KIND {
             return Err(format!(
                 "the body is {} of {}, not {KIND} of {API_VERSION}",
@@ -195,7 +266,7 @@ impl<'a> Review<'a> {
             }
         }
         let whole = request.sub_resource.is_none_or(|sub| sub.is_empty());
-        let review = Review {
+        Ok(Review {
             uid: request.uid,
             kind: Kind::of(&request.kind.group, &request.kind.kind).filter(|_| whole),
             change: change.filter(|_| whole),
@@ -203,16 +274,15 @@ impl<'a> Review<'a> {
             operation: request.operation,
             namespace: request.namespace.unwrap_or_default(),
             dry_run: request.dry_run.unwrap_or(false),
-            object: Object::None,
-            old_object: request.old_object.filter(|raw| raw.get() != "null"),
-        };
-        Ok((review, request.object))
+            object: request.object.unwrap_or(Object::None),
+            old_object: request.old_object,
+        })
     }
 
     /// Whether an UPDATE changes what pods are made from. A template that cannot be read has changed.
     pub fn template_changed(&self, kind: Kind) -> bool {
-        let template = |raw: Option<&RawValue>| {
-            let value: serde_json::Value = serde_json::from_str(raw?.get()).ok()?;
+        let template = |raw: Option<&str>| {
+            let value: serde_json::Value = serde_json::from_str(raw?).ok()?;
             value.pointer(kind.pod_pointer()).cloned()
         };
         match (template(self.object.raw()), template(self.old_object)) {
@@ -235,62 +305,54 @@ pub struct Answer {
     pub audit: BTreeMap<&'static str, String>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ResponseEnvelope<'r> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'r>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'r> {
-    uid: &'r str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'r>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'r [String],
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    audit_annotations: &'r BTreeMap<&'static str, String>,
-}
-
-#[derive(Serialize)]
-struct Status<'r> {
-    code: u16,
-    reason: &'static str,
-    message: &'r str,
-}
-
-/// Bytes as a JSON string in base64, of which no letter has to be escaped.
-fn base64(bytes: &[u8]) -> Option<Box<RawValue>> {
-    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-    RawValue::from_string(["\"", &text, "\""].concat()).ok()
-}
-
 impl Answer {
     /// The response body for the request `uid`.
     pub fn encode(&self, uid: &str) -> Vec<u8> {
-        let denied = |message| Status { code: 403, reason: "Forbidden", message };
-        let envelope = ResponseEnvelope {
-            api_version: API_VERSION,
-            kind: KIND,
-            response: Response {
-                uid,
-                allowed: self.denial.is_none(),
-                patch_type: self.patch.as_ref().map(|_| "JSONPatch"),
-                patch: self.patch.as_deref().and_then(base64),
-                status: self.denial.as_deref().map(denied),
-                warnings: &self.warnings,
-                audit_annotations: &self.audit,
-            },
-        };
-        // Strings and maps of strings: there is nothing here that cannot be written.
-        serde_json::to_vec(&envelope).unwrap_or_default()
+        let texts = self.warnings.iter().chain(self.audit.values()).chain(&self.denial).map(|text| text.len() + 32);
+        let patch = self.patch.as_deref().unwrap_or_default();
+        let mut json = Vec::with_capacity(256 + uid.len() + patch.len() * 4 / 3 + texts.sum::<usize>());
+        text(&mut json, r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
+        value(&mut json, uid);
+        text(&mut json, if self.denial.is_none() { r#","allowed":true"# } else { r#","allowed":false"# });
+        if let Some(patch) = &self.patch {
+            text(&mut json, r#","patchType":"JSONPatch","patch":""#);
+            base64(&mut json, patch);
+            text(&mut json, r#"""#);
+        }
+        if let Some(denial) = &self.denial {
+            text(&mut json, r#","status":{"code":403,"reason":"Forbidden","message":"#);
+            value(&mut json, denial);
+            text(&mut json, "}");
+        }
+        if !self.warnings.is_empty() {
+            text(&mut json, r#","warnings":"#);
+            value(&mut json, &self.warnings);
+        }
+        if !self.audit.is_empty() {
+            text(&mut json, r#","auditAnnotations":"#);
+            value(&mut json, &self.audit);
+        }
+        text(&mut json, "}}");
+        json
     }
+}
+
+fn text(json: &mut Vec<u8>, text: &str) {
+    json.extend_from_slice(text.as_bytes());
+}
+
+fn value(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Strings, lists and maps of them, into memory: there is nothing here that cannot be written.
+    let written = serde_json::to_writer(json, value);
+    debug_assert!(written.is_ok());
+}
+
+/// Bytes in base64, of which no letter has to be escaped.
+fn base64(json: &mut Vec<u8>, bytes: &[u8]) {
+    let start = json.len();
+    json.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let room = json.get_mut(start..).unwrap_or_default();
+    // There is room for all of it.
+    let written = base64::engine::general_purpose::STANDARD.encode_slice(bytes, room).unwrap_or(0);
+    json.truncate(start + written);
 }

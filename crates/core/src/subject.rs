@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::config_maps::Given;
 use super::hooks::Variable;
 use super::injectors;
+use super::json::{Read, Reader, Unread, fields};
 use super::keys;
 use super::nodes::{self, Affinity, NodeSelector, TakenAway};
 use super::text::{self, Bounded, MOST_PAIRS, Pairs, Text};
@@ -56,6 +57,12 @@ pub enum StrayGrace {
     Other(IgnoredAny),
 }
 
+impl<'a> Read<'a> for StrayGrace {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        reader.strict()
+    }
+}
+
 /// The `metadata` and `spec` of a pod or a pod template.
 #[derive(Debug, Default, Deserialize)]
 pub struct PodTemplate<'a> {
@@ -68,6 +75,12 @@ pub struct PodTemplate<'a> {
     #[serde(rename = "terminationGracePeriodSeconds")]
     stray_grace: Option<StrayGrace>,
 }
+
+fields!(PodTemplate<'a> {
+    "metadata" => metadata or default,
+    "spec" => spec or default,
+    "terminationGracePeriodSeconds" => stray_grace,
+});
 
 /// What of an object's metadata matters here.
 #[derive(Debug, Default, Deserialize)]
@@ -90,6 +103,15 @@ pub struct Metadata<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     owner_references: Bounded<OwnerReference<'a>, 100>,
 }
+
+fields!(Metadata<'a> {
+    "name" => name,
+    "generateName" => generate_name,
+    "namespace" => namespace,
+    "labels" => labels or default,
+    "annotations" => annotations,
+    "ownerReferences" => owner_references or default,
+} then present = true);
 
 fn present_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata<'de>, D::Error> {
     let metadata = Option::<Metadata>::deserialize(deserializer)?;
@@ -115,7 +137,7 @@ impl<'a> Metadata<'a> {
 }
 
 /// One entry of `ownerReferences`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
     /// For example `apps/v1`.
@@ -133,6 +155,14 @@ pub struct OwnerReference<'a> {
     #[serde(default)]
     controller: Option<bool>,
 }
+
+fields!(OwnerReference<'a> {
+    "apiVersion" => api_version,
+    "kind" => kind,
+    "name" => name,
+    "uid" => uid,
+    "controller" => controller,
+});
 
 impl OwnerReference<'_> {
     /// Whether an object can be told by it: an API server checks no more than that nothing in it is empty.
@@ -167,6 +197,49 @@ impl Annotations<'_> {
     }
 }
 
+/// Annotations, while they are read one by one.
+#[derive(Default)]
+struct Annotating<'a> {
+    out: Annotations<'a>,
+    ours: Vec<(Text<'a>, Text<'a>)>,
+    of_injectors: Vec<(Text<'a>, Text<'a>)>,
+}
+
+impl<'a> Annotating<'a> {
+    fn add(&mut self, key: Text<'a>, value: Option<Text<'a>>) {
+        self.out.count += 1;
+        let of_interest = if key.contains(keys::DOMAIN) {
+            &mut self.ours
+        } else if injectors::reads(&key) {
+            &mut self.of_injectors
+        } else {
+            self.out.mirror |= key.as_str() == keys::MIRROR;
+            if key.as_str() == keys::SCRAPED_PORT {
+                self.out.scraped_port = value;
+            }
+            return;
+        };
+        if of_interest.len() <= MOST_PAIRS {
+            of_interest.push((key, value.unwrap_or_default()));
+        }
+    }
+
+    fn done(self) -> Annotations<'a> {
+        Annotations { ours: Pairs::of(self.ours), of_injectors: Pairs::of(self.of_injectors), ..self.out }
+    }
+}
+
+impl<'a> Read<'a> for Annotations<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut annotating = Annotating::default();
+        reader.texts(|reader, key| {
+            annotating.add(key, Option::read(reader)?);
+            Ok(())
+        })?;
+        Ok(annotating.done())
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Annotated;
@@ -176,30 +249,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                 f.write_str("a map of strings")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut out, mut ours, mut of_injectors) = (Annotations::default(), Vec::new(), Vec::new());
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    out.count += 1;
-                    if key.contains(keys::DOMAIN) {
-                        let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
-                        if ours.len() <= MOST_PAIRS {
-                            ours.push((key, value));
-                        }
-                    } else if injectors::reads(&key) {
-                        let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default();
-                        if of_injectors.len() <= MOST_PAIRS {
-                            of_injectors.push((key, value));
-                        }
-                    } else {
-                        out.mirror |= key.as_str() == keys::MIRROR;
-                        let value = map.next_value::<Option<Text<'de>>>()?;
-                        if key.as_str() == keys::SCRAPED_PORT {
-                            out.scraped_port = value;
-                        }
-                    }
+                let mut annotating = Annotating::default();
+                while let Some((key, value)) = map.next_entry::<Text<'de>, Option<Text<'de>>>()? {
+                    annotating.add(key, value);
                 }
-                out.ours = ours.into_iter().collect();
-                out.of_injectors = of_injectors.into_iter().collect();
-                Ok(out)
+                Ok(annotating.done())
             }
         }
         deserializer.deserialize_map(Annotated)
@@ -237,6 +291,20 @@ pub struct PodSpec<'a> {
     pub init_containers: Bounded<Container<'a>, MOST_CONTAINERS>,
 }
 
+fields!(PodSpec<'a> {
+    "terminationGracePeriodSeconds" => termination_grace_period_seconds,
+    "restartPolicy" => restart_policy,
+    "priorityClassName" => priority_class_name,
+    "os" => os,
+    "hostNetwork" => host_network or default,
+    "subdomain" => subdomain,
+    "timeoutSeconds" => timeout_seconds,
+    "nodeSelector" => node_selector,
+    "affinity" => affinity,
+    "containers" => containers or default,
+    "initContainers" => init_containers or default,
+});
+
 impl PodSpec<'_> {
     /// The nodes that can be taken away at short notice, where the pod asks for such.
     pub fn taken_away(&self) -> Option<&'static TakenAway> {
@@ -244,11 +312,13 @@ impl PodSpec<'_> {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Os<'a> {
     #[serde(borrow, default)]
     name: Text<'a>,
 }
+
+fields!(Os<'a> { "name" => name, });
 
 /// A program and its arguments.
 pub type Words<'a> = Bounded<Text<'a>, 200>;
@@ -296,6 +366,22 @@ pub struct Container<'a> {
     #[serde(skip)]
     pub given: Option<Box<Given<'a>>>,
 }
+
+fields!(Container<'a> {
+    "name" => name,
+    "restartPolicy" => restart_policy,
+    "image" => image or default,
+    "command" => command with read_words,
+    "args" => args with read_words,
+    "ports" => ports or default,
+    "env" => env or default,
+    "envFrom" => env_from or default,
+    "lifecycle" => lifecycle,
+    "readinessProbe" => readiness_probe,
+    "livenessProbe" => liveness_probe,
+    "startupProbe" => startup_probe,
+    "terminationGracePeriodSeconds" => stray_grace,
+});
 
 impl<'a> Container<'a> {
     /// One of which nothing but its name is known.
@@ -379,6 +465,12 @@ pub struct Port<'a> {
     pub host_port: i64,
 }
 
+fields!(Port<'a> {
+    "containerPort" => container_port or default,
+    "name" => name or default,
+    "hostPort" => host_port or default,
+});
+
 impl Port<'_> {
     /// Whether a number or a name means this port.
     pub fn is(&self, target: &IntOrString) -> bool {
@@ -400,6 +492,12 @@ struct EnvVar<'a> {
     value_from: Option<IgnoredAny>,
 }
 
+fields!(EnvVar<'a> {
+    "name" => name,
+    "value" => value or default,
+    "valueFrom" => value_from,
+});
+
 /// A container's lifecycle.
 #[derive(Debug, Default)]
 pub struct Lifecycle<'a> {
@@ -413,6 +511,25 @@ impl Lifecycle<'_> {
     /// Whether it says anything besides preStop.
     pub fn has_more(&self) -> bool {
         self.has_more
+    }
+}
+
+impl<'a> Read<'a> for Lifecycle<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut out = Lifecycle::default();
+        reader.object(|reader, key| {
+            if key == "preStop" {
+                out.pre_stop = Option::read(reader)?;
+                return Ok(());
+            }
+            out.has_more = true;
+            match key {
+                "terminationGracePeriodSeconds" => out.stray_grace = Option::read(reader)?,
+                _ => reader.pass()?,
+            }
+            Ok(())
+        })?;
+        Ok(out)
     }
 }
 
@@ -461,6 +578,13 @@ pub struct Handler<'a> {
     pub sleep: Option<SleepAction>,
 }
 
+fields!(Handler<'a> {
+    "exec" => exec,
+    "httpGet" => http_get,
+    "tcpSocket" => tcp_socket,
+    "sleep" => sleep,
+});
+
 /// A command.
 #[derive(Debug, Default, Deserialize)]
 pub struct ExecAction<'a> {
@@ -468,6 +592,8 @@ pub struct ExecAction<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub command: Bounded<Text<'a>, 100>,
 }
+
+fields!(ExecAction<'a> { "command" => command or default, });
 
 /// An HTTP request to the pod.
 #[derive(Debug, Default, Deserialize)]
@@ -486,6 +612,14 @@ pub struct HttpGetAction<'a> {
     #[serde(default, deserialize_with = "null_is_default")]
     http_headers: Vec<IgnoredAny>,
 }
+
+fields!(HttpGetAction<'a> {
+    "path" => path,
+    "port" => port,
+    "scheme" => scheme,
+    "host" => host,
+    "httpHeaders" => http_headers or default,
+});
 
 impl HttpGetAction<'_> {
     /// Whether only path and port are set; the API server's defaulting adds `scheme: HTTP`.
@@ -507,12 +641,32 @@ pub enum IntOrString<'a> {
     String(Text<'a>),
 }
 
+impl<'a> Read<'a> for IntOrString<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        match reader.peek() {
+            Some(b'"') => Text::read(reader).map(IntOrString::String),
+            _ => i64::read(reader).map(IntOrString::Int),
+        }
+    }
+}
+
 /// The native sleep.
 #[derive(Debug, Default, Deserialize)]
 pub struct SleepAction {
     /// Its length, in seconds.
     #[serde(default)]
     pub seconds: i64,
+}
+
+impl<'a> Read<'a> for SleepAction {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut seconds = None;
+        reader.object(|reader, key| match key {
+            "seconds" => reader.once(&mut seconds),
+            _ => reader.pass(),
+        })?;
+        Ok(SleepAction { seconds: seconds.unwrap_or_default() })
+    }
 }
 
 /// What of a probe matters here.
@@ -533,11 +687,22 @@ pub struct Probe<'a> {
     pub termination_grace_period_seconds: Option<i64>,
 }
 
+fields!(Probe<'a> {
+    "httpGet" => http_get,
+    "tcpSocket" => tcp_socket,
+    "grpc" => grpc,
+    "periodSeconds" => period_seconds,
+    "failureThreshold" => failure_threshold,
+    "terminationGracePeriodSeconds" => termination_grace_period_seconds,
+});
+
 #[derive(Debug, Default, Deserialize)]
 struct PortOnly<'a> {
     #[serde(borrow)]
     port: Option<IntOrString<'a>>,
 }
+
+fields!(PortOnly<'a> { "port" => port, });
 
 impl<'a> Probe<'a> {
     /// The port that it asks; none for a command.
@@ -578,6 +743,11 @@ pub struct Strategy<'a> {
     pub rolling_update: Option<RollingUpdate<'a>>,
 }
 
+fields!(Strategy<'a> {
+    "type" => kind,
+    "rollingUpdate" => rolling_update,
+});
+
 /// Bounds of a rolling update, each a number or a percentage.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -589,6 +759,11 @@ pub struct RollingUpdate<'a> {
     #[serde(borrow)]
     pub max_surge: Option<IntOrString<'a>>,
 }
+
+fields!(RollingUpdate<'a> {
+    "maxUnavailable" => max_unavailable,
+    "maxSurge" => max_surge,
+});
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -603,6 +778,13 @@ struct Carrier<'a> {
     #[serde(rename = "terminationGracePeriodSeconds")]
     stray_grace: Option<StrayGrace>,
 }
+
+fields!(Carrier<'a> {
+    "metadata" => metadata or default,
+    "template" => template,
+    "spec" => spec or default,
+    "terminationGracePeriodSeconds" => stray_grace,
+});
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -620,6 +802,15 @@ struct CarrierSpec<'a> {
     stray_grace: Option<StrayGrace>,
 }
 
+fields!(CarrierSpec<'a> {
+    "template" => template,
+    "jobTemplate" => job_template,
+    "replicas" => replicas,
+    "strategy" | "updateStrategy" => strategy,
+    "serviceName" => service_name,
+    "terminationGracePeriodSeconds" => stray_grace,
+});
+
 /// Of a custom resource only the template is known: what else is in it may have any shape.
 #[derive(Default, Deserialize)]
 struct CustomResource<'a> {
@@ -631,6 +822,12 @@ struct CustomResource<'a> {
     spec: CustomSpec<'a>,
 }
 
+fields!(CustomResource<'a> {
+    "kind" => kind,
+    "metadata" => metadata or default,
+    "spec" => spec or default,
+});
+
 #[derive(Default, Deserialize)]
 struct CustomSpec<'a> {
     #[serde(borrow)]
@@ -639,17 +836,26 @@ struct CustomSpec<'a> {
     stray_grace: Option<StrayGrace>,
 }
 
+fields!(CustomSpec<'a> {
+    "template" => template,
+    "terminationGracePeriodSeconds" => stray_grace,
+});
+
 #[derive(Default, Deserialize)]
 struct JobTemplate<'a> {
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     spec: JobSpec<'a>,
 }
 
+fields!(JobTemplate<'a> { "spec" => spec or default, });
+
 #[derive(Default, Deserialize)]
 struct JobSpec<'a> {
     #[serde(borrow)]
     template: Option<PodTemplate<'a>>,
 }
+
+fields!(JobSpec<'a> { "template" => template, });
 
 pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
@@ -660,6 +866,11 @@ pub(crate) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + D
 /// A null among words is an empty one, as the API server has it.
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Words<'de>, D::Error> {
     let words = Option::<Bounded<Option<Text>, 200>>::deserialize(deserializer)?;
+    Ok(words.unwrap_or_default().without_nulls())
+}
+
+fn read_words<'a>(reader: &mut Reader<'a>) -> Result<Words<'a>, Unread> {
+    let words = Option::<Bounded<Option<Text>, 200>>::read(reader)?;
     Ok(words.unwrap_or_default().without_nulls())
 }
 

@@ -10,6 +10,8 @@ use std::ops::{Deref, DerefMut};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::json::{Read, Reader, Unread};
+
 /// A string that points into the input, or owns its bytes where the input had escapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(Cow<'a, str>);
@@ -66,6 +68,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+impl<'a> Read<'a> for Text<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        match reader.plain_string() {
+            Some(text) => Ok(Text(Cow::Borrowed(text))),
+            None => reader.string().map(|text| Text(Cow::Owned(text))),
+        }
+    }
+}
+
 /// The most entries of an object of strings that are looked at.
 pub const MOST_PAIRS: usize = 1000;
 
@@ -109,12 +121,23 @@ impl<'a> Pairs<'a> {
 impl<'a> FromIterator<(Text<'a>, Text<'a>)> for Pairs<'a> {
     /// The first [`MOST_PAIRS`]. Of a key that is repeated the last value counts, as for Kubernetes' decoder.
     fn from_iter<I: IntoIterator<Item = (Text<'a>, Text<'a>)>>(pairs: I) -> Self {
-        let mut pairs = pairs.into_iter();
-        let mut sorted: Vec<_> = pairs.by_ref().take(MOST_PAIRS).collect();
+        Pairs::of(pairs.into_iter().take(MOST_PAIRS + 1).collect())
+    }
+}
+
+impl<'a> Pairs<'a> {
+    /// As those of an iterator, in a list that is at hand.
+    pub(crate) fn of(mut sorted: Vec<(Text<'a>, Text<'a>)>) -> Self {
+        let more = sorted.len() > MOST_PAIRS;
+        sorted.truncate(MOST_PAIRS);
+        // Kubernetes writes maps in this order.
+        if sorted.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return Pairs { sorted, more };
+        }
         sorted.reverse();
         sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
         sorted.dedup_by(|(later, _), (kept, _)| later == kept);
-        Pairs { sorted, more: pairs.next().is_some() }
+        Pairs { sorted, more }
     }
 }
 
@@ -132,7 +155,21 @@ impl<'de> Visitor<'de> for PairsVisitor {
                 pairs.push((key, value.unwrap_or_default()));
             }
         }
-        Ok(pairs.into_iter().collect())
+        Ok(Pairs::of(pairs))
+    }
+}
+
+impl<'a> Read<'a> for Pairs<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut pairs = Vec::new();
+        reader.texts(|reader, key| {
+            let value = Option::read(reader)?.unwrap_or_default();
+            if pairs.len() <= MOST_PAIRS {
+                pairs.push((key, value));
+            }
+            Ok(())
+        })?;
+        Ok(Pairs::of(pairs))
     }
 }
 
@@ -179,6 +216,21 @@ impl<T, const MOST: usize> Deref for Bounded<T, MOST> {
 impl<T, const MOST: usize> DerefMut for Bounded<T, MOST> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.list
+    }
+}
+
+impl<'a, T: Read<'a>, const MOST: usize> Read<'a> for Bounded<T, MOST> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let mut out = Bounded::default();
+        reader.list(|reader| {
+            if out.list.len() < MOST {
+                out.list.push(T::read(reader)?);
+                return Ok(());
+            }
+            out.more = true;
+            reader.pass()
+        })?;
+        Ok(out)
     }
 }
 

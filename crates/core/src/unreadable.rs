@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::json;
+use super::json::{self, Read};
 use super::text::sentence;
 
 /// What is wrong with an object. In words: the field's path, the problem, and the place in the JSON.
@@ -55,7 +55,7 @@ impl Unreadable {
 }
 
 /// Parses `text`; only a failure pays for finding the path of the field.
-pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
+pub(crate) fn read<'a, T: Read<'a> + Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     if let Some(value) = json::read(text) {
         return Ok(value);
     }

@@ -91,7 +91,7 @@ fn check(case: &Case) -> Vec<String> {
     report.compare("admittedGracePeriodSeconds", &wanted.admitted_grace_period_seconds, &judgement.pod.grace);
     report.compare_lists("findings", &expected(&wanted.findings), &told(&judgement.findings));
     report.compare_lists("patch", &operations(&wanted.patch), &operations(&patch_of(&judgement)));
-    report.compare("the mutating webhook's patch", &judgement.patch, &patch_for(&subject, &context));
+    report.compare("the mutating webhook's patch", &judgement.patch, &patch_for(&subject, &context).operations());
 
     if let Some(standing) = &wanted.as_written {
         let judgement = judge(&subject, &context, View::AsWritten);

@@ -1,15 +1,16 @@
 //! The quick JSON reader beside serde_json: what that reads, it reads to the same.
 
-use draingate_core::json;
+use draingate_core::json::{self, Read, Reader, Unread};
 use draingate_core::subject::{Kind, PodTemplate, Subject};
 use draingate_core::text::Text;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// One of everything that a visitor can ask for.
+/// One of everything that can be asked for.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code)]
@@ -26,10 +27,50 @@ struct Asked<'a> {
     #[serde(borrow)]
     raw: Option<&'a RawValue>,
     whatever: Option<Value>,
-    #[serde(default)]
     pair: Option<(u8, Option<bool>)>,
     #[serde(default, borrow)]
     list: Vec<Asked<'a>>,
+}
+
+impl<'a> Read<'a> for Asked<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        fn strict<'a, T: Deserialize<'a>>(reader: &mut Reader<'a>, field: &mut Option<T>) -> Result<(), Unread> {
+            if field.is_some() {
+                return Err(Unread);
+            }
+            *field = Some(reader.strict()?);
+            Ok(())
+        }
+        let (mut text, mut absent, mut number, mut flag, mut list) = (None, None, None, None, None);
+        let (mut owned, mut real, mut sort, mut raw, mut whatever, mut pair) = (None, None, None, None, None, None);
+        reader.object(|reader, key| match key {
+            "text" => reader.once(&mut text),
+            "absent" => reader.once(&mut absent),
+            "owned" => strict(reader, &mut owned),
+            "number" => reader.once(&mut number),
+            "real" => strict(reader, &mut real),
+            "flag" => reader.once(&mut flag),
+            "sort" => strict(reader, &mut sort),
+            "raw" => strict(reader, &mut raw),
+            "whatever" => strict(reader, &mut whatever),
+            "pair" => strict(reader, &mut pair),
+            "list" => reader.once(&mut list),
+            _ => reader.pass(),
+        })?;
+        Ok(Asked {
+            text: text.unwrap_or_default(),
+            absent: absent.flatten(),
+            owned: owned.flatten(),
+            number: number.flatten(),
+            real: real.flatten(),
+            flag: flag.flatten(),
+            sort: sort.flatten(),
+            raw: raw.flatten(),
+            whatever: whatever.flatten(),
+            pair: pair.flatten(),
+            list: list.unwrap_or_default(),
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,6 +144,143 @@ fn reviews() -> Vec<String> {
     let texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     assert!(texts.len() >= 4, "{} reviews", texts.len());
     texts
+}
+
+/// What an object may have instead of what it has.
+const VALUES: [&str; 24] = [
+    "null",
+    "true",
+    "false",
+    "0",
+    "7",
+    "-1",
+    "01",
+    "1e2",
+    "30.0",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551616",
+    "\"\"",
+    "\"Always\"",
+    "\"a\\u0041\"",
+    "\"\\ud800\"",
+    "\"\u{e9}\"",
+    "{}",
+    "[]",
+    "[null]",
+    "[{}]",
+    "{\"a\": null}",
+    "{\"port\": \"http\", \"port\": 80}",
+    " [ 1 , \"]\" ] ",
+];
+
+/// Damage to the bytes, whatever they are.
+const PIECES: [&str; 12] = ["\"", "\\", "{", "}", "[", "]", ",", ":", " \n\t", "\\u006e", "\u{1}", "null"];
+
+/// Random numbers that depend on nothing but where they begin (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % most.max(1) as u64) as usize
+    }
+
+    fn of<'a>(&mut self, some: &[&'a str]) -> &'a str {
+        some[self.below(some.len())]
+    }
+
+    /// One thing done to a text.
+    fn damage(&mut self, text: &mut String) {
+        let colons: Vec<usize> = text.match_indices(':').map(|(at, _)| at + 1).collect();
+        let place = |dice: &mut Dice, text: &str| {
+            let at = dice.below(text.len() + 1);
+            (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap()
+        };
+        match self.below(8) {
+            // Most often a whole value for another, so that the text stays JSON.
+            0..=4 if !colons.is_empty() => {
+                let from = colons[self.below(colons.len())];
+                let mut value = serde_json::Deserializer::from_str(&text[from..]).into_iter::<IgnoredAny>();
+                if let Some(Ok(_)) = value.next() {
+                    let to = from + value.byte_offset();
+                    text.replace_range(from..to, self.of(&VALUES));
+                }
+            }
+            // A field twice.
+            5 => {
+                if let Some(comma) = text.find(',') {
+                    let start = text.find('{').map_or(0, |brace| brace + 1);
+                    let field = text.get(start..=comma).unwrap_or_default().to_owned();
+                    text.insert_str(start, &field);
+                }
+            }
+            6 => {
+                let at = place(self, text);
+                text.insert_str(at, self.of(&PIECES));
+            }
+            _ => {
+                let (from, to) = (place(self, text), place(self, text));
+                let (from, to) = (from.min(to), from.max(to));
+                if to - from < 40 {
+                    text.replace_range(from..to, "");
+                }
+            }
+        }
+    }
+}
+
+/// Pods of every shape: the captured ones, and the seeds of the fuzzer.
+fn pods() -> Vec<String> {
+    let of_review = |review: String| serde_json::from_str::<Value>(&review).unwrap()["request"]["object"].to_string();
+    let seeds = std::fs::read_dir(draingate_testing::root().join("fuzz/seeds/pod")).unwrap();
+    let mut seeds: Vec<_> = seeds.map(|entry| entry.unwrap().path()).collect();
+    seeds.sort();
+    let seeds = seeds.into_iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let mut reviews = reviews();
+    reviews.sort_by_key(String::len);
+    seeds.chain(reviews.into_iter().map(of_review)).collect()
+}
+
+/// Both readers on as many inputs, each told by its number alone; how many serde_json could read.
+fn compare(seed: u64, numbers: std::ops::Range<u64>) -> u64 {
+    let (pods, mut read, begin) = (pods(), 0, numbers.start);
+    for number in numbers {
+        let mut dice = Dice(seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(number));
+        // The largest takes as long as twenty others.
+        let most = if number % 64 == 0 { pods.len() } else { pods.len() - 1 };
+        let mut text = pods[dice.below(most)].clone();
+        for _ in 0..dice.below(4) {
+            dice.damage(&mut text);
+        }
+        if let Ok(strict) = serde_json::from_str::<PodTemplate>(&text) {
+            let quick = json::read::<PodTemplate>(&text);
+            assert_eq!(quick.map(|pod| format!("{pod:?}")), Some(format!("{strict:?}")), "input {number}: {text}");
+            read += 1;
+        }
+        if (number + 1 - begin) % 100_000 == 0 {
+            println!("agreed up to {}: SEED={seed} START={} goes on; {read} could be read", number + 1, number + 1);
+        }
+    }
+    read
+}
+
+#[test]
+fn both_readers_agree_on_damaged_pods() {
+    let read = compare(1, 0..2_000);
+    assert!(read > 200, "{read}");
+}
+
+/// `make readers`: from START on, COUNT of them, of SEED.
+#[test]
+#[ignore = "as long as one likes"]
+fn both_readers_agree_on_many() {
+    let number = |name, default| std::env::var(name).map_or(default, |text| text.parse::<u64>().unwrap());
+    let (seed, start, count) = (number("SEED", 1), number("START", 0), number("COUNT", 1_000_000));
+    let read = compare(seed, start..start + count);
+    println!("agreed on {count} inputs, SEED={seed} from {start}; {read} could be read");
 }
 
 proptest! {

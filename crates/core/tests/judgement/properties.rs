@@ -53,7 +53,7 @@ pub(crate) fn with_judgement<T>(
 fn patch_of(world: &World, kind: Kind, json: &Value) -> json_patch::Patch {
     let text = json.to_string();
     let subject = Subject::parse(kind, &text).unwrap();
-    patch_for(&subject, &world.context(NAMESPACE))
+    patch_for(&subject, &world.context(NAMESPACE)).operations()
 }
 
 /// The pod after one round of mutation.

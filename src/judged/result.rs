@@ -209,7 +209,7 @@ impl ObjectResult {
                 hold: Hold { seconds: pod.hold, reason: pod.hold_reason },
             },
             containers: containers.map(|(container, done)| ContainerResult::of(container, *done)).collect(),
-            patch: judgement.patch.clone(),
+            patch: judgement.patch.operations(),
             findings: judgement.findings.iter().map(finding).collect(),
         }
     }

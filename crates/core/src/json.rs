@@ -216,6 +216,31 @@ impl<'a> Reader<'a> {
         self.text.get(start..end)
     }
 
+    /// The two strings of an object that is written in one piece, as API servers do: after `begins` and `goes_on`, up to its
+    /// end. `None` where it takes another look.
+    #[inline]
+    pub fn two_strings(&mut self, begins: &str, goes_on: &str) -> Option<(&'a str, &'a str)> {
+        let start = self.at;
+        let found = self.piece(begins).and_then(|()| {
+            let first = self.plain_string()?;
+            self.piece(goes_on)?;
+            let second = self.plain_string()?;
+            self.piece("}")?;
+            Some((first, second))
+        });
+        if found.is_none() {
+            self.at = start;
+        }
+        found
+    }
+
+    #[inline]
+    fn piece(&mut self, piece: &str) -> Option<()> {
+        let found = self.bytes().get(self.at..)?.starts_with(piece.as_bytes());
+        self.at += piece.len();
+        found.then_some(())
+    }
+
     /// The string that is next, whatever is in it.
     ///
     /// # Errors

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use json_patch::Patch;
-
 use super::budget::Budget;
 use super::finding::{Finding, Severity};
 use super::keys;
@@ -139,7 +137,7 @@ pub struct Judgement<'a> {
     /// What would be injected, and why not.
     pub plan: Plan,
     /// From the subject as it stands to the planned one.
-    pub patch: Patch,
+    pub patch: patch::Json,
     /// In a fixed order.
     pub findings: Vec<Finding>,
     /// Where some of them would be errors, but for our own trouble.
@@ -332,7 +330,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
         budget,
         required,
         plan,
-        patch: patch.operations(),
+        patch,
         findings,
         excuse,
         told_only,
@@ -370,7 +368,7 @@ fn skipped<'a>(case: Case<'a>, skip: Skip) -> Judgement<'a> {
         required: budget.required,
         budget,
         plan: Plan::default(),
-        patch: Patch::default(),
+        patch: patch::Json::default(),
         findings: Vec::new(),
         excuse: None,
         told_only,

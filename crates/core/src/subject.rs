@@ -492,11 +492,33 @@ struct EnvVar<'a> {
     value_from: Option<IgnoredAny>,
 }
 
-fields!(EnvVar<'a> {
-    "name" => name,
-    "value" => value or default,
-    "valueFrom" => value_from,
-});
+/// Most of what is asked for in a review are these.
+impl<'a> Read<'a> for EnvVar<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        if let Some((name, value)) = reader.two_strings("{\"name\":", ",\"value\":") {
+            return Ok(EnvVar { name: Text::from(name), value: Text::from(value), value_from: None });
+        }
+        EnvVar::of_any_shape(reader)
+    }
+}
+
+impl<'a> EnvVar<'a> {
+    fn of_any_shape(reader: &mut Reader<'a>) -> Result<Self, Unread> {
+        let (mut name, mut value, mut value_from) = (None, None::<Option<Text>>, None);
+        reader.object(|reader, key| match key {
+            "name" => reader.once(&mut name),
+            "value" => reader.once(&mut value),
+            "valueFrom" => reader.once(&mut value_from),
+            _ => reader.pass(),
+        })?;
+        Ok(EnvVar {
+            name: name.unwrap_or_default(),
+            value: value.flatten().unwrap_or_default(),
+            value_from: value_from.flatten(),
+        })
+    }
+}
 
 /// A container's lifecycle.
 #[derive(Debug, Default)]

@@ -224,6 +224,10 @@ impl<'a, T: Read<'a>, const MOST: usize> Read<'a> for Bounded<T, MOST> {
         let mut out = Bounded::default();
         reader.list(|reader| {
             if out.list.len() < MOST {
+                if out.list.capacity() == 0 {
+                    // A kilobyte: most lists are small, and few grow often then.
+                    out.list.reserve((1024 / size_of::<T>().max(1)).clamp(1, 16));
+                }
                 out.list.push(T::read(reader)?);
                 return Ok(());
             }

@@ -162,7 +162,7 @@ pub fn shutdown(bytes: &[u8]) {
 
     let judgement = judge(&subject, &world.context(NAMESPACE), View::AsAdmitted);
     let mut patched = json.clone();
-    json_patch::patch(&mut patched, &judgement.patch).unwrap();
+    json_patch::patch(&mut patched, &judgement.patch.operations()).unwrap();
     let grace = grace_seconds(patched["spec"]["terminationGracePeriodSeconds"].as_i64());
     assert!(grace >= pod.grace_seconds(), "a lowered grace: {pod:?}");
     // What our own inability lets in is told, and may lose.

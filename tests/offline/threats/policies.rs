@@ -14,7 +14,7 @@ use draingate_testing::admission::{SHOP, create, world};
 use draingate_testing::case;
 
 fn essence(judgement: &Judgement) -> (Verdict, Option<u64>, Vec<Finding>, String) {
-    let patch = serde_json::to_string(&judgement.patch).unwrap();
+    let patch = serde_json::to_string(&judgement.patch.operations()).unwrap();
     (judgement.verdict(), judgement.required, judgement.findings.clone(), patch)
 }
 

@@ -69,7 +69,7 @@ fn parse_record(record: &mut Value) {
 }
 
 fn patch_of(judgement: &Judgement) -> Vec<Value> {
-    judgement.patch.iter().map(|operation| serde_json::to_value(operation).unwrap()).collect()
+    judgement.patch.operations().iter().map(|operation| serde_json::to_value(operation).unwrap()).collect()
 }
 
 /// Everything that one case says, against what the core says.
@@ -91,7 +91,11 @@ fn check(case: &Case) -> Vec<String> {
     report.compare("admittedGracePeriodSeconds", &wanted.admitted_grace_period_seconds, &judgement.pod.grace);
     report.compare_lists("findings", &expected(&wanted.findings), &told(&judgement.findings));
     report.compare_lists("patch", &operations(&wanted.patch), &operations(&patch_of(&judgement)));
-    report.compare("the mutating webhook's patch", &judgement.patch, &patch_for(&subject, &context).operations());
+    report.compare(
+        "the mutating webhook's patch",
+        &judgement.patch.operations(),
+        &patch_for(&subject, &context).operations(),
+    );
 
     if let Some(standing) = &wanted.as_written {
         let judgement = judge(&subject, &context, View::AsWritten);
@@ -116,7 +120,7 @@ fn check(case: &Case) -> Vec<String> {
 /// The patched object goes through once more: nothing is left to do, and nobody undid anything.
 fn again(case: &Case, judgement: &Judgement, report: &mut Report) {
     let mut patched = case.subject.clone();
-    if let Err(error) = json_patch::patch(&mut patched, &judgement.patch) {
+    if let Err(error) = json_patch::patch(&mut patched, &judgement.patch.operations()) {
         report.0.push(format!("  the patch does not apply: {error}"));
         return;
     }

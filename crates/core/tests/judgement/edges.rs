@@ -111,7 +111,7 @@ fn waits_are_written_as_the_cluster_takes_them() {
             pod["spec"]["os"] = json!({"name": "windows"});
         }
         judged(&world, Kind::Pod, &pod, View::AsAdmitted, |judgement| {
-            let patch = serde_json::to_value(&judgement.patch).unwrap();
+            let patch = serde_json::to_value(judgement.patch.operations()).unwrap();
             let hook =
                 patch.as_array().unwrap().iter().find(|operation| operation["path"] == "/spec/containers/0/lifecycle");
             (
@@ -208,7 +208,7 @@ fn a_record_without_a_hook_is_taken_away_alone() {
         let mut pod = app(json!({"preStop": {"sleep": {"seconds": 10}}}));
         pod["metadata"]["annotations"] = annotations;
         judged(&World::default(), Kind::Pod, &pod, View::AsAdmitted, |judgement| {
-            serde_json::to_value(&judgement.patch).unwrap()
+            serde_json::to_value(judgement.patch.operations()).unwrap()
         })
     };
     let record = r#"{"hooks":{"gone":7}}"#;

@@ -186,7 +186,7 @@ proptest! {
         let patched = admitted(&world, &json);
         with_judgement(&world, Kind::Pod, &json, View::AsAdmitted, |judgement| {
             let mut again = json.clone();
-            json_patch::patch(&mut again, &judgement.patch).unwrap();
+            json_patch::patch(&mut again, &judgement.patch.operations()).unwrap();
             prop_assert_eq!(&again, &patched);
             prop_assert_eq!(judgement.required, expected.required);
             prop_assert_eq!(judgement.pod.hold_reason.as_str(), pod.hold_reason());
@@ -398,7 +398,7 @@ fn told(judgement: &Judgement, prefix: &str) -> AllTold {
         .findings
         .iter()
         .map(|f| (f.code, f.severity, f.container.clone(), inside(&f.pointer), f.message.clone(), f.detail.clone()));
-    let patch = serde_json::to_value(&judgement.patch).unwrap();
+    let patch = serde_json::to_value(judgement.patch.operations()).unwrap();
     let mut patch = patch.as_array().unwrap().clone();
     patch.iter_mut().for_each(|operation| operation["path"] = json!(inside(operation["path"].as_str().unwrap())));
     (judgement.verdict(), judgement.required, findings.collect::<Vec<_>>(), patch)
@@ -561,7 +561,8 @@ proptest! {
         for view in [View::AsWritten, View::Final, View::AsAdmitted] {
             let judgement = judge(&subject, &world.context(NAMESPACE), view);
             let mut patched = json.clone();
-            prop_assert!(json_patch::patch(&mut patched, &judgement.patch).is_ok(), "{:?}", judgement.patch);
+            let patch = judgement.patch.operations();
+            prop_assert!(json_patch::patch(&mut patched, &patch).is_ok(), "{:?}", patch);
             prop_assert!(Subject::parse(kind, &patched.to_string()).is_ok());
             prop_assert!(decodes(&patched) || !decodes(&json), "{}", patched);
         }

@@ -271,6 +271,8 @@ struct Sums {
     count: usize,
     /// Disruptions with any loss, whether they count or not.
     lossy: usize,
+    /// Those that count or have any loss.
+    either: usize,
     ended: usize,
 }
 
@@ -282,7 +284,9 @@ impl Sums {
             sums.failed += step.failed;
             sums.ended += step.ended;
             sums.count += usize::from(step.counts);
-            sums.lossy += usize::from(step.event.is_some() && step.failed > 0);
+            let lossy = step.event.is_some() && step.failed > 0;
+            sums.lossy += usize::from(lossy);
+            sums.either += usize::from(step.counts || lossy);
         }
         sums
     }
@@ -327,11 +331,11 @@ fn sentence(steps: &[Step]) -> String {
     format!(
         "with Draingate {} were lost, and {} lost any; without it {} of {} requests, in {} of {} disruptions",
         rate(with.failed, with.sent, "requests"),
-        rate(with.lossy, with.count, "rollouts, deletions, evictions and scale-downs"),
+        rate(with.lossy, with.either, "rollouts, deletions, evictions and scale-downs"),
         grouped(without.failed),
         grouped(without.sent),
         without.lossy,
-        without.count
+        without.either
     )
 }
 

@@ -146,7 +146,8 @@ pub(crate) fn publish(folder: &Path, root: &Path) {
         if of_it.is_empty() {
             let row = format!("| {} |", scenario.title);
             rows.extend(old_table.split_inclusive('\n').filter(|line| line.starts_with(&row)));
-            let pictures = [Variant::Before, Variant::After].map(|v| format!("(lab/{}-{}.svg)", scenario.name, v.name()));
+            let pictures =
+                [Variant::Before, Variant::After].map(|v| format!("(lab/{}-{}.svg)", scenario.name, v.name()));
             let kept = |line: &&str| pictures.iter().any(|name| line.trim_end().ends_with(name));
             gallery.extend(old_gallery.split_inclusive('\n').filter(kept).map(|line| format!("{line}\n")));
             continue;

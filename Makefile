@@ -7,7 +7,7 @@ THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 MUTANTS = $(CARGO) mutants -p draingate-core --exclude 'crates/core/src/manifest/**' --output target/mutants
 LAB = $(CARGO) build $(ALL) --quiet --bin draingate-lab && $${CARGO_TARGET_DIR:-target}/debug/draingate-lab
 
-.PHONY: help demo test lint offline apiserver node shells readers lab-short bench bench-short fuzz lab evidence matrix node-shutdown conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
+.PHONY: help demo test lint offline apiserver node shells readers lab-short bench bench-short scale fuzz lab evidence matrix node-shutdown conformance soak upgrade faults deny coverage mutants fmt calibrate propagation release-build release-check release-test
 
 # One set of features for all of it: what one command has built, the next one uses.
 ALL := --locked --workspace --all-features
@@ -60,6 +60,9 @@ bench-short: ## Instruction counts, and the other benchmarks once: their figures
 	PROFILE=release benches/instructions
 	@if command -v h2load > /dev/null; then PROFILE=release benches/server 1 1; else echo '== SKIPPED: benches/server, which needs h2load'; fi
 	PROFILE=release benches/apiserver --rounds 1 --pods 40 --seconds 1 --without-kyverno
+
+scale: ## Draingate in a cluster of 100,000 pods, into docs/scale.md (some 20 minutes; NODES, NAMESPACES, PODS, POLICIES are sizes)
+	benches/scale
 
 fuzz: ## Fuzzes each target for BUDGET=60 seconds (nightly toolchain, cargo-fuzz)
 	@fuzz/run $(or $(BUDGET),60)

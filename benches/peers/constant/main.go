@@ -1,5 +1,5 @@
 // Command constant is the simplest webhook that Go's standard library makes: it reads the review, and answers a constant.
-// Arguments: the certificate and its key, and for a mutating webhook a JSON patch, with which /mutate answers.
+// Arguments: the certificate and its key, for a mutating webhook a JSON patch, with which /mutate answers, and where to listen.
 package main
 
 import (
@@ -38,7 +38,11 @@ func main() {
 	if len(os.Args) > 3 {
 		patch = `,"patchType":"JSONPatch","patch":"` + base64.StdEncoding.EncodeToString([]byte(os.Args[3])) + `"`
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	if len(os.Args) > 4 {
+		address = os.Args[4]
+	}
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		panic(err)
 	}

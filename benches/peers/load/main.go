@@ -1,6 +1,7 @@
-// Command load creates pods through an API server, as fast as its clients get answers, for benches/apiserver. Each client
-// has one connection that is kept; connections and requests are ready before the clock starts. It prints one line of
-// JSON: how long all of it took, the latencies' percentiles, and the processor time of the processes that were named.
+// Command load creates pods through an API server, as fast as its clients get answers, for benches/apiserver and benches/scale.
+// Each client has one connection that is kept; connections and requests are ready before the clock starts. It prints one line
+// of JSON: how long all of it took, the latencies' percentiles, and the processor time of the processes that were named.
+// With -review it sends that review to a webhook instead, so many a second.
 package main
 
 import (
@@ -90,8 +91,15 @@ func main() {
 	file := flag.String("pod", "", "a pod as JSON; NAME in it is replaced")
 	clients := flag.Int("clients", 1, "how many create at once")
 	count := flag.Int("count", 100, "how many pods they create together")
+	review := flag.String("review", "", "a review as JSON, for a webhook at the address")
+	rate := flag.Int("rate", 1000, "how many reviews a second")
+	seconds := flag.Int("seconds", 10, "for how long")
 	named := flag.String("processes", "", "process ids whose processor time is measured, with commas")
 	flag.Parse()
+	if *review != "" {
+		steady(*address, *review, *rate, *seconds, *clients)
+		return
+	}
 
 	pod, err := os.ReadFile(*file)
 	must(err)
@@ -152,5 +160,45 @@ func main() {
 	at := func(share float64) float64 { return latencies[min(int(share*float64(*count)), *count-1)].Seconds() }
 	must(json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"seconds": took.Seconds(), "p50": at(0.5), "p99": at(0.99), "cpu": used,
+	}))
+}
+
+// steady sends reviews at their times, however late the answers are; a latency counts from when a review was due.
+func steady(address, file string, rate, seconds, clients int) {
+	body, err := os.ReadFile(file)
+	must(err)
+	request := fmt.Appendf(nil, "POST /mutate?timeout=10s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", address, len(body), body)
+	count := rate * seconds
+	latencies := make([]time.Duration, count)
+	var next, failed atomic.Int64
+	var all sync.WaitGroup
+	began := time.Now().Add(100 * time.Millisecond)
+	for range clients {
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		must(err)
+		client := &client{conn, bufio.NewReaderSize(conn, 1<<16)}
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= count {
+					return
+				}
+				due := began.Add(time.Duration(i) * time.Second / time.Duration(rate))
+				time.Sleep(time.Until(due))
+				if err := client.send(request, 200); err != nil {
+					failed.Add(1)
+				}
+				latencies[i] = time.Since(due)
+			}
+		}()
+	}
+	all.Wait()
+	took := time.Since(began).Seconds()
+	slices.Sort(latencies)
+	must(json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"asked": rate, "seconds": took, "rate": float64(count) / took, "failed": failed.Load(),
+		"p50": latencies[count/2].Seconds(), "p99": latencies[count*99/100].Seconds(),
 	}))
 }

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 use draingate::traffic::load::{Connections, Load, Options};
 use draingate::traffic::pods::{Lives, follow, now};
 use draingate::traffic::recording::{Count, PodLife, Sample, settled};
+use draingate_core::keys;
+use draingate_testing::written;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -141,15 +143,15 @@ impl Progress<'_> {
         writeln!(file, "{}", serde_json::to_string(&step).unwrap()).unwrap();
         steps.1.remove(&step.number);
         steps.0.push(step);
-        let lost: usize = steps.0.iter().filter(|step| step.arm == Arm::With).map(|step| step.failed).sum();
         let with = Sums::of(steps.0.iter().filter(|step| step.arm == Arm::With));
         let last = steps.0.last().unwrap();
         println!(
-            "{:?} {}: {} of {} lost; with Draingate so far {lost} of {}, {} disruptions",
+            "{:?} {}: {} of {} lost; with Draingate so far {} of {}, {} disruptions",
             last.arm,
             last.event.map_or("control", Event::words),
             last.failed,
             last.sent,
+            with.failed,
             with.sent,
             with.count
         );
@@ -214,7 +216,7 @@ impl Lab {
         let namespace = &place.namespace;
         let app = ListParams::default().labels("app=app");
         for pod in self.api::<Pod>(namespace).list(&app).await.unwrap() {
-            let injected = pod.annotations().contains_key("draingate.dev/injected");
+            let injected = pod.annotations().contains_key(keys::INJECTED);
             assert_eq!(injected, arm == Arm::With, "{namespace}: {}", pod.name_any());
         }
         let pods = Lives::default();
@@ -439,8 +441,5 @@ pub(crate) fn publish(results: &Path, root: &Path) {
 /// Writes what stands between a page's markers.
 pub(crate) fn between(page: &Path, marker: &str, text: &str) {
     let old = std::fs::read_to_string(page).unwrap();
-    let (open, close) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->\n"));
-    let (before, rest) = old.split_once(&open).unwrap_or_else(|| panic!("{} has no {open}", page.display()));
-    let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("{} has no {close}", page.display()));
-    std::fs::write(page, format!("{before}{open}{text}{close}{after}")).unwrap();
+    std::fs::write(page, written::with_between(&old, marker, text)).unwrap();
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use draingate::rehearse::picture;
 use draingate::traffic::recording::{Count, Run, quantile};
+use draingate_testing::written;
 use serde::{Deserialize, Serialize};
 
 use crate::scenarios::Saved;
@@ -135,10 +136,7 @@ pub(crate) fn publish(folder: &Path, root: &Path) {
     std::fs::create_dir_all(&pictures).unwrap();
     let page = root.join("docs/lab.md");
     let text = std::fs::read_to_string(&page).unwrap();
-    let (before, rest) = text.split_once("<!-- table -->\n").expect("docs/lab.md has a place for the table");
-    let (old_table, rest) = rest.split_once("<!-- /table -->\n").unwrap();
-    let (between, rest) = rest.split_once("<!-- pictures -->\n").unwrap();
-    let (old_gallery, after) = rest.split_once("<!-- /pictures -->\n").unwrap();
+    let (old_table, old_gallery) = (written::between(&text, "table"), written::between(&text, "pictures"));
 
     let (mut rows, mut gallery) = (table(&[]), String::new());
     for scenario in crate::scenarios::all() {
@@ -159,9 +157,7 @@ pub(crate) fn publish(folder: &Path, root: &Path) {
             let _ = writeln!(gallery, "![{}](lab/{name})\n", outcome.line());
         }
     }
-    let text = format!(
-        "{before}<!-- table -->\n{rows}<!-- /table -->\n{between}<!-- pictures -->\n{gallery}<!-- /pictures -->\n{after}"
-    );
+    let text = written::with_between(&written::with_between(&text, "table", &rows), "pictures", &gallery);
     std::fs::write(&page, text).unwrap();
     println!("lab: wrote {}", page.display());
 }

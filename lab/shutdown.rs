@@ -14,6 +14,7 @@ use std::time::Duration;
 use draingate::traffic::load::Load;
 use draingate::traffic::pods::now;
 use draingate::traffic::recording::Count;
+use draingate_core::keys;
 use draingate_testing::node::{Node, eventually, run, script};
 use draingate_testing::scratch;
 use k8s_openapi::api::core::v1::{Node as ClusterNode, Pod};
@@ -173,11 +174,7 @@ pub(crate) async fn case(folder: &Path, case: &str) {
     lab.ready(&name).await;
     let pods: Api<Pod> = lab.api(&name);
     for pod in pods.list(&ListParams::default().labels("app=app")).await.unwrap() {
-        assert_eq!(
-            pod.metadata.annotations.unwrap_or_default().contains_key("draingate.dev/injected"),
-            injected,
-            "{name}"
-        );
+        assert_eq!(pod.metadata.annotations.unwrap_or_default().contains_key(keys::INJECTED), injected, "{name}");
     }
     sleep(Duration::from_secs(8)).await;
     let load = Load::new(&options(&place, RATE)).unwrap();

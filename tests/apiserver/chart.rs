@@ -817,9 +817,7 @@ fn words_that_the_first_chart_lacks_are_in_the_upgrade_page() {
     let list: String = outermost.map(|word| format!("- `{word}`\n")).collect();
     let page = root().join("docs/upgrade.md");
     let text = read(&page);
-    let (before, rest) = text.split_once("<!-- words -->").unwrap();
-    let (_, after) = rest.split_once("<!-- /words -->").unwrap();
-    written::same(&page, &format!("{before}<!-- words -->\n{list}<!-- /words -->{after}"));
+    written::same(&page, &written::with_between(&text, "words", &list));
 }
 
 /// The `caBundle` that [`live_for_a_while`] writes.

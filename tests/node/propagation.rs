@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use draingate::calibrate::picture::svg;
 use draingate_testing::node::{Inside, Node, run, script};
-use draingate_testing::root;
+use draingate_testing::{root, written};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -384,8 +384,7 @@ fn real_data_planes() {
 fn write(row: &str) {
     let page = root().join("docs/propagation.md");
     let text = std::fs::read_to_string(&page).unwrap();
-    let (before, rest) = text.split_once("<!-- table -->\n").expect("docs/propagation.md has a place for the table");
-    let (table, after) = rest.split_once("<!-- /table -->\n").unwrap();
+    let table = written::between(&text, "table");
     let head: String = table.split_inclusive('\n').take(2).collect();
     let of = |name: &str, load: &str| {
         let is_it = |line: &&str| {
@@ -396,5 +395,5 @@ fn write(row: &str) {
     };
     let rows: String =
         planes().iter().flat_map(|plane| ["quiet", "churn"].map(|load| of(plane.name, load))).flatten().collect();
-    std::fs::write(&page, format!("{before}<!-- table -->\n{head}{rows}<!-- /table -->\n{after}")).unwrap();
+    std::fs::write(&page, written::with_between(&text, "table", &format!("{head}{rows}"))).unwrap();
 }

@@ -112,9 +112,7 @@ fn values_and_their_table_are_written_from_the_schema() {
 
     let readme = chart().join("README.md");
     let now = read(&readme);
-    let (before, rest) = now.split_once("<!-- values -->").unwrap();
-    let (_, after) = rest.split_once("<!-- /values -->").unwrap();
-    written::same(&readme, &format!("{before}<!-- values -->\n{table}<!-- /values -->{after}"));
+    written::same(&readme, &written::with_between(&now, "values", &table));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use draingate_testing::root;
+use draingate_testing::{root, written};
 
 /// The modules that a source names after `crate::`.
 fn named(source: &str) -> BTreeSet<String> {
@@ -77,10 +77,8 @@ fn graph() -> BTreeMap<String, BTreeSet<String>> {
 /// The rows of the table: a module, and what it may import, from the top of the house down.
 fn table() -> Vec<(String, BTreeSet<String>)> {
     let page = std::fs::read_to_string(root().join("docs/development.md")).unwrap();
-    let (_, rest) = page.split_once("<!-- house -->").expect("docs/development.md has a table of the house");
-    let (table, _) = rest.split_once("<!-- /house -->").unwrap();
     let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
-    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let rows = written::between(&page, "house").lines().filter(|line| line.starts_with("| `"));
     let row = |line: &str| {
         let cells: Vec<&str> = line.split(" | ").collect();
         (names(cells[0]).remove(0), names(cells[1]).into_iter().collect())

@@ -57,8 +57,6 @@ pub fn write(subject: &Subject, standing: &Pod, record: Option<&Record>, plan: &
 const ANNOTATIONS: &str = "/metadata/annotations";
 /// Where the record is: [`keys::INJECTED`], escaped (RFC 6901).
 const RECORD: &str = "/metadata/annotations/draingate.dev~1injected";
-/// What stands before the record where the map of annotations is added with it.
-const RECORD_KEY: &str = "{\"draingate.dev/injected\":";
 
 struct Writer {
     prefix: &'static str,
@@ -116,17 +114,24 @@ impl Writer {
             return;
         }
         let text = serde_json::to_string(record).unwrap_or_default();
-        let (operation, path, before, after) = match &metadata.annotations {
-            Some(_) if old.is_some() => ("replace", RECORD, ["", ""], ""),
-            Some(_) => ("add", RECORD, ["", ""], ""),
-            None if metadata.is_present() => ("add", ANNOTATIONS, ["", RECORD_KEY], "}"),
-            None => ("add", "/metadata", ["{\"annotations\":", RECORD_KEY], "}}"),
+        let record = |json: &mut Writer| json.value(&text);
+        let annotations = |json: &mut Writer| {
+            json.text("{");
+            json.value(keys::INJECTED);
+            json.text(":");
+            record(json);
+            json.text("}");
         };
-        self.put(operation, &[path], |json| {
-            before.iter().for_each(|part| json.text(part));
-            json.value(&text);
-            json.text(after);
-        });
+        match &metadata.annotations {
+            Some(_) if old.is_some() => self.put("replace", &[RECORD], record),
+            Some(_) => self.put("add", &[RECORD], record),
+            None if metadata.is_present() => self.put("add", &[ANNOTATIONS], annotations),
+            None => self.put("add", &["/metadata"], |json| {
+                json.text("{\"annotations\":");
+                annotations(json);
+                json.text("}");
+            }),
+        }
     }
 
     fn hook(&mut self, container: &Container, planned: Option<&PlannedHook>, settings: &Settings) {

@@ -26,3 +26,30 @@ pub fn same(path: &Path, expected: &str) {
     let difference = difference.unified_diff().context_radius(1).header("as it is", "as it should be").to_string();
     panic!("{} is not up to date (INSTA_UPDATE=always make test writes it):\n{difference}", path.display());
 }
+
+/// What stands before, between and after the markers of a page.
+fn parts<'t>(page: &'t str, marker: &str) -> (&'t str, &'t str, &'t str) {
+    let (open, close) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->\n"));
+    let found = page.split_once(&open).and_then(|(before, rest)| {
+        let (between, after) = rest.split_once(&close)?;
+        Some((before, between, after))
+    });
+    found.unwrap_or_else(|| panic!("the page has no {open}and {close}"))
+}
+
+/// What stands between `<!-- marker -->` and `<!-- /marker -->`, each on a line of its own.
+///
+/// # Panics
+/// Where the page has no such lines.
+pub fn between<'t>(page: &'t str, marker: &str) -> &'t str {
+    parts(page, marker).1
+}
+
+/// The page with another text there.
+///
+/// # Panics
+/// Where it has no such lines.
+pub fn with_between(page: &str, marker: &str, text: &str) -> String {
+    let (before, _, after) = parts(page, marker);
+    format!("{before}<!-- {marker} -->\n{text}<!-- /{marker} -->\n{after}")
+}

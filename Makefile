@@ -101,10 +101,10 @@ soak: ## Rollouts and CA rotations under 96,000 admissions on a real node (as ro
 calibrate: ## What `draingate calibrate` measures on data planes whose E is known (as root, some 20 minutes)
 	$(CARGO) test $(ALL) --test node -- --ignored --exact calibrate::every_known_propagation_is_measured_within_a_second --nocapture
 
-propagation: ## E of real data planes into docs/propagation.md (as root, more than an hour; ONLY=Traefik, ROUNDS=4)
+propagation: ## E of real data planes into docs/propagation.md (as root, two hours; ONLY=Traefik, LOAD=quiet, ROUNDS=4)
 	@for name in traefik envoy contour envoy-gateway; do tests/cluster/planes $$name > /dev/null || exit 1; done
 	@command -v nginx > /dev/null && command -v haproxy > /dev/null || apt-get install -yq --no-install-recommends nginx-light haproxy > /dev/null
-	ONLY="$(ONLY)" ROUNDS=$(or $(ROUNDS),10) $(CARGO) test $(ALL) --test node -- --ignored --exact propagation::real_data_planes --nocapture
+	ONLY="$(ONLY)" LOAD=$(LOAD) ROUNDS=$(or $(ROUNDS),10) $(CARGO) test $(ALL) --test node -- --ignored --exact propagation::real_data_planes --nocapture
 
 faults: ## Every row of docs/reliability.md at length, with its figures (some 17 minutes)
 	@tests/cluster/parts > /dev/null

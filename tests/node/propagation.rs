@@ -326,6 +326,7 @@ fn whether_it_goes_on(report: &Value) -> String {
 #[ignore = "more than an hour: make propagation"]
 fn real_data_planes() {
     let only = std::env::var("ONLY").unwrap_or_default();
+    let load = std::env::var("LOAD").unwrap_or_default();
     let rounds = std::env::var("ROUNDS").unwrap_or_else(|_| "10".to_owned());
     let node = Node::up();
     for namespace in [NAMESPACE, "churn"] {
@@ -336,7 +337,10 @@ fn real_data_planes() {
     std::fs::create_dir_all(&pictures).unwrap();
     for plane in planes().into_iter().filter(|plane| plane.name.contains(&only)) {
         let _running = (plane.start)(&node);
-        for churn in [false, true] {
+        for (churn, name) in [(false, "quiet"), (true, "churn")] {
+            if !name.contains(&load) {
+                continue;
+            }
             let over = AtomicBool::new(false);
             let report = std::thread::scope(|scope| {
                 if churn {
@@ -357,7 +361,7 @@ fn real_data_planes() {
                 "| {} | {} | {} | {} | {} | {} | {} | {} |",
                 plane.name,
                 plane.throttle,
-                if churn { "churn" } else { "quiet" },
+                name,
                 cell(&report, "newConnections"),
                 cell(&report, "alone"),
                 cell(&report, "keptConnections"),
@@ -366,15 +370,12 @@ fn real_data_planes() {
             );
             println!("{row}");
             write(&row);
-            let name = plane.name.to_lowercase().replace([' ', ','], "-").replace("--", "-");
-            let name = format!("{name}-{}.json", if churn { "churn" } else { "quiet" });
-            std::fs::write(node.folder.path().join(&name), report.to_string()).unwrap();
+            let plane = plane.name.to_lowercase().replace([' ', ','], "-").replace("--", "-");
+            let file = format!("{plane}-{name}");
+            std::fs::write(node.folder.path().join(format!("{file}.json")), report.to_string()).unwrap();
             if !churn {
-                std::fs::write(
-                    pictures.join(name.replace(".json", ".svg")),
-                    svg(&serde_json::from_value(report.clone()).unwrap()),
-                )
-                .unwrap();
+                let picture = svg(&serde_json::from_value(report).unwrap());
+                std::fs::write(pictures.join(format!("{file}.svg")), picture).unwrap();
             }
         }
     }

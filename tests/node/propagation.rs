@@ -17,59 +17,67 @@ use serde_json::{Value, json};
 
 use crate::calibrate::{calibrate, last_pods, report, restricted};
 
-const NAMESPACE: &str = "propagation";
-
-/// A data plane: how it is started, and how requests get to it.
+/// A data plane: how it is started for the canary of a namespace, and how requests get to it.
 struct Plane {
     name: &'static str,
     /// What decides its E, in words.
     throttle: &'static str,
-    start: for<'n> fn(&'n Node) -> Vec<Inside<'n>>,
+    start: for<'n> fn(&'n Node, namespace: &str) -> Vec<Inside<'n>>,
     via: &'static [&'static str],
 }
+
+impl Plane {
+    /// Of its namespace, and of its files.
+    fn slug(&self) -> String {
+        self.name.to_lowercase().replace(", ", "-").replace(' ', "-")
+    }
+}
+
+/// As many are measured at once under churn, in namespaces of their own; a setting of the node's kube-proxy by itself.
+const AT_ONCE: usize = 3;
 
 fn planes() -> Vec<Plane> {
     vec![
         Plane {
             name: "kube-proxy, iptables",
             throttle: "minSyncPeriod 1 s, its default",
-            start: |node| kube_proxy(node, "iptables", "1s"),
+            start: |node, _| kube_proxy(node, "iptables", "1s"),
             via: &["cluster-ip"],
         },
         Plane {
             name: "kube-proxy, iptables, slow",
             throttle: "minSyncPeriod 10 s",
-            start: |node| kube_proxy(node, "iptables", "10s"),
+            start: |node, _| kube_proxy(node, "iptables", "10s"),
             via: &["cluster-ip"],
         },
         Plane {
             name: "kube-proxy, nftables",
             throttle: "minSyncPeriod 1 s, its default",
-            start: |node| kube_proxy(node, "nftables", "1s"),
+            start: |node, _| kube_proxy(node, "nftables", "1s"),
             via: &["cluster-ip"],
         },
         Plane {
             name: "kube-proxy, nftables, slow",
             throttle: "minSyncPeriod 10 s",
-            start: |node| kube_proxy(node, "nftables", "10s"),
+            start: |node, _| kube_proxy(node, "nftables", "10s"),
             via: &["cluster-ip"],
         },
         Plane {
             name: "Traefik",
             throttle: "providersThrottleDuration 2 s, its default",
-            start: |node| traefik(node, &[]),
+            start: |node, _| traefik(node, "traefik", 8001, &[]),
             via: &["ingress", "--ingress-class", "traefik", "--address", "127.0.0.1:8001"],
         },
         Plane {
             name: "Traefik, slow",
             throttle: "providersThrottleDuration 10 s",
-            start: |node| traefik(node, &["--providers.providersThrottleDuration=10s"]),
-            via: &["ingress", "--ingress-class", "traefik", "--address", "127.0.0.1:8001"],
+            start: |node, _| traefik(node, "slow", 8011, &["--providers.providersThrottleDuration=10s"]),
+            via: &["ingress", "--ingress-class", "slow", "--address", "127.0.0.1:8011"],
         },
         Plane {
             name: "Contour with Envoy",
             throttle: "none for endpoints",
-            start: contour,
+            start: |node, _| contour(node),
             via: &["ingress", "--ingress-class", "contour", "--address", "127.0.0.1:8080"],
         },
         Plane {
@@ -81,13 +89,13 @@ fn planes() -> Vec<Plane> {
         Plane {
             name: "nginx, reloaded",
             throttle: "one reload a second at most",
-            start: |node| reloaded(node, "nginx", 1),
+            start: |node, namespace| reloaded(node, namespace, "nginx", 1),
             via: &["url", "http://127.0.0.1:8003/"],
         },
         Plane {
             name: "HAProxy, reloaded",
             throttle: "one reload a second at most",
-            start: |node| reloaded(node, "haproxy", 1),
+            start: |node, namespace| reloaded(node, namespace, "haproxy", 1),
             via: &["url", "http://127.0.0.1:8004/"],
         },
     ]
@@ -107,12 +115,16 @@ fn ingress_class(node: &Node, name: &str, controller: &str) {
     node.apply(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}, "spec": spec})).unwrap();
 }
 
-pub(crate) fn traefik<'n>(node: &'n Node, more: &[&str]) -> Vec<Inside<'n>> {
-    ingress_class(node, "traefik", "traefik.io/ingress-controller");
+fn traefik<'n>(node: &'n Node, class: &str, port: u16, more: &[&str]) -> Vec<Inside<'n>> {
+    ingress_class(node, class, "traefik.io/ingress-controller");
+    let (address, class) = (
+        format!("--entrypoints.web.address=127.0.0.1:{port}"),
+        format!("--providers.kubernetesingress.ingressclass={class}"),
+    );
     let arguments = [
-        "--entrypoints.web.address=127.0.0.1:8001",
+        &address,
+        &class,
         "--providers.kubernetesingress",
-        "--providers.kubernetesingress.ingressclass=traefik",
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",
     ];
@@ -155,7 +167,7 @@ fn contour(node: &Node) -> Vec<Inside<'_>> {
 }
 
 /// As a process that starts Envoy as another one.
-fn envoy_gateway(node: &Node) -> Vec<Inside<'_>> {
+fn envoy_gateway<'n>(node: &'n Node, namespace: &str) -> Vec<Inside<'n>> {
     let (gateway, envoy) = (built("envoy-gateway"), built("envoy"));
     let version = envoy.parent().unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
     let folder = node.folder.path().canonicalize().unwrap().join("gateway");
@@ -199,7 +211,7 @@ fn envoy_gateway(node: &Node) -> Vec<Inside<'_>> {
     )
     .unwrap();
     node.apply(&json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-        "metadata": {"name": "canary", "namespace": NAMESPACE},
+        "metadata": {"name": "canary", "namespace": namespace},
         "spec": {"gatewayClassName": "envoy", "listeners": [{"name": "http", "protocol": "HTTP", "port": 8005}]}}))
         .unwrap();
     let server = format!("cd {home}/here && exec {} server --config-path {}", gateway.display(), file.display());
@@ -207,10 +219,10 @@ fn envoy_gateway(node: &Node) -> Vec<Inside<'_>> {
 }
 
 /// nginx or HAProxy, with a loop that does as their controllers do.
-fn reloaded<'n>(node: &'n Node, program: &str, seconds: u64) -> Vec<Inside<'n>> {
+fn reloaded<'n>(node: &'n Node, namespace: &str, program: &str, seconds: u64) -> Vec<Inside<'n>> {
     let this = std::env::current_exe().unwrap();
     let arguments = ["--ignored", "--exact", "propagation::inside_reloads", "--nocapture"];
-    vec![node.start(this, &arguments, &[("DRAINGATE_RELOADS", &format!("{program} {seconds}"))])]
+    vec![node.start(this, &arguments, &[("DRAINGATE_RELOADS", &format!("{namespace} {program} {seconds}"))])]
 }
 
 /// Not a test: what [`reloaded`] starts inside. It looks at the EndpointSlices ten times a second, writes the ready
@@ -219,12 +231,12 @@ fn reloaded<'n>(node: &'n Node, program: &str, seconds: u64) -> Vec<Inside<'n>> 
 #[ignore = "started by the other tests"]
 async fn inside_reloads() {
     let task = std::env::var("DRAINGATE_RELOADS").expect("started by the other tests");
-    let (program, seconds) = task.split_once(' ').unwrap();
+    let [namespace, program, seconds] = task.split(' ').collect::<Vec<_>>()[..] else { panic!("{task}") };
     let pause = Duration::from_secs(seconds.parse().unwrap());
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = kube::Config::infer().await.unwrap();
     config.proxy_url = None;
-    let slices: Api<EndpointSlice> = Api::namespaced(Client::try_from(config).unwrap(), NAMESPACE);
+    let slices: Api<EndpointSlice> = Api::namespaced(Client::try_from(config).unwrap(), namespace);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("configuration");
     let mut known = String::new();
@@ -325,60 +337,68 @@ fn whether_it_goes_on(report: &Value) -> String {
 #[test]
 #[ignore = "more than an hour: make propagation"]
 fn real_data_planes() {
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let load = std::env::var("LOAD").unwrap_or_default();
-    let rounds = std::env::var("ROUNDS").unwrap_or_else(|_| "10".to_owned());
+    let (only, load) = ["ONLY", "LOAD"].map(|name| std::env::var(name).unwrap_or_default()).into();
     let node = Node::up();
-    for namespace in [NAMESPACE, "churn"] {
-        restricted(&node, namespace);
-    }
+    restricted(&node, "churn");
     node.kubectl(&["label", "namespace", "churn", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
-    let pictures = root().join("docs/propagation");
-    std::fs::create_dir_all(&pictures).unwrap();
-    for plane in planes().into_iter().filter(|plane| plane.name.contains(&only)) {
-        let _running = (plane.start)(&node);
-        for (churn, name) in [(false, "quiet"), (true, "churn")] {
-            if !name.contains(&load) {
-                continue;
-            }
-            let over = AtomicBool::new(false);
-            let report = std::thread::scope(|scope| {
-                if churn {
-                    scope.spawn(|| churning(&node, &over));
-                    std::thread::sleep(Duration::from_secs(15));
-                }
-                let arguments =
-                    [&["--rounds", &rounds, "--alone", "--format", "json", "--via"][..], plane.via].concat();
-                let output = calibrate(&node, NAMESPACE, &arguments).output();
-                over.store(true, Ordering::Relaxed);
-                report(&output)
-            });
-            let failed = |which: &str| -> u64 {
-                let kinds = report["measured"][which]["failed"].as_object().unwrap();
-                kinds.values().filter_map(Value::as_u64).sum()
-            };
-            let row = format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {} |",
-                plane.name,
-                plane.throttle,
-                name,
-                cell(&report, "newConnections"),
-                cell(&report, "alone"),
-                cell(&report, "keptConnections"),
-                failed("new") + failed("kept"),
-                whether_it_goes_on(&report)
-            );
-            println!("{row}");
-            write(&row);
-            let plane = plane.name.to_lowercase().replace([' ', ','], "-").replace("--", "-");
-            let file = format!("{plane}-{name}");
-            std::fs::write(node.folder.path().join(format!("{file}.json")), report.to_string()).unwrap();
-            if !churn {
+    let planes: Vec<Plane> = planes().into_iter().filter(|plane| plane.name.contains(&only)).collect();
+    let (alone, others): (Vec<_>, Vec<_>) = planes.iter().partition(|plane| plane.via == ["cluster-ip"]);
+    for together in alone.chunks(1).chain(others.chunks(AT_ONCE)) {
+        let start = |plane: &&Plane| {
+            restricted(&node, &plane.slug());
+            (plane.start)(&node, &plane.slug())
+        };
+        let _running: Vec<_> = together.iter().map(start).collect();
+        if "quiet".contains(&load) {
+            for plane in together {
+                let report = measured(&node, plane);
+                written_down(plane, "quiet", &report);
+                let pictures = root().join("docs/propagation");
+                std::fs::create_dir_all(&pictures).unwrap();
                 let picture = svg(&serde_json::from_value(report).unwrap());
-                std::fs::write(pictures.join(format!("{file}.svg")), picture).unwrap();
+                std::fs::write(pictures.join(format!("{}-quiet.svg", plane.slug())), picture).unwrap();
             }
         }
+        if "churn".contains(&load) {
+            let over = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| churning(&node, &over));
+                std::thread::sleep(Duration::from_secs(15));
+                let measuring = together.iter().map(|plane| (plane, scope.spawn(|| measured(&node, plane))));
+                let reports: Vec<_> =
+                    measuring.collect::<Vec<_>>().into_iter().map(|(plane, report)| (plane, report.join())).collect();
+                over.store(true, Ordering::Relaxed);
+                for (plane, report) in reports {
+                    written_down(plane, "churn", &report.unwrap());
+                }
+            });
+        }
     }
+}
+
+fn measured(node: &Node, plane: &Plane) -> Value {
+    let rounds = std::env::var("ROUNDS").unwrap_or_else(|_| "10".to_owned());
+    let arguments = [&["--rounds", &rounds, "--alone", "--format", "json", "--via"][..], plane.via].concat();
+    report(&calibrate(node, &plane.slug(), &arguments).output())
+}
+
+fn written_down(plane: &Plane, load: &str, report: &Value) {
+    let failed = |which: &str| -> u64 {
+        let kinds = report["measured"][which]["failed"].as_object().unwrap();
+        kinds.values().filter_map(Value::as_u64).sum()
+    };
+    let row = format!(
+        "| {} | {} | {load} | {} | {} | {} | {} | {} |",
+        plane.name,
+        plane.throttle,
+        cell(report, "newConnections"),
+        cell(report, "alone"),
+        cell(report, "keptConnections"),
+        failed("new") + failed("kept"),
+        whether_it_goes_on(report)
+    );
+    println!("{row}");
+    write(&row);
 }
 
 /// Puts a row into the page, in place of an older one of the same plane: what was measured stays, whatever comes after it.

@@ -24,6 +24,8 @@ struct Plane {
     throttle: &'static str,
     start: for<'n> fn(&'n Node, namespace: &str) -> Vec<Inside<'n>>,
     via: &'static [&'static str],
+    /// It cannot run beside the others: a setting of the node's kube-proxy, or an Envoy, of which a node takes one.
+    alone: bool,
 }
 
 impl Plane {
@@ -33,8 +35,8 @@ impl Plane {
     }
 }
 
-/// As many are measured at once under churn, in namespaces of their own; a setting of the node's kube-proxy by itself.
-const AT_ONCE: usize = 3;
+/// As many are measured at once under churn, in namespaces of their own.
+const AT_ONCE: usize = 2;
 
 fn planes() -> Vec<Plane> {
     vec![
@@ -43,60 +45,70 @@ fn planes() -> Vec<Plane> {
             throttle: "minSyncPeriod 1 s, its default",
             start: |node, _| kube_proxy(node, "iptables", "1s"),
             via: &["cluster-ip"],
+            alone: true,
         },
         Plane {
             name: "kube-proxy, iptables, slow",
             throttle: "minSyncPeriod 10 s",
             start: |node, _| kube_proxy(node, "iptables", "10s"),
             via: &["cluster-ip"],
+            alone: true,
         },
         Plane {
             name: "kube-proxy, nftables",
             throttle: "minSyncPeriod 1 s, its default",
             start: |node, _| kube_proxy(node, "nftables", "1s"),
             via: &["cluster-ip"],
+            alone: true,
         },
         Plane {
             name: "kube-proxy, nftables, slow",
             throttle: "minSyncPeriod 10 s",
             start: |node, _| kube_proxy(node, "nftables", "10s"),
             via: &["cluster-ip"],
+            alone: true,
         },
         Plane {
             name: "Traefik",
             throttle: "providersThrottleDuration 2 s, its default",
             start: |node, _| traefik(node, "traefik", 8001, &[]),
             via: &["ingress", "--ingress-class", "traefik", "--address", "127.0.0.1:8001"],
+            alone: false,
         },
         Plane {
             name: "Traefik, slow",
             throttle: "providersThrottleDuration 10 s",
             start: |node, _| traefik(node, "slow", 8011, &["--providers.providersThrottleDuration=10s"]),
             via: &["ingress", "--ingress-class", "slow", "--address", "127.0.0.1:8011"],
+            alone: false,
         },
         Plane {
             name: "Contour with Envoy",
             throttle: "none for endpoints",
             start: |node, _| contour(node),
             via: &["ingress", "--ingress-class", "contour", "--address", "127.0.0.1:8080"],
+            alone: true,
         },
         Plane {
             name: "Envoy Gateway",
             throttle: "none for endpoints",
             start: envoy_gateway,
             via: &["gateway", "canary", "--address", "127.0.0.1:8005"],
+            alone: true,
         },
         Plane {
             name: "nginx, reloaded",
             throttle: "one reload a second at most",
             start: |node, namespace| reloaded(node, namespace, "nginx", 1),
             via: &["url", "http://127.0.0.1:8003/"],
+            alone: false,
         },
         Plane {
             name: "HAProxy, reloaded",
             throttle: "one reload a second at most",
             start: |node, namespace| reloaded(node, namespace, "haproxy", 1),
             via: &["url", "http://127.0.0.1:8004/"],
+            alone: false,
         },
     ]
 }
@@ -342,7 +354,7 @@ fn real_data_planes() {
     restricted(&node, "churn");
     node.kubectl(&["label", "namespace", "churn", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
     let planes: Vec<Plane> = planes().into_iter().filter(|plane| plane.name.contains(&only)).collect();
-    let (alone, others): (Vec<_>, Vec<_>) = planes.iter().partition(|plane| plane.via == ["cluster-ip"]);
+    let (alone, others): (Vec<_>, Vec<_>) = planes.iter().partition(|plane| plane.alone);
     for together in alone.chunks(1).chain(others.chunks(AT_ONCE)) {
         let start = |plane: &&Plane| {
             restricted(&node, &plane.slug());

@@ -1,5 +1,5 @@
 //! E of real data planes, as users have them: `make propagation` measures each, quiet and under churn, and writes
-//! docs/propagation.md. By hand: it takes more than an hour, and the planes are built first.
+//! docs/propagation.md. By hand: it takes two hours, and the planes are built first.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -347,9 +347,9 @@ fn whether_it_goes_on(report: &Value) -> String {
 }
 
 #[test]
-#[ignore = "more than an hour: make propagation"]
+#[ignore = "two hours: make propagation"]
 fn real_data_planes() {
-    let (only, load) = ["ONLY", "LOAD"].map(|name| std::env::var(name).unwrap_or_default()).into();
+    let [only, load] = ["ONLY", "LOAD"].map(|name| std::env::var(name).unwrap_or_default());
     let node = Node::up();
     restricted(&node, "churn");
     node.kubectl(&["label", "namespace", "churn", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
@@ -376,11 +376,10 @@ fn real_data_planes() {
             std::thread::scope(|scope| {
                 scope.spawn(|| churning(&node, &over));
                 std::thread::sleep(Duration::from_secs(15));
-                let measuring = together.iter().map(|plane| (plane, scope.spawn(|| measured(&node, plane))));
-                let reports: Vec<_> =
-                    measuring.collect::<Vec<_>>().into_iter().map(|(plane, report)| (plane, report.join())).collect();
+                let measuring: Vec<_> = together.iter().map(|plane| scope.spawn(|| measured(&node, plane))).collect();
+                let reports: Vec<_> = measuring.into_iter().map(|thread| thread.join()).collect();
                 over.store(true, Ordering::Relaxed);
-                for (plane, report) in reports {
+                for (plane, report) in together.iter().zip(reports) {
                     written_down(plane, "churn", &report.unwrap());
                 }
             });

@@ -192,23 +192,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let start = self.at + 1;
-        let mut end = start;
-        loop {
-            let rest = self.bytes().get(end..)?;
-            let Some(block) = rest.first_chunk() else {
-                end += plain_near_the_end(rest)?;
-                break;
-            };
-            let bytes = u8x16::new(*block);
-            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-            let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-            let other = (is(b'"') | is(b'\\') | control).to_bitmask();
-            if other != 0 {
-                end += other.trailing_zeros() as usize;
-                break;
-            }
-            end += block.len();
-        }
+        let end = special(self.bytes(), start)?;
         if self.bytes().get(end) != Some(&b'"') {
             return None;
         }
@@ -259,7 +243,7 @@ impl<'a> Reader<'a> {
         self.expect(b'"')?;
         loop {
             let rest = self.bytes().get(self.at..).ok_or(Unread)?;
-            let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).ok_or(Unread)?;
+            let length = special(rest, 0).ok_or(Unread)?;
             self.at += length + 1;
             match rest.get(length) {
                 Some(b'"') => return Ok(()),
@@ -365,9 +349,42 @@ fn is_end(byte: &u8) -> bool {
     matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r')
 }
 
-/// How many bytes of a string stand before its end, an escape or what no string has.
+/// Writes a string.
+pub fn write(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some((plain, [byte, after @ ..])) = special(rest, 0).and_then(|at| rest.split_at_checked(at)) {
+        out.extend_from_slice(plain);
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Where, from a place on, a string ends or has an escape, or what it may not have as it is.
+#[inline]
+fn special(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let rest = bytes.get(at..)?;
+        let Some(block) = rest.first_chunk() else { return Some(at + special_near_the_end(rest)?) };
+        let bytes = u8x16::new(*block);
+        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let found = (is(b'"') | is(b'\\') | control).to_bitmask();
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += block.len();
+    }
+}
+
 #[cold]
-fn plain_near_the_end(rest: &[u8]) -> Option<usize> {
+fn special_near_the_end(rest: &[u8]) -> Option<usize> {
     rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
 }
 

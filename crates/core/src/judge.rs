@@ -180,21 +180,22 @@ struct Case<'a> {
     record: Option<Record>,
     standing: Pod<'a>,
     told_only: bool,
-    as_written: bool,
+    view: View,
     /// Nothing is injected: it is another controller's, or too much to judge.
     left: bool,
 }
 
 impl<'a> Case<'a> {
-    fn new(subject: &'a Subject<'a>, context: &Context<'a>, as_written: bool) -> Case<'a> {
+    fn new(subject: &'a Subject<'a>, context: &Context<'a>, view: View) -> Case<'a> {
         let (settings, mut problems) = Settings::resolve(subject, context);
         let record = Record::read(subject, &mut problems);
+        let as_written = view == View::AsWritten;
         let standing = Pod::read(subject, &settings, context, as_written, record.as_ref(), &mut problems);
         let told_only = settings.controllers.value == Controllers::BuiltIn && has_foreign_controller(subject);
         let excess = subject.excess();
         problems.extend(excess.as_deref().map(SettingProblem::excess));
         let left = told_only || excess.is_some();
-        Case { settings, problems, record, standing, told_only, as_written, left }
+        Case { settings, problems, record, standing, told_only, view, left }
     }
 
     /// What the pod gets where waits are written like this, computed from the pod as it was before any earlier round of
@@ -242,7 +243,8 @@ impl<'a> Case<'a> {
             pod: &pod,
             budget: &budget,
             required,
-            as_written: self.as_written,
+            as_written: self.view == View::AsWritten,
+            is_edited: self.view != View::Final && subject.is_edited(),
             plan,
             problems: &problems,
             sleep: context.sleep(),
@@ -291,7 +293,7 @@ fn unhindered(sleep: &SleepSupport, windows: bool) -> &SleepSupport {
 
 /// Judges a subject in its context.
 pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) -> Judgement<'a> {
-    let case = Case::new(subject, context, view == View::AsWritten);
+    let case = Case::new(subject, context, view);
     if let Some(skip) = skip(subject, context, &case.settings) {
         return skipped(case, skip);
     }
@@ -340,7 +342,7 @@ pub fn judge<'a>(subject: &'a Subject<'a>, context: &Context<'a>, view: View) ->
 
 /// Only the patch, for the mutating webhook: it says nothing, so nothing else is worked out.
 pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> patch::Json {
-    let case = Case::new(subject, context, false);
+    let case = Case::new(subject, context, View::AsAdmitted);
     match skip(subject, context, &case.settings) {
         Some(_) => patch::Json::default(),
         None => case.plan(subject, context.sleep()).1,
@@ -350,7 +352,7 @@ pub fn patch_for<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> patch::
 /// Whether what a pod owes may rest on how many there are of it. Not where an earlier round that took others to stand in has
 /// left it as it is: another answer would only undo that.
 pub fn rests_on_owner<'a>(subject: &'a Subject<'a>, context: &Context<'a>) -> bool {
-    let case = Case::new(subject, context, false);
+    let case = Case::new(subject, context, View::AsAdmitted);
     let reason = case.standing.hold_reason;
     let counts = reason == HoldReason::OneWriter || (reason.holds() && reason != HoldReason::All);
     let is_settled = || case.record.is_some() && case.plan(subject, context.sleep()).1.is_empty();

@@ -89,12 +89,9 @@ impl<'a> Facts<'_, 'a> {
         }
     }
 
-    /// The changes, where it is this object that a person edits: not one that another makes, or that has been admitted.
-    pub(crate) fn edits(&self, operations: Vec<PatchOperation>) -> Patch {
-        let annotations = self.subject.pod.metadata.annotations.as_ref();
-        let is_admitted = annotations.is_some_and(|annotations| annotations.get(keys::INJECTED).is_some());
-        let is_own = self.subject.controller.is_none() && !is_admitted;
-        Patch(if is_own { operations } else { Vec::new() })
+    /// The changes, where it is this object that a person edits. At admission nobody reads them.
+    pub(crate) fn edits(&self, operations: impl FnOnce() -> Vec<PatchOperation>) -> Patch {
+        Patch(if self.is_edited { operations() } else { Vec::new() })
     }
 
     /// A pointer from the object to a part of its pod.
@@ -128,7 +125,7 @@ impl<'a> Facts<'_, 'a> {
         let (mut after, mut parts) = (self.pod.clone(), Parts::default());
         let seconds = self.with_helpers(&mut after, &mut parts, required);
         parts.words.insert(0, self.grace_words(seconds));
-        parts.edits.push(self.set_grace(seconds));
+        parts.edits.extend(self.edits(|| vec![self.set_grace(seconds)]).0);
         self.mend(parts)
     }
 
@@ -142,7 +139,7 @@ impl<'a> Facts<'_, 'a> {
         if let Some(seconds) = self.grace_for(&after, hook, grown, container.role) {
             let seconds = self.with_helpers(&mut after, &mut parts, seconds);
             parts.words.push(self.grace_words(seconds));
-            parts.edits.push(self.set_grace(seconds));
+            parts.edits.extend(self.edits(|| vec![self.set_grace(seconds)]).0);
         }
         self.mend(parts)
     }
@@ -177,7 +174,7 @@ impl<'a> Facts<'_, 'a> {
             edits.retain(|edit| !is_one(edit));
             edits.push(remove(&all));
         }
-        Mend { words: words.join(", and "), edits: self.edits(edits) }
+        Mend { words: words.join(", and "), edits: Patch(edits) }
     }
 
     /// As the plan would: helpers that the apps of a pod surely need for longer than they stay.
@@ -258,39 +255,41 @@ impl<'a> Facts<'_, 'a> {
 
     /// A hook that is the wait and nothing else, in place of what there is.
     fn native(&self, container: &Container, seconds: u64, grown: u64) -> Wait {
-        let name = container.name();
-        let command = |seconds: u64| json!({"command": ["sleep", seconds.to_string()]});
-        let existing = container.raw.pre_stop();
-        let is_native = existing.is_some_and(|handler| handler.sleep.is_some());
-        let (kind, value, spelled, by_hand) = match self.sleep {
-            _ if is_native => ("sleep", json!({"seconds": seconds}), format!("sleep: {{seconds: {seconds}}}"), false),
-            SleepSupport::Native => {
-                ("sleep", json!({"seconds": seconds}), format!("sleep: {{seconds: {seconds}}}"), false)
-            }
-            _ => {
-                let by_hand = self.subject.is_windows() || !matches!(self.sleep, SleepSupport::Exec { .. });
-                ("exec", command(seconds), format!("exec: {{command: [sleep, \"{seconds}\"]}}"), by_hand)
-            }
+        let is_native = container.raw.pre_stop().is_some_and(|handler| handler.sleep.is_some());
+        let (kind, spelled, by_hand) = if is_native || *self.sleep == SleepSupport::Native {
+            ("sleep", format!("sleep: {{seconds: {seconds}}}"), false)
+        } else {
+            let by_hand = self.subject.is_windows() || !matches!(self.sleep, SleepSupport::Exec { .. });
+            ("exec", format!("exec: {{command: [sleep, \"{seconds}\"]}}"), by_hand)
         };
-        let words = format!("in container {name:?}, lifecycle: {{preStop: {{{spelled}}}}}");
+        let words = format!("in container {:?}, lifecycle: {{preStop: {{{spelled}}}}}", container.name());
+        let edits = self.edits(|| self.native_edits(container, kind, seconds)).0;
+        Wait { words, edits, by_hand, hook: Some(seconds), told: None, reading: None, grown }
+    }
+
+    fn native_edits(&self, container: &Container, kind: &str, seconds: u64) -> Vec<PatchOperation> {
         let at = |field: &str| self.pointer(&format!("{}/lifecycle{field}", container.pointer()));
-        let handler = json!({kind: value});
-        let mut edits = match (&container.raw.lifecycle, existing) {
-            (None, _) => vec![add(&at(""), json!({"preStop": handler}))],
-            (Some(_), None) => vec![add(&at("/preStop"), handler)],
-            (Some(_), Some(_)) if is_native => vec![replace(&at("/preStop/sleep/seconds"), json!(seconds))],
+        let value = match kind {
+            "sleep" => json!({"seconds": seconds}),
+            _ => json!({"command": ["sleep", seconds.to_string()]}),
+        };
+        let mut edits = match (&container.raw.lifecycle, container.raw.pre_stop()) {
+            (None, _) => vec![add(&at(""), json!({"preStop": {kind: value}}))],
+            (Some(_), None) => vec![add(&at("/preStop"), json!({kind: value}))],
+            (Some(_), Some(existing)) if existing.sleep.is_some() => {
+                vec![replace(&at("/preStop/sleep/seconds"), json!(seconds))]
+            }
             (Some(_), Some(existing)) => {
                 let (others, stands) = others(existing, kind);
-                let first = format!("/preStop/{kind}");
-                let value = handler.get(kind).cloned().unwrap_or_default();
-                let set = if stands { replace(&at(&first), value) } else { add(&at(&first), value) };
+                let first = at(&format!("/preStop/{kind}"));
+                let set = if stands { replace(&first, value) } else { add(&first, value) };
                 std::iter::once(set)
                     .chain(others.iter().map(|other| remove(&at(&format!("/preStop/{other}")))))
                     .collect()
             }
         };
         edits.extend(self.no_declaration(container));
-        Wait { words, edits, by_hand, hook: Some(seconds), told: None, reading: None, grown }
+        edits
     }
 
     /// The same command with a longer wait.

@@ -32,15 +32,10 @@ pub fn denial(subject: &Subject, judgement: &Judgement, namespace: &str, is_mini
     let mut lines = Vec::new();
     let errors: Vec<_> = judgement.errors().collect();
     for finding in errors.iter().take(DENIED_FINDINGS) {
-        lines.push(format!("pod {}: {} [{}]", quote(&subject.name), finding.message, finding.code));
-        lines.extend(finding.detail.iter().map(|detail| format!("  {detail}")));
-        lines.extend(
-            finding
-                .fixes
-                .iter()
-                .enumerate()
-                .map(|(i, fix)| if i == 0 { format!("  fix: {fix}") } else { format!("       {fix}") }),
-        );
+        lines.push(["pod ", &quote(&subject.name), ": ", &finding.message, " [", finding.code.as_str(), "]"].concat());
+        lines.extend(finding.detail.iter().map(|detail| ["  ", detail].concat()));
+        let fixes = finding.fixes.iter().enumerate();
+        lines.extend(fixes.map(|(i, fix)| [if i == 0 { "  fix: " } else { "       " }, fix].concat()));
     }
     if errors.len() > DENIED_FINDINGS {
         lines.push(format!("and {} more", errors.len() - DENIED_FINDINGS));
@@ -81,8 +76,8 @@ pub fn warnings(subject: &Subject, judgement: &Judgement, mode: Mode) -> Vec<Str
     let told = |finding: &&Finding| !(rejected && finding.severity == Severity::Error);
     for finding in judgement.findings.iter().filter(told) {
         let lead = lead(subject.kind, mode, finding.severity, judgement.told_only);
-        lines.extend(wrap(&format!("{lead}{} [{}]", finding.message, finding.code)));
-        lines.extend(finding.fixes.first().iter().flat_map(|fix| wrap(&format!("fix: {fix}"))));
+        lines.extend(wrap(&[lead, &finding.message, " [", finding.code.as_str(), "]"].concat()));
+        lines.extend(finding.fixes.first().iter().flat_map(|fix| wrap(&["fix: ", fix].concat())));
     }
     if mode == Mode::Warn
         && let Some(plan) = planned(judgement)
@@ -155,48 +150,31 @@ pub(crate) fn cut(mut text: String, limit: usize) -> String {
 /// Lines of at most [`WARNING_LIMIT`] characters, broken between words where there are any. A code stays
 /// with the word before it: the API server drops a line that was there before.
 pub fn wrap(text: &str) -> Vec<String> {
-    if width(text) <= WARNING_LIMIT {
-        return vec![text.to_owned()];
+    // Up to here the last word begins, and a line may end.
+    let is_code = |at: &usize| text.get(..*at).is_some_and(|before| before.ends_with(' '));
+    let code = text.ends_with(']').then(|| text.rmatch_indices('[').map(|(at, _)| at).find(is_code)).flatten();
+    let code = code.map_or(text.len(), |at| at - 1);
+    let last = text.get(..code).and_then(|text| text.rfind(' ')).unwrap_or(0);
+    let (mut lines, mut start) = (Vec::new(), 0);
+    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+        let Some((most, after)) = character(rest, WARNING_LIMIT) else {
+            lines.push(rest.to_owned());
+            break;
+        };
+        let reach = (most + usize::from(after == b' ')).min((last + 1).saturating_sub(start));
+        let space = rest.get(..reach).and_then(|reach| reach.rfind(' ')).filter(|space| *space > 0);
+        lines.extend(rest.get(..space.unwrap_or(most)).map(str::to_owned));
+        start += space.map_or(most, |space| space + 1);
     }
-    let code = text.ends_with(']').then(|| text.rfind(" [")).flatten();
-    let (text, code) = code.map_or((text, ""), |at| text.split_at(at));
-    let (before, last) = text.rsplit_once(' ').map_or((None, text), |(before, last)| (Some(before), last));
-    let words = before.into_iter().flat_map(|before| before.split(' ')).map(|word| (word, "")).chain([(last, code)]);
-    let new_line = || String::with_capacity(WARNING_LIMIT);
-    let mut lines = Vec::new();
-    let (mut line, mut length) = (new_line(), 0);
-    for (word, code) in words {
-        let more = width(word) + width(code);
-        if length > 0 && length + 1 + more > WARNING_LIMIT {
-            lines.push(std::mem::replace(&mut line, new_line()));
-            length = 0;
-        }
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        if length + more <= WARNING_LIMIT {
-            line.push_str(word);
-            line.push_str(code);
-            length += more;
-            continue;
-        }
-        for c in word.chars().chain(code.chars()) {
-            if length == WARNING_LIMIT {
-                lines.push(std::mem::replace(&mut line, new_line()));
-                length = 0;
-            }
-            line.push(c);
-            length += 1;
-        }
-    }
-    lines.push(line);
     lines
 }
 
-/// In characters.
-fn width(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.chars().count() }
+/// Where the character with this number begins, and its first byte.
+fn character(text: &str, number: usize) -> Option<(usize, u8)> {
+    // No further than it is: a text may be long, and is asked for each of its lines.
+    let is_ascii = text.as_bytes().get(..=number)?.is_ascii();
+    let at = if is_ascii { number } else { text.char_indices().nth(number)?.0 };
+    text.as_bytes().get(at).map(|byte| (at, *byte))
 }
 
 /// As many lines as fit below the API server's limit, and a word about the rest.

@@ -68,6 +68,10 @@ impl Writer {
         self.json.extend_from_slice(text.as_bytes());
     }
 
+    fn string(&mut self, text: &str) {
+        super::json::write(&mut self.json, text);
+    }
+
     fn value(&mut self, value: &(impl Serialize + ?Sized)) {
         // Numbers, strings and lists of those, into memory: there is nothing here that cannot be written.
         let written = serde_json::to_writer(&mut self.json, value);
@@ -114,10 +118,10 @@ impl Writer {
             return;
         }
         let text = serde_json::to_string(record).unwrap_or_default();
-        let record = |json: &mut Writer| json.value(&text);
+        let record = |json: &mut Writer| json.string(&text);
         let annotations = |json: &mut Writer| {
             json.text("{");
-            json.value(keys::INJECTED);
+            json.string(keys::INJECTED);
             json.text(":");
             record(json);
             json.text("}");
@@ -168,7 +172,7 @@ impl Writer {
             }
             (PlannedHandler::Policy, Hook::HttpGet(get, _)) => {
                 self.text("{\"httpGet\":{\"path\":");
-                self.value(&get.path);
+                self.string(&get.path);
                 self.text(",\"port\":");
                 self.value(&get.port);
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use base64::Engine;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::json::{self, Read, Reader, Unread, fields};
@@ -231,7 +231,7 @@ impl<'a> Review<'a> {
     /// A sentence for the caller: a body that is no review is answered with HTTP 400, never with a
     /// made-up review.
     pub fn decode(body: &'a [u8]) -> Result<Review<'a>, String> {
-        let text = std::str::from_utf8(body)
+        let text = simdutf8::compat::from_utf8(body)
             .map_err(|e| format!("the body is not UTF-8: byte {} cannot be read", e.valid_up_to()))?;
         let envelope = match json::read(text) {
             Some(envelope) => envelope,
@@ -312,7 +312,7 @@ impl Answer {
         let patch = self.patch.as_deref().unwrap_or_default();
         let mut json = Vec::with_capacity(256 + uid.len() + patch.len() * 4 / 3 + texts.sum::<usize>());
         text(&mut json, r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
-        value(&mut json, uid);
+        json::write(&mut json, uid);
         text(&mut json, if self.denial.is_none() { r#","allowed":true"# } else { r#","allowed":false"# });
         if let Some(patch) = &self.patch {
             text(&mut json, r#","patchType":"JSONPatch","patch":""#);
@@ -321,16 +321,22 @@ impl Answer {
         }
         if let Some(denial) = &self.denial {
             text(&mut json, r#","status":{"code":403,"reason":"Forbidden","message":"#);
-            value(&mut json, denial);
+            json::write(&mut json, denial);
             text(&mut json, "}");
         }
         if !self.warnings.is_empty() {
-            text(&mut json, r#","warnings":"#);
-            value(&mut json, &self.warnings);
+            text(&mut json, r#","warnings":["#);
+            separated(&mut json, &self.warnings, |json, warning| json::write(json, warning));
+            text(&mut json, "]");
         }
         if !self.audit.is_empty() {
-            text(&mut json, r#","auditAnnotations":"#);
-            value(&mut json, &self.audit);
+            text(&mut json, r#","auditAnnotations":{"#);
+            separated(&mut json, &self.audit, |json, (key, value)| {
+                json::write(json, key);
+                text(json, ":");
+                json::write(json, value);
+            });
+            text(&mut json, "}");
         }
         text(&mut json, "}}");
         json
@@ -341,10 +347,11 @@ fn text(json: &mut Vec<u8>, text: &str) {
     json.extend_from_slice(text.as_bytes());
 }
 
-fn value(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    // Strings, lists and maps of them, into memory: there is nothing here that cannot be written.
-    let written = serde_json::to_writer(json, value);
-    debug_assert!(written.is_ok());
+fn separated<T>(json: &mut Vec<u8>, entries: impl IntoIterator<Item = T>, write: impl Fn(&mut Vec<u8>, T)) {
+    for (number, entry) in entries.into_iter().enumerate() {
+        text(json, if number == 0 { "" } else { "," });
+        write(json, entry);
+    }
 }
 
 /// Bytes in base64, of which no letter has to be escaped.

@@ -993,7 +993,9 @@ impl<'a> Subject<'a> {
         add(self.stray_beside, "", None);
         add(self.stray_own, "/spec", None);
         add(self.pod.stray_grace, pod, None);
-        add(self.stray_refused.map(StrayGrace::Seconds), &format!("{pod}/spec"), None);
+        if let Some(seconds) = self.stray_refused {
+            add(Some(StrayGrace::Seconds(seconds)), &format!("{pod}/spec"), None);
+        }
         let spec = &self.pod.spec;
         for (list, containers) in [("containers", &spec.containers), ("initContainers", &spec.init_containers)] {
             for (index, container) in containers.iter().enumerate() {
@@ -1041,6 +1043,12 @@ impl<'a> Subject<'a> {
     pub fn edited_in(&self) -> Option<&str> {
         let owner = self.controller.as_ref()?;
         Some(self.deployment().map_or(owner.kind.as_str(), |_| "Deployment"))
+    }
+
+    /// Whether a person edits this object: it is not one that another makes, or that has been admitted.
+    pub fn is_edited(&self) -> bool {
+        let annotations = self.pod.metadata.annotations.as_ref();
+        self.controller.is_none() && annotations.is_none_or(|annotations| annotations.get(keys::INJECTED).is_none())
     }
 
     /// Whether its controller is of a kind that has its pods' template at `spec.template`.

@@ -282,6 +282,9 @@ const QUOTE_LIMIT: usize = 60;
 /// Whatever an author writes into an annotation passes through here before it reaches a log, a header
 /// or a terminal.
 pub fn quote(value: &str) -> String {
+    if value.len() <= QUOTE_LIMIT && is_printable(value) && !value.contains(['"', '\\']) {
+        return ["\"", value, "\""].concat();
+    }
     let mut out = String::from("\"");
     for (count, c) in value.chars().enumerate() {
         if count == QUOTE_LIMIT {
@@ -314,12 +317,20 @@ pub fn name(text: &str) -> String {
 }
 
 fn visible(text: &str, limit: usize) -> String {
+    if text.len() <= limit && is_printable(text) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     text.chars().take(limit).for_each(|c| push_visibly(&mut out, c));
     if text.chars().nth(limit).is_some() {
         out.push('…');
     }
     out
+}
+
+/// As nearly all text is: nothing in it has to be escaped to be seen.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn push_visibly(out: &mut String, c: char) {

@@ -19,19 +19,19 @@ pub(super) const RULE: Rule = Rule {
 pub(super) fn check(report: &mut Report) {
     let subject = report.facts.subject;
     let (kind, written) = (subject.kind, subject.pod.spec.termination_grace_period_seconds);
-    let (home, name) = (format!("{}spec", kind.pod_path()), kind.grace_field());
     // What else a pod's spec holds under this name has become its grace.
     let refuses =
         |pointer: &str| pointer.strip_prefix(kind.pod_pointer()) == Some("/spec/terminationGracePeriodSeconds");
-    let gets = match written {
-        Some(seconds) => format!("{home}.{name} is {seconds}"),
-        None => format!("{home} has no {name}, which counts as {}", kind.default_grace()),
-    };
     for (pointer, container, stray) in subject.stray_graces() {
         let seconds = match stray {
             StrayGrace::Seconds(seconds) if written == Some(seconds) => continue,
             StrayGrace::Seconds(seconds) => Some(seconds),
             StrayGrace::Other(_) => None,
+        };
+        let (home, name) = (format!("{}spec", kind.pod_path()), kind.grace_field());
+        let gets = match written {
+            Some(seconds) => format!("{home}.{name} is {seconds}"),
+            None => format!("{home} has no {name}, which counts as {}", kind.default_grace()),
         };
         let value = seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
         let (at, fate) = (path(&pointer), if refuses(&pointer) { "refused by Knative" } else { "ignored there" });
@@ -48,7 +48,7 @@ pub(super) fn check(report: &mut Report) {
             (None, Some(seconds)) => format!("take it out, or {home}.{name}: {seconds}"),
             (None, None) => "take it out".to_owned(),
         };
-        let mend = Mend { words, edits: report.facts.edits(edits) };
+        let mend = Mend { words, edits: report.facts.edits(|| edits) };
         if let Some(finding) = report.say_with(None, "", message, mend, []) {
             finding.container = container.map(|container| container.name.to_string());
             finding.pointer = pointer;
@@ -73,7 +73,7 @@ fn on_readiness(report: &mut Report) {
         );
         let words = format!("in container {name:?}, take it out of the readinessProbe");
         let field = "/readinessProbe/terminationGracePeriodSeconds";
-        let edits = report.facts.edits(vec![remove(&report.facts.pointer(&(container.pointer() + field)))]);
+        let edits = report.facts.edits(|| vec![remove(&report.facts.pointer(&(container.pointer() + field)))]);
         report.say_with(Some(container), field, message, Mend { words, edits }, []);
     }
 }

@@ -143,6 +143,8 @@ pub struct Facts<'j, 'a> {
     pub required: Option<u64>,
     /// It is judged as it stands in a cluster that may have no Draingate.
     pub as_written: bool,
+    /// It is what a person edits; else a fix is words only.
+    pub is_edited: bool,
     /// The plan, where one was made for this pod.
     pub plan: Option<&'j Plan>,
     /// What is wrong with settings.
@@ -249,7 +251,7 @@ impl<'f, 'j, 'a> Report<'f, 'j, 'a> {
             code: self.code,
             severity,
             container: container.filter(|c| !c.is_absent()).map(|c| c.name().to_owned()),
-            pointer: format!("{prefix}{within}{field}"),
+            pointer: [prefix, &within, field].concat(),
             message,
             detail: Vec::new(),
             fixes,

@@ -46,5 +46,5 @@ fn own_grace(facts: &Facts, container: &Container, field: &str, probe: &Probe) -
     );
     let pointer = facts.pointer(&format!("{}/{field}/terminationGracePeriodSeconds", container.pointer()));
     let set = if probe.termination_grace_period_seconds.is_some() { replace } else { add };
-    Mend { words, edits: facts.edits(vec![set(&pointer, json!(PATIENT_RESTART_SECONDS))]) }
+    Mend { words, edits: facts.edits(|| vec![set(&pointer, json!(PATIENT_RESTART_SECONDS))]) }
 }

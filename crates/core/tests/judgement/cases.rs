@@ -230,6 +230,11 @@ fn every_case_is_told_in_the_same_words() {
         let mut before = String::new();
         for (view, name) in [(View::AsAdmitted, "as admitted"), (View::AsWritten, "as written"), (View::Final, "final")]
         {
+            if view == View::Final {
+                // No fix is made into changes there.
+                let is_edit = |line: &&str| line.trim_start().starts_with("edit: ");
+                before = before.split_inclusive('\n').filter(|line| !is_edit(line)).collect();
+            }
             let words = in_words(&judge(&subject, &context, view), view == View::AsAdmitted);
             if words != before {
                 write!(text, " {name}\n{words}").unwrap();

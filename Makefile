@@ -71,10 +71,10 @@ lab: ## Rollouts under load without Draingate and with it, on a real node (as ro
 	@$(LAB) $(ARGS)
 
 evidence: ## REQUESTS=1000000 over ROLLOUTS=200 disruptions on a real node into docs/evidence.md (as root; goes on where it stopped; SEED=)
-	@$(LAB) --evidence --parallel 4 --requests $(or $(REQUESTS),1000000) --rollouts $(or $(ROLLOUTS),200) \
+	@$(LAB) --evidence --parallel 5 --requests $(or $(REQUESTS),1000000) --rollouts $(or $(ROLLOUTS),200) \
 	$(if $(SEED),--seed $(SEED)) --publish
 
-matrix: ## The lab's first scenario by kube-proxy's modes and IP families into docs/evidence.md (as root; KUBEBUILDER_ASSETS="DIR DIR" by version)
+matrix: ## The lab's first scenario by version of Kubernetes, kube-proxy's mode and IP families into docs/evidence.md (as root; KUBERNETES="1.34 1.37")
 	@$(LAB) --matrix
 
 node-shutdown: ## Graceful shutdowns of a real node under load into docs/node-shutdown.md (as root, some 5 minutes)

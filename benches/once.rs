@@ -1,6 +1,10 @@
 //! One review, answered N times, for a tool that counts instructions: `core-once REVIEW patched|allowed|denied N`,
-//! and `core-once REVIEW elsewhere|own|cluster N POLICIES`: patched, with as many policies in that place.
+//! `core-once REVIEW elsewhere|own|cluster N POLICIES`: patched, with as many policies in that place, and
+//! `core-once REVIEW passed|read N`: only passed over to its end, only read.
+use std::hint::black_box;
+
 use draingate_core::admit::{self, Webhook};
+use draingate_core::json;
 use draingate_core::mode::Mode;
 use draingate_core::review::Review;
 
@@ -9,10 +13,14 @@ fn main() {
     let (name, what, times, policies) = match arguments.as_slice() {
         [name, what, times] => (name, what, times, 1),
         [name, what, times, policies] => (name, what, times, policies.parse().unwrap()),
-        _ => panic!("REVIEW patched|allowed|denied|elsewhere|own|cluster N [POLICIES]"),
+        _ => panic!("REVIEW patched|allowed|denied|passed|read|elsewhere|own|cluster N [POLICIES]"),
     };
+    let times: usize = times.parse().unwrap();
     let body = draingate_benches::reviews().into_iter().find(|(known, _)| known == name).unwrap().1;
+    let text = std::str::from_utf8(&body).unwrap();
     let (webhook, world) = match what.as_str() {
+        "passed" => return (0..times).for_each(|_| assert!(json::read::<&str>(black_box(text)).is_some())),
+        "read" => return (0..times).for_each(|_| assert!(Review::decode(black_box(&body)).is_ok())),
         "patched" => (Webhook::Mutate, draingate_benches::world(Mode::Inject, 1, 1)),
         "allowed" => (Webhook::Validate, draingate_benches::world(Mode::Inject, 1, 1)),
         "denied" => (Webhook::Validate, draingate_benches::refusing(1)),
@@ -22,7 +30,7 @@ fn main() {
         other => panic!("{other} is none of them"),
     };
     let mut bytes = 0;
-    for _ in 0..times.parse::<usize>().unwrap() {
+    for _ in 0..times {
         let review = Review::decode(&body).unwrap();
         let kind = admit::concerns(webhook, &review).unwrap();
         bytes += admit::admit(webhook, kind, &review, &world.context(&review.namespace))
@@ -31,5 +39,5 @@ fn main() {
             .encode(&review.uid)
             .len();
     }
-    assert!(bytes > 0 || times == "0");
+    assert!(bytes > 0 || times == 0);
 }

@@ -18,8 +18,8 @@ use draingate_core::keys;
 use draingate_testing::node::{Node, eventually, run, script};
 use draingate_testing::scratch;
 use k8s_openapi::api::core::v1::{Node as ClusterNode, Pod};
-use kube::Api;
 use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -37,21 +37,31 @@ const SURVIVOR: u16 = 18_080;
 const RATE: u32 = 100;
 const CALM: Duration = Duration::from_secs(3);
 
-/// `(injected, seconds for ordinary pods)`.
-const CASES: [(bool, u64); 5] = [(false, 30), (true, 4), (true, 10), (true, 15), (true, 30)];
+/// `(injected, seconds for ordinary pods, drained before)`.
+const CASES: [(bool, u64, bool); 7] = [
+    (false, 30, false),
+    (true, 4, false),
+    (true, 10, false),
+    (true, 15, false),
+    (true, 30, false),
+    (false, 30, true),
+    (true, 30, true),
+];
 
 /// What came of one.
 #[derive(Debug, Serialize, Deserialize)]
 struct Outcome {
     injected: bool,
     ordinary: u64,
+    /// The node was drained, and only then told to shut down.
+    drained: bool,
     kubernetes: String,
     sent: usize,
     failed: usize,
     kinds: String,
     /// Still answered by the pods when the machine was let go.
     unanswered: usize,
-    /// Seconds from the signal: until the last request that reached a pod began, the first and the last container was told to
+    /// Seconds from the signal, or from the drain before it: until the last request that reached a pod began, the first and the last container was told to
     /// stop, and the machine was let go.
     reached: f64,
     told: Option<(f64, f64)>,
@@ -87,7 +97,7 @@ pub(crate) fn all(node: &Node, program: &Path, results: &Path, publish: Option<&
     };
     wait("serving");
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for (number, (injected, ordinary)) in CASES.into_iter().enumerate() {
+    for (number, (injected, ordinary, drained)) in CASES.into_iter().enumerate() {
         std::fs::write(&marks, "").unwrap();
         let total = ordinary + CRITICAL;
         run(script("node")
@@ -100,7 +110,7 @@ pub(crate) fn all(node: &Node, program: &Path, results: &Path, publish: Option<&
         // What the shutdown before took with it.
         node.kubectl(&["-n", "draingate", "rollout", "status", "deployment", "--timeout=120s"]);
         let result = folder.join(format!("shutdown-{number}.json"));
-        let case = format!("{number},{injected},{ordinary},{}", result.display());
+        let case = format!("{number},{injected},{ordinary},{drained},{}", result.display());
         let status = Command::new(script("node").get_program())
             .args(["exec", folder.to_str().unwrap()])
             .arg(program)
@@ -139,7 +149,12 @@ fn table(outcomes: &[Outcome]) -> String {
         let _ = writeln!(
             text,
             "| {} | {} s | {} | **{}**{} | {:.1} s | {told} | {:.1} s |",
-            if one.injected { "with Draingate's hook of 10 s" } else { "as written" },
+            match (one.injected, one.drained) {
+                (true, false) => "with Draingate's hook of 10 s",
+                (false, false) => "as written",
+                (true, true) => "with Draingate's hook of 10 s, drained first",
+                (false, true) => "as written, drained first",
+            },
             one.ordinary,
             one.sent,
             one.failed + one.unanswered,
@@ -161,12 +176,15 @@ fn marked(file: &Path) -> Vec<Mark> {
 
 /// From inside: one case.
 pub(crate) async fn case(folder: &Path, case: &str) {
-    let [number, injected, ordinary, result] = case.splitn(4, ',').collect::<Vec<_>>()[..] else { panic!("{case}") };
+    let [number, injected, ordinary, drained, result] = case.splitn(5, ',').collect::<Vec<_>>()[..] else {
+        panic!("{case}")
+    };
     let (injected, ordinary): (bool, u64) = (injected.parse().unwrap(), ordinary.parse().unwrap());
+    let drained: bool = drained.parse().unwrap();
     let lab = Lab::new(folder, folder).await;
     // The addresses of the case before may still be held.
     lab.next.fetch_add(number.parse().unwrap(), Ordering::Relaxed);
-    let name = format!("shutdown-{injected}-{ordinary}");
+    let name = format!("shutdown-{number}");
     let place = lab.place(&name);
     lab.namespace(&name, if injected { "inject" } else { "off" }).await;
     lab.create(&naive(&place)).await;
@@ -182,6 +200,19 @@ pub(crate) async fn case(folder: &Path, case: &str) {
     sleep(CALM).await;
     let before = load.counts();
     assert_eq!(before.1, 0, "lost before anything happened");
+    let nodes: Api<ClusterNode> = Api::all(lab.client.clone());
+    let begin = now();
+    if drained {
+        nodes.cordon("node1").await.unwrap();
+        for pod in pods.list(&ListParams::default().labels("app=app")).await.unwrap() {
+            pods.evict(&pod.name_any(), &Default::default()).await.unwrap();
+        }
+        let on_node = ListParams::default().labels("app=app").fields("spec.nodeName=node1");
+        while !pods.list(&on_node).await.unwrap().items.is_empty() {
+            assert!(now() - begin < 120.0, "the node never was empty");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
     let signal = now();
     std::fs::write(folder.join("shutdown"), "").unwrap();
     let released = loop {
@@ -193,12 +224,11 @@ pub(crate) async fn case(folder: &Path, case: &str) {
         assert!(now() - signal < 120.0, "the kubelet never let go");
         sleep(Duration::from_millis(100)).await;
     };
-    let nodes: Api<ClusterNode> = Api::all(lab.client.clone());
     let node = nodes.get("node1").await.unwrap();
     let conditions = node.status.unwrap().conditions.unwrap_or_default();
     let ready = conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
     assert_eq!(ready.status, "False", "{:?}", ready.message);
-    // None of the pods was deleted.
+    // The shutdown deleted none of the pods.
     let all = pods.list(&ListParams::default().labels("app=app")).await.unwrap().items;
     assert!(all.iter().all(|pod| pod.metadata.deletion_timestamp.is_none()));
     // The kubelet goes on here, as no machine would: what it still answers is counted as lost.
@@ -209,16 +239,17 @@ pub(crate) async fn case(folder: &Path, case: &str) {
     let by_pods = || samples.iter().filter(|one| one.answer.as_ref().is_some_and(|answer| answer.pod != "survivor"));
     let count = Count::of(samples.iter().filter(|one| one.at <= released));
     let unanswered = by_pods().filter(|one| one.at <= released && one.end() > released).count();
-    let reached = by_pods().map(|one| one.at - signal).fold(0.0, f64::max);
+    let reached = by_pods().map(|one| one.at - begin).fold(0.0, f64::max);
     let mut told: Vec<f64> = marked(&Path::new(&place.folder).join("marks"))
         .iter()
         .filter(|mark| mark.what == "sigterm")
-        .map(|mark| mark.at / 1000.0 - signal)
+        .map(|mark| mark.at / 1000.0 - begin)
         .collect();
     told.sort_by(f64::total_cmp);
     let outcome = Outcome {
         injected,
         ordinary,
+        drained,
         kubernetes: lab.version.clone(),
         sent: count.sent,
         failed: count.failed,
@@ -226,9 +257,12 @@ pub(crate) async fn case(folder: &Path, case: &str) {
         unanswered,
         reached,
         told: told.first().copied().zip(told.last().copied()),
-        released: released - signal,
+        released: released - begin,
     };
     std::fs::write(result, serde_json::to_vec(&outcome).unwrap()).unwrap();
+    if drained {
+        nodes.uncordon("node1").await.unwrap();
+    }
     lab.remove(&name).await;
 }
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use draingate_testing::node::{Node, eventually, run, text};
+use draingate_testing::node::{Node, eventually, run, script, text};
 use serde_json::{Value, json};
 
 use crate::install::{admissions, pod_spec};
@@ -81,6 +81,28 @@ fn a_cluster_of_ipv6_alone() {
     assert!(address.contains(':'), "{address}");
     println!("{address}: {}", pings(&node));
     assert!(node.helm(&["test", "draingate"]).contains("Succeeded"));
+}
+
+#[test]
+fn scan_asks_the_kubelets_what_a_shutdown_grants() {
+    let node = Node::bare();
+    node.namespace("shop", "off");
+    let mut spec = pod_spec(&json!({"sleep": {"seconds": 10}}));
+    spec["terminationGracePeriodSeconds"] = json!(45);
+    let metadata = json!({"name": "web", "namespace": "shop"});
+    node.apply(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})).unwrap();
+    let scan = || {
+        let output = node.command(env!("CARGO_BIN_EXE_draingate"), &["scan"]).stdin(Stdio::null()).output().unwrap();
+        text(&output)
+    };
+    assert!(scan().contains("node1: no time for pods, they go with the machine"), "{}", scan());
+    let lines = ["shutdownGracePeriod: 20s", "shutdownGracePeriodCriticalPods: 5s"];
+    run(script("node").arg("kubelet").arg(node.folder.path()).args(lines));
+    eventually("the kubelet's new configuration", || {
+        let said = scan();
+        let cut = said.contains("node1: 15 s for ordinary pods, too short for 1 workload: Pod shop/web (");
+        cut.then_some(())
+    });
 }
 
 /// As OpenShift does it: the namespace says which users there are, and admission puts one into each pod.

@@ -296,6 +296,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(20), ..ProptestConfig::default() })]
 
     #[test]
+    fn what_is_written_is_the_same_text(text in "(?s).{0,50}|[\"\\\\\n\u{1}é ]{0,50}") {
+        let mut written = Vec::new();
+        json::write(&mut written, &text);
+        prop_assert_eq!(serde_json::from_slice::<String>(&written).unwrap(), text);
+    }
+
+    #[test]
     fn what_serde_json_reads_it_reads_to_the_same(document in document(), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) };
         // All of it can be read but for a list within a list, of which nothing is asked.

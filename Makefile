@@ -77,7 +77,7 @@ evidence: ## REQUESTS=1000000 over ROLLOUTS=200 disruptions on a real node into 
 matrix: ## The lab's first scenario by version of Kubernetes, kube-proxy's mode and IP families into docs/evidence.md (as root; KUBERNETES="1.34 1.37")
 	@$(LAB) --matrix
 
-node-shutdown: ## Graceful shutdowns of a real node under load into docs/node-shutdown.md (as root, some 5 minutes)
+node-shutdown: ## Graceful shutdowns of a real node under load, and a drain before one, into docs/node-shutdown.md (as root, some 5 minutes)
 	@command -v dbus-daemon > /dev/null || apt-get install -yq --no-install-recommends dbus-daemon > /dev/null
 	@$(LAB) --node-shutdown --publish
 

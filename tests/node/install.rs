@@ -11,23 +11,10 @@ use draingate_testing::node::{Node, eventually, lab_image, run, script, text};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-/// Waits until a pod is injected: kube-proxy learns of a new Service's endpoints a moment after they are ready, and until
-/// then the API server lets pods in as they are.
-fn the_webhooks_answer(node: &Node) {
-    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": "shop"}});
-    pod["spec"] = pod_spec(&Value::Null);
-    let file = node.folder.path().join("first.json");
-    std::fs::write(&file, pod.to_string()).unwrap();
-    let create = ["create", "--dry-run=server", "-o", "json", "-f", file.to_str().unwrap()];
-    eventually("the webhooks answer", || {
-        node.try_kubectl(&create).ok().filter(|stored| stored.contains("\"seconds\": 10")).map(|_| ())
-    });
-}
-
 /// Sends pods to be admitted (dry runs) from inside, at a steady rate, while `meanwhile` goes on; then all that
 /// were sent, and those that failed.
 pub(crate) fn admissions(node: &Node, count: u32, rate: u32, meanwhile: impl FnOnce()) -> (u64, Vec<Failure>) {
-    the_webhooks_answer(node);
+    node.injects("shop");
     let this = std::env::current_exe().unwrap();
     let mut load = node.command(this, &["--ignored", "--exact", "install::inside_admissions", "--nocapture"]);
     load.env("DRAINGATE_ADMISSIONS", format!("{count} {rate}"));
@@ -115,7 +102,7 @@ fn a_release_is_installed_used_changed_and_gone() {
     let ready = "-o=jsonpath={.status.readyReplicas}";
     assert_eq!(node.kubectl(&["-n", "draingate", "get", "deployment", "draingate", ready]), "2");
     node.namespace("shop", "enforce");
-    the_webhooks_answer(&node);
+    node.injects("shop");
 
     // Injected, and it runs: the kubelet takes the hook.
     node.apply(&deployment("web", &Value::Null)).unwrap();

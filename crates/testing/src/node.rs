@@ -212,6 +212,20 @@ impl Node {
         self.helm(&arguments);
     }
 
+    /// Waits until pods of a namespace are injected: kube-proxy learns of a new Service's endpoints a moment after they are
+    /// ready, and until then the API server lets pods in as they are.
+    pub fn injects(&self, namespace: &str) {
+        let app = json!({"name": "app", "image": "localhost/shell:1", "ports": [{"containerPort": 8080}]});
+        let metadata = json!({"name": "first", "namespace": namespace});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [app]}});
+        let file = self.folder.path().join("first.json");
+        std::fs::write(&file, pod.to_string()).unwrap();
+        let create = ["create", "--dry-run=server", "-o", "json", "-f", file.to_str().unwrap()];
+        eventually("pods are injected", || {
+            self.try_kubectl(&create).ok().filter(|stored| stored.contains("\"preStop\"")).map(|_| ())
+        });
+    }
+
     /// A namespace in a mode.
     pub fn namespace(&self, name: &str, mode: &str) {
         let labels = json!({"draingate.dev/mode": mode});

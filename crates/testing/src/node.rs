@@ -222,7 +222,7 @@ impl Node {
         std::fs::write(&file, pod.to_string()).unwrap();
         let create = ["create", "--dry-run=server", "-o", "json", "-f", file.to_str().unwrap()];
         eventually("pods are injected", || {
-            self.try_kubectl(&create).ok().filter(|stored| stored.contains("\"preStop\"")).map(|_| ())
+            self.try_kubectl(&create).ok().filter(|stored| stored.contains("\"seconds\": 10")).map(|_| ())
         });
     }
 
